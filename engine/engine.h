@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Birth and death of it all, and what the file system sees of it. One engine owns one state directory,
+ * one loop and every object below; a process may have several (tests do). Loop thread only.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/caller.h"
+#include "base/clock.h"
+#include "model/attributes.h"
+#include "model/function.h"
+#include "model/last_error.h"
+#include "run/invocation.h"
+
+struct engine;
+struct worktree;
+struct logbook;
+struct metrics;
+struct recorder;
+struct runtimes;
+
+struct engine_options {
+	uv_loop_t *loop;
+	const struct clock *clock;
+	const char *state_dir;     /* absolute; created when missing, mode 0700 */
+	const char *runtimes_path; /* colon-separated directories, the first match wins */
+	const char *guardian_path;
+	bool drain_kills; /* do not wait for running calls at the end */
+};
+
+/* 0; -EBUSY: another daemon owns the state directory. Failures are logged. */
+int engine_new(struct engine **out, const struct engine_options *options);
+
+/* Refuses new calls, lets running ones end (at most `timeout_ms`), stops all instances, then `done`. */
+void engine_drain(
+        struct engine *engine, int64_t timeout_ms, void (*done)(void *userdata), void *userdata);
+struct engine *engine_free(struct engine *engine); /* after drain */
+
+struct functions *engine_functions(struct engine *engine);
+struct attributes *engine_attributes(struct engine *engine);
+struct runtimes *engine_runtimes(struct engine *engine);
+struct last_error *engine_last_error(struct engine *engine); /* of the mount */
+const struct clock *engine_clock(const struct engine *engine);
+uid_t engine_owner(const struct engine *engine);          /* who runs the daemon */
+const char *engine_log_path(const struct engine *engine); /* the daemon's own log, a plain file */
+
+void engine_show_status(struct engine *engine, struct buf *out); /* the root's `status` */
+void engine_show_openmetrics(
+        struct engine *engine, struct buf *out); /* at most once a second anew */
+
+/* Everything that belongs to one function; each is made on first use and lives as long as it. */
+struct worktree *engine_worktree(struct engine *engine, struct function *function);
+struct logbook *engine_logbook(struct engine *engine, struct function *function);
+struct metrics *engine_metrics(struct engine *engine, struct function *function);
+struct recorder *engine_recorder(struct engine *engine, struct function *function);
+struct last_error *engine_function_last_error(struct engine *engine, struct function *function);
+
+int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
+        struct function **out, struct buf *why);
+/* -ENOTEMPTY while `code/` holds anything. Ends what runs, then removes every trace. */
+int engine_remove_function(struct engine *engine, struct function *function, struct buf *why);
+
+/* Lines of `key value`: state (changed, loading, ready, broken, disabled, empty), why, traceback. */
+void engine_show_function_status(struct engine *engine, struct function *function, struct buf *out);
+const char *engine_function_state(struct engine *engine, struct function *function);
+
+/* Instances of a function, by id. */
+struct instance_info {
+	uint64_t id;
+	pid_t pid;
+	const char *state;    /* starting, idle, busy, draining, ending */
+	const char *version;  /* "latest" */
+	int64_t started_us;   /* wall time */
+	uint64_t calls;       /* begun so far */
+	int64_t memory_bytes; /* -1 unknown */
+	int64_t cpu_us;       /* -1 unknown */
+	int64_t idle_ms;      /* 0 while busy */
+};
+bool engine_instance_next(struct engine *engine, struct function *function, uint64_t after,
+        struct instance_info *out);
+bool engine_instance_get(
+        struct engine *engine, uint64_t id, struct instance_info *out, struct function **function);
+int engine_instance_stop(struct engine *engine, uint64_t id); /* 0 or -ENOENT; calls in it fail */
+
+/*
+ * A call. `request` is moved out of the buf. 0, or a negative errno with a sentence in `why`
+ * (-EAGAIN: disabled, or the engine drains); then nothing was begun.
+ */
+int invocation_start(struct engine *engine, struct function *function, struct buf *request,
+        const struct invocation_options *options, const struct invocation_events *events,
+        void *userdata, struct invocation **out, struct buf *why);
+const char *invocation_request_id(const struct invocation *invocation);
+void invocation_cancel(struct invocation *invocation); /* asks; `ended` comes, with -ECANCELED */
+
+/* The caller lets go: events will not run any more. A call still running goes on, unattended. */
+void invocation_release(struct invocation *invocation);
+
+int engine_cancel_call(struct engine *engine, struct function *function, const char *request_id);

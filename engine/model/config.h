@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The settings of a function: one row of a table per setting, each with its text form, its bounds and
+ * its default. A `struct config` is a plain value; it is always whole and within bounds. Environment
+ * variables are apart (model/function.h), for each is an object of its own.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum config_key {
+	CONFIG_RUNTIME, /* never renumber: stored by name, but indexes tables */
+	CONFIG_HANDLER,
+	CONFIG_INITIALIZER,
+	CONFIG_TIMEOUT,
+	CONFIG_INIT_TIMEOUT,
+	CONFIG_MEMORY,
+	CONFIG_CPU,
+	CONFIG_CONCURRENCY,
+	CONFIG_MAX_INSTANCES,
+	CONFIG_MIN_INSTANCES,
+	CONFIG_IDLE_TIMEOUT,
+	CONFIG_NETWORK,
+	CONFIG_LOG_FORMAT,
+	CONFIG_LOG_RETENTION,
+	CONFIG_DESCRIPTION,
+	CONFIG_KEYS,
+};
+
+enum config_network { NETWORK_NONE, NETWORK_HOST };
+enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+struct config {
+	char runtime[64];      /* "auto" or a name in runtimes/ */
+	char handler[129];     /* "" = the runtime's default */
+	char initializer[129]; /* "" = none */
+	int64_t timeout_ms;
+	int64_t init_timeout_ms;
+	int64_t memory_bytes;
+	int cpu_millicores; /* 0 = no limit */
+	int concurrency;
+	int max_instances; /* 0 = the function is disabled */
+	int min_instances;
+	int64_t idle_timeout_ms;
+	enum config_network network;
+	enum config_log_format log_format;
+	int64_t log_retention_ms;
+	int64_t log_retention_bytes;
+	char description[512 * 4 + 1]; /* UTF-8, at most 512 characters */
+};
+
+void config_defaults(struct config *config);
+
+/* The canonical text of one value, without newline. */
+void config_format(const struct config *config, enum config_key key, struct buf *out);
+
+/*
+ * Sets one value from its text (no newline at the end). 0, -EINVAL or -ERANGE; then the config is
+ * unchanged and `why` holds a sentence with the bounds.
+ */
+int config_parse(struct config *config, enum config_key key, const char *text, struct buf *why);
+
+const char *config_key_name(enum config_key key); /* "timeout" */
+int config_key_find(const char *name);            /* enum config_key or -ENOENT */

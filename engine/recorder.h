@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The flight recorder of one function: its last 64 calls, in memory only. Payloads above 64 KiB are cut
+ * and end in a line that says so. A record outlives its place while somebody reads it: records are
+ * copied out at open.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/uuid.h"
+
+#define RECORDER_CALLS         64
+#define RECORDER_PAYLOAD_BYTES (64 * 1024)
+
+struct call_record {
+	uint64_t id; /* rises; the object id of calls/ID */
+	char request_id[UUID_TEXT_SIZE];
+	const char *state; /* waiting, starting, running, succeeded, failed, timeout ... (static) */
+	char version[43];
+	char alias[64];
+	uint64_t routes_generation;
+	uint64_t instance; /* 0 = none yet */
+	char source[64];
+	char name[201];                         /* queue entry's name, "" for a synchronous call */
+	int64_t start_us;                       /* wall time */
+	int64_t queue_us, init_us, duration_us; /* -1 = not yet */
+	int64_t memory_peak_bytes;              /* -1 unknown */
+	bool cold;
+	int attempt;
+	struct buf request, response, error, log; /* cut at RECORDER_PAYLOAD_BYTES */
+	struct list link;
+};
+
+struct recorder;
+
+struct recorder *recorder_new(void);
+struct recorder *recorder_free(struct recorder *recorder);
+
+/* A fresh record, newest; the oldest *ended* one goes when there are 64. NULL: no memory. */
+struct call_record *recorder_begin(struct recorder *recorder, const char *request_id);
+
+/* Appends to one of the payloads, cutting. */
+void call_record_append(struct buf *payload, const void *data, size_t length);
+void call_record_show_status(const struct call_record *record, struct buf *out);
+
+struct call_record *recorder_get(const struct recorder *recorder, uint64_t id);
+struct call_record *recorder_find(const struct recorder *recorder, const char *request_id);
+struct call_record *recorder_next(const struct recorder *recorder, uint64_t after); /* by id */
+struct call_record *recorder_last(const struct recorder *recorder);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The one door to processes. All instances are children of a small single-threaded program of its own,
+ * `fnfs-guardian`, started before the daemon grows; it sets up cgroup, sandbox and descriptors of each
+ * instance, reports its end, and when its socket to the daemon closes (the daemon is gone, however) it
+ * ends everything it started and removes cgroups and directories, then itself. Should the guardian
+ * die, its children die with it and every process is reported as ended; a new one is started.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/buf.h"
+
+struct launcher;
+struct process;
+
+/* How limits are kept on this machine; found once at start. */
+enum limits_kind { LIMITS_CGROUP2, LIMITS_CGROUP1, LIMITS_POLL };
+
+/* What is to run. Strings and descriptors are borrowed until launcher_start() returns. */
+struct launch {
+	const char *name;      /* for cgroup and directory names: letters, digits, `-` */
+	const char *code_path; /* absolute; bound read-only at /opt/function/code and /var/task */
+	const char *
+	        runtime_path; /* absolute directory of the runtime; read-only at /opt/fnfs/runtime */
+	const char *const *argv;        /* inside the sandbox; argv[0] absolute */
+	const char *const *environment; /* KEY=VALUE, the whole environment */
+	const char *working_directory;  /* inside the sandbox */
+	uid_t uid; /* the owner; 0 is replaced by an unprivileged id of the function's own */
+	gid_t gid;
+	uint64_t function_id;
+	int64_t memory_bytes;
+	int cpu_millicores; /* 0 = no limit */
+	int max_processes;  /* threads included */
+	bool host_network;
+	int channel_in;  /* becomes descriptor 3: daemon to runtime */
+	int channel_out; /* becomes descriptor 4: runtime to daemon */
+	int output;      /* becomes 1 and 2 */
+};
+
+struct process_end {
+	int exit_status;           /* -1 when a signal ended it */
+	int signal;                /* 0 when it exited */
+	bool out_of_memory;        /* killed at the memory limit */
+	bool failed_to_start;      /* never reached the runtime; `reason` says why */
+	int64_t memory_peak_bytes; /* -1 unknown */
+	int64_t cpu_us;            /* -1 unknown */
+	char reason[256];
+};
+
+/* Runs on the loop, exactly once for each process, also after launcher_kill(). */
+typedef void (*process_end_fn)(void *userdata, const struct process_end *end);
+
+int launcher_new(
+        struct launcher **out, uv_loop_t *loop, const char *guardian_path, const char *state_dir);
+struct launcher *launcher_free(struct launcher *launcher); /* no process may be left */
+enum limits_kind launcher_limits(const struct launcher *launcher);
+void launcher_describe(const struct launcher *launcher, struct buf *out); /* lines of `key value` */
+
+/* 0 or -errno; then `ended` never runs. Descriptors are duplicated. Never blocks. */
+int launcher_start(struct launcher *launcher, const struct launch *launch, process_end_fn ended,
+        void *userdata, struct process **out);
+void process_kill(struct process *process);       /* the whole tree, at once; `ended` still comes */
+pid_t process_pid(const struct process *process); /* on the host; 0 until known */
+
+/* What it uses now, read from its cgroup or /proc; -1 for what is unknown. */
+struct process_usage {
+	int64_t memory_bytes;
+	int64_t memory_peak_bytes;
+	int64_t cpu_us;
+};
+void process_usage(const struct process *process, struct process_usage *usage);

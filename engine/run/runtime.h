@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The runtimes that can be used here: directories of the search path that hold a `runtime.json`.
+ * A runtime is data and a shim; see runtimes/README.md. Read once at start; immutable afterwards.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+struct runtimes;
+
+struct runtime {
+	char *name;
+	char *path;  /* absolute directory, seen inside the sandbox at /opt/fnfs/runtime */
+	char *about; /* one paragraph for runtimes/NAME/about */
+	char *default_handler; /* "index.handler" */
+	char **argv;           /* the shim's command line inside the sandbox, NULL-ended */
+	char **detect; /* names whose presence in code/ chooses this runtime; `+x` behind a name: executable */
+	char **extensions; /* of the handler's file: "py" */
+	int order;         /* of detection, smallest first */
+	bool available; /* the interpreter is on this machine; else `missing` says what to install */
+	char *missing;
+};
+
+int runtimes_load(struct runtimes **out, const char *search_path);
+struct runtimes *runtimes_free(struct runtimes *runtimes);
+const struct runtime *runtimes_find(const struct runtimes *runtimes, const char *name);
+const struct runtime *runtimes_at(
+        const struct runtimes *runtimes, size_t index); /* NULL at the end */
+
+/*
+ * Which runtime runs this code: the configured name, or for "auto" first the handler's extension, then
+ * what the directory holds. NULL with a sentence in `why` when there is none, or it is not available.
+ */
+const struct runtime *runtimes_choose(const struct runtimes *runtimes, const char *configured,
+        const char *handler, int code_fd, struct buf *why);
