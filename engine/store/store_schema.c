@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every object, of whatever kind, has a row in `objects`: its AUTOINCREMENT makes ids that are unique
+ * over kinds and never reused, so that an inode can be (row, id) without a table. The tables of the
+ * kinds borrow their key from it, and go when it goes. `attributes` has no such tie, for nodes of the
+ * root belong to no object (id 0); the commands that remove objects take their attributes along.
+ *
+ * A setting is stored as its canonical text under its name: a new setting needs no migration, and a
+ * default that is changed later reaches all who never set it. A text may hold any bytes but zero.
+ */
+#include "store/store_schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "store/store_private.h"
+
+const char *const store_migrations[] = {
+        /* 1: functions, their settings and variables, and the attributes of nodes */
+        "CREATE TABLE objects ("
+        "	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "	kind TEXT NOT NULL);"
+        "CREATE TABLE functions ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL UNIQUE,"
+        "	uid INTEGER NOT NULL,"
+        "	gid INTEGER NOT NULL,"
+        "	created_us INTEGER NOT NULL);"
+        "CREATE TABLE settings ("
+        "	function INTEGER NOT NULL REFERENCES functions (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL,"
+        "	value TEXT NOT NULL,"
+        "	PRIMARY KEY (function, name)) WITHOUT ROWID;"
+        "CREATE TABLE variables ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	function INTEGER NOT NULL REFERENCES functions (id) ON DELETE CASCADE,"
+        "	key TEXT NOT NULL,"
+        "	value TEXT NOT NULL,"
+        "	UNIQUE (function, key));"
+        "CREATE TABLE attributes ("
+        "	ino INTEGER PRIMARY KEY,"
+        "	object INTEGER NOT NULL," /* the lower 48 bits of ino */
+        "	mode INTEGER, uid INTEGER, gid INTEGER, mtime_us INTEGER);" /* NULL = unchanged */
+        "CREATE INDEX attributes_of_object ON attributes (object);",
+};
+
+const size_t store_migrations_count = ARRAY_SIZE(store_migrations);
+
+static int read_version(struct store *store, size_t *version)
+{
+	sqlite3_stmt *statement = NULL;
+	int r = store_prepare(store, "PRAGMA user_version", &statement);
+
+	if (r < 0)
+		return r;
+	r = sqlite3_step(statement);
+	if (r == SQLITE_ROW) {
+		*version = (size_t)sqlite3_column_int(statement, 0);
+		r = 0;
+	} else {
+		r = store_error(store, r, "reading the version of the schema");
+	}
+	sqlite3_finalize(statement);
+	return r;
+}
+
+static int migrate_one(struct store *store, const char *script, size_t version)
+{
+	static const char what[] = "bringing the schema up to date";
+	char pragma[64];
+	int r;
+
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %zu", version);
+	r = store_finish(store, store->begin, what);
+	if (r < 0)
+		return r;
+	r = store_execute(store, script, what);
+	if (r == 0)
+		r = store_execute(store, pragma, what);
+	if (r == 0)
+		r = store_finish(store, store->commit, what);
+	if (r < 0)
+		store_roll_back(store);
+	return r;
+}
+
+int store_migrate(struct store *store, const char *const *migrations, size_t count)
+{
+	size_t version = 0;
+	int r = read_version(store, &version);
+
+	if (r < 0)
+		return r;
+	if (version > count)
+		return fail(-EPROTO,
+		        "%s was written by a newer fnfs: its schema has version %zu, this one "
+		        "knows %zu",
+		        store->path, version, count);
+	for (; r == 0 && version < count; version++) {
+		if (version)
+			log_line(LOG_INFO, "%s: schema version %zu to %zu", store->path, version,
+			        version + 1);
+		r = migrate_one(store, migrations[version], version + 1);
+	}
+	return r;
+}

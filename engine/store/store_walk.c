@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading everything back, once, at start: one query per kind, each row handed to a callback. */
+#include "base/fail.h"
+#include "store/store_private.h"
+
+typedef int (*row_fn)(sqlite3_stmt *row, void *each, void *userdata);
+
+/* `each` is a pointer to the callback, so that its type is lost and found without a cast. */
+static int walk(struct store *store, const char *sql, row_fn row, void *each, void *userdata)
+{
+	sqlite3_stmt *statement = NULL;
+	int answer, r = store_prepare(store, sql, &statement);
+
+	if (r < 0)
+		return r;
+	while (r == 0 && (answer = sqlite3_step(statement)) != SQLITE_DONE)
+		r = answer == SQLITE_ROW ? row(statement, each, userdata)
+		                         : store_error(store, answer, "reading what exists");
+	sqlite3_finalize(statement);
+	return r;
+}
+
+static const char *text(sqlite3_stmt *row, int column)
+{
+	return (const char *)sqlite3_column_text(row, column); /* NULL: no memory */
+}
+
+static int function_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_function_row *) = each;
+	struct store_function_row function = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .name = text(row, 1),
+	        .uid = (uid_t)sqlite3_column_int64(row, 2),
+	        .gid = (gid_t)sqlite3_column_int64(row, 3),
+	        .created_us = sqlite3_column_int64(row, 4),
+	};
+
+	return function.name ? (*call)(userdata, &function) : fail(-ENOMEM, "reading a function");
+}
+
+int store_each_function(struct store *store,
+        int (*each)(void *userdata, const struct store_function_row *row), void *userdata)
+{
+	return walk(store, "SELECT id, name, uid, gid, created_us FROM functions ORDER BY id",
+	        function_row, &each, userdata);
+}
+
+static int setting_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, uint64_t, const char *, const char *) = each;
+	const char *name = text(row, 1), *value = text(row, 2);
+
+	if (!name || !value)
+		return fail(-ENOMEM, "reading a setting");
+	return (*call)(userdata, (uint64_t)sqlite3_column_int64(row, 0), name, value);
+}
+
+int store_each_setting(struct store *store,
+        int (*each)(void *userdata, uint64_t function, const char *name, const char *value),
+        void *userdata)
+{
+	return walk(store, "SELECT function, name, value FROM settings ORDER BY function, name",
+	        setting_row, &each, userdata);
+}
+
+static int variable_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, uint64_t, uint64_t, const char *, const char *) = each;
+	const char *key = text(row, 2), *value = text(row, 3);
+
+	if (!key || !value)
+		return fail(-ENOMEM, "reading a variable");
+	return (*call)(userdata, (uint64_t)sqlite3_column_int64(row, 0),
+	        (uint64_t)sqlite3_column_int64(row, 1), key, value);
+}
+
+int store_each_variable(struct store *store,
+        int (*each)(
+                void *userdata, uint64_t function, uint64_t id, const char *key, const char *value),
+        void *userdata)
+{
+	return walk(store, "SELECT function, id, key, value FROM variables ORDER BY id",
+	        variable_row, &each, userdata);
+}
+
+/* The bit when the column holds a value, which is then stored at `value`. */
+static unsigned column(sqlite3_stmt *row, int number, unsigned bit, int64_t *value)
+{
+	*value = sqlite3_column_int64(row, number);
+	return sqlite3_column_type(row, number) == SQLITE_NULL ? 0 : bit;
+}
+
+static int attributes_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, uint64_t, unsigned, mode_t, uid_t, gid_t, int64_t) = each;
+	int64_t mode, uid, gid, mtime_us;
+	unsigned set = column(row, 1, COMMAND_SET_MODE, &mode) |
+	               column(row, 2, COMMAND_SET_UID, &uid) |
+	               column(row, 3, COMMAND_SET_GID, &gid) |
+	               column(row, 4, COMMAND_SET_MTIME, &mtime_us);
+
+	return (*call)(userdata, (uint64_t)sqlite3_column_int64(row, 0), set, (mode_t)mode,
+	        (uid_t)uid, (gid_t)gid, mtime_us);
+}
+
+int store_each_attributes(struct store *store,
+        int (*each)(void *userdata, uint64_t ino, unsigned set, mode_t mode, uid_t uid, gid_t gid,
+                int64_t mtime_us),
+        void *userdata)
+{
+	return walk(store, "SELECT ino, mode, uid, gid, mtime_us FROM attributes ORDER BY ino",
+	        attributes_row, &each, userdata);
+}
