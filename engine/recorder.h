@@ -19,6 +19,7 @@ struct call_record {
 	uint64_t id; /* rises; the object id of calls/ID */
 	char request_id[UUID_TEXT_SIZE];
 	const char *state; /* waiting, starting, running, succeeded, failed, timeout ... (static) */
+	bool ended;        /* set by recorder_end(): only such a record may be forgotten */
 	char version[43];
 	char alias[64];
 	uint64_t routes_generation;
@@ -29,7 +30,7 @@ struct call_record {
 	int64_t queue_us, init_us, duration_us; /* -1 = not yet */
 	int64_t memory_peak_bytes;              /* -1 unknown */
 	bool cold;
-	int attempt;
+	int attempt;                              /* from 1 */
 	struct buf request, response, error, log; /* cut at RECORDER_PAYLOAD_BYTES */
 	struct list link;
 };
@@ -39,11 +40,20 @@ struct recorder;
 struct recorder *recorder_new(void);
 struct recorder *recorder_free(struct recorder *recorder);
 
-/* A fresh record, newest; the oldest *ended* one goes when there are 64. NULL: no memory. */
+/*
+ * A fresh record, newest, in state `waiting`; the oldest *ended* one goes when there are 64. There are more
+ * than 64 only while more calls than that are under way. NULL: no memory.
+ */
 struct call_record *recorder_begin(struct recorder *recorder, const char *request_id);
+
+/* The call is over: its last state. From here on the record may go at any call of the recorder. */
+void recorder_end(struct recorder *recorder, struct call_record *record, const char *state);
+void recorder_drop(struct recorder *recorder, struct call_record *record); /* only an ended one */
 
 /* Appends to one of the payloads, cutting. */
 void call_record_append(struct buf *payload, const void *data, size_t length);
+
+/* Lines of `key value`, in the order of interface.md; `-` where there is no value. */
 void call_record_show_status(const struct call_record *record, struct buf *out);
 
 struct call_record *recorder_get(const struct recorder *recorder, uint64_t id);
