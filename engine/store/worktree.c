@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Birth and death of a working tree, and the questions the layers above have.
+ *
+ * `changed` is told by whichever of a prepare and a check handle runs first after a change, so it is
+ * called once per loop turn, never from inside a file operation, and never later than the next poll.
+ */
+#include "store/worktree.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "store/worktree_checkout.h"
+#include "store/worktree_ops.h"
+#include "store/worktree_tree.h"
+
+static int open_or_create(int parent_fd, const char *name, mode_t mode)
+{
+	int fd;
+
+	if (mkdirat(parent_fd, name, mode) < 0 && errno != EEXIST)
+		return fail(-errno, "creating %s", name);
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return fail(-errno, "opening %s", name);
+	return fd;
+}
+
+static char *path_of_fd(int fd)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length <= 0)
+		return NULL;
+	path[length] = 0;
+	return strdup(path);
+}
+
+static void tell(struct worktree *worktree)
+{
+	uv_prepare_stop(&worktree->prepare);
+	uv_check_stop(&worktree->check);
+	if (!worktree->changed_pending)
+		return;
+	worktree->changed_pending = false;
+	if (worktree->changed)
+		worktree->changed(worktree->changed_userdata);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+	tell(handle->data);
+}
+
+static void on_check(uv_check_t *handle)
+{
+	tell(handle->data);
+}
+
+void worktree_note_change(struct worktree *worktree)
+{
+	worktree->generation++;
+	if (worktree->changed_pending || worktree->closed)
+		return;
+	worktree->changed_pending = true;
+	uv_prepare_start(&worktree->prepare, on_prepare);
+	uv_check_start(&worktree->check, on_check);
+}
+
+static void worktree_init_handles(struct worktree *worktree)
+{
+	uv_prepare_init(worktree->loop, &worktree->prepare);
+	uv_check_init(worktree->loop, &worktree->check);
+	worktree->prepare.data = worktree->check.data = worktree;
+	worktree->handles = 2;
+}
+
+struct worktree *worktree_ref(struct worktree *worktree)
+{
+	worktree->references++;
+	return worktree;
+}
+
+struct worktree *worktree_unref(struct worktree *worktree)
+{
+	if (!worktree || --worktree->references > 0)
+		return NULL;
+	close_fd(worktree->root_fd);
+	close_fd(worktree->cache_fd);
+	free(worktree->cache_path);
+	free(worktree);
+	return NULL;
+}
+
+static void worktree_unref_p(struct worktree **worktree)
+{
+	worktree_unref(*worktree);
+}
+
+int worktree_open(struct worktree **out, uv_loop_t *loop, int parent_fd, const char *tree,
+        const char *cache, worktree_changed_fn changed, void *userdata)
+{
+	CLEANUP(worktree_unref_p) struct worktree *worktree = calloc(1, sizeof(*worktree));
+
+	if (!worktree)
+		return fail(-ENOMEM, "opening working tree %s", tree);
+	worktree->references = 1;
+	worktree->loop = loop;
+	worktree->generation = 1;
+	worktree->changed = changed;
+	worktree->changed_userdata = userdata;
+	worktree->cache_fd = -1;
+	worktree->root_fd = open_or_create(parent_fd, tree, 0755);
+	if (worktree->root_fd < 0)
+		return worktree->root_fd;
+	worktree->cache_fd = open_or_create(parent_fd, cache, 0700);
+	if (worktree->cache_fd < 0)
+		return worktree->cache_fd;
+	worktree->cache_path = path_of_fd(worktree->cache_fd);
+	if (!worktree->cache_path)
+		return fail(-EIO, "finding the path of %s", cache);
+	checkouts_open(worktree);
+	worktree_init_handles(worktree);
+	*out = take(worktree);
+	return 0;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct worktree *worktree = handle->data;
+
+	if (--worktree->handles == 0)
+		worktree_unref(worktree);
+}
+
+struct worktree *worktree_close(struct worktree *worktree)
+{
+	if (!worktree)
+		return NULL;
+	assert(!worktree->closed);
+	worktree->closed = true;
+	checkouts_close(worktree);
+	uv_close((uv_handle_t *)&worktree->prepare, on_handle_closed);
+	uv_close((uv_handle_t *)&worktree->check, on_handle_closed);
+	return NULL;
+}
+
+uint64_t worktree_generation(const struct worktree *worktree)
+{
+	return worktree->generation;
+}
+
+bool worktree_empty(const struct worktree *worktree)
+{
+	int fd = openat(worktree->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	bool empty = true;
+
+	if (!dir) {
+		close_fd(fd);
+		return false;
+	}
+	while (empty && (entry = readdir(dir)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	closedir(dir);
+	return empty;
+}
+
+bool worktree_has(const struct worktree *worktree, const char *path)
+{
+	struct stat st;
+
+	return fstatat(worktree->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool worktree_git_locked(const struct worktree *worktree)
+{
+	return worktree_has(worktree, ".git/index.lock");
+}
+
+void worktree_changed_outside(struct worktree *worktree)
+{
+	worktree_note_change(worktree);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/worktree_copy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+
+/* Opens with O_NOFOLLOW; on EACCES grants `bits` to the owner for the length of the open. */
+static int open_granting(int directory, const char *name, int flags, mode_t bits)
+{
+	struct stat st;
+	int fd = openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+	int error = errno;
+
+	if (fd >= 0)
+		return fd;
+	if (error != EACCES || fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -error;
+	if (fchmodat(directory, name, (st.st_mode & 07777) | bits, 0) < 0)
+		return -error;
+	fd = openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+	error = errno;
+	(void)!fchmodat(directory, name, st.st_mode & 07777, 0);
+	return fd >= 0 ? fd : -error;
+}
+
+int copy_open_file(int directory, const char *name)
+{
+	return open_granting(directory, name, O_RDONLY | O_NONBLOCK, 0400);
+}
+
+int copy_open_directory(int directory, const char *name)
+{
+	return open_granting(directory, name, O_RDONLY | O_DIRECTORY, 0700);
+}
+
+/* Where copy_file_range() is not to be had (EXDEV on old kernels, memfd to disk): by hand. */
+static int copy_by_hand(int from, int to, off_t offset, off_t length)
+{
+	char bytes[65536];
+
+	while (length > 0) {
+		size_t want = length < (off_t)sizeof(bytes) ? (size_t)length : sizeof(bytes);
+		ssize_t got = pread(from, bytes, want, offset), put;
+		if (got == 0)
+			return 0;
+		put = got < 0 ? -1 : pwrite(to, bytes, (size_t)got, offset);
+		if (put < 0)
+			return -errno;
+		offset += put;
+		length -= put;
+	}
+	return 0;
+}
+
+int copy_range(int from, int to, off_t offset, off_t length)
+{
+	while (length > 0) {
+		off_t in = offset, out = offset;
+		ssize_t done = copy_file_range(from, &in, to, &out, (size_t)length, 0);
+		if (done == 0)
+			return 0; /* shorter than it was said to be */
+		if (done < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+			return -errno;
+		if (done < 0)
+			return copy_by_hand(from, to, offset, length);
+		offset += done;
+		length -= done;
+	}
+	return 0;
+}
+
+int copy_whole(int from, int to, off_t size)
+{
+	if (size == 0 || ioctl(to, FICLONE, from) == 0)
+		return 0;
+	return copy_range(from, to, 0, size);
+}
+
+static int remove_children(int fd);
+
+/* A directory that is not empty: emptied through a descriptor, made writable first if need be. */
+static int remove_directory(int directory, const char *name)
+{
+	int fd, r;
+
+	if (unlinkat(directory, name, AT_REMOVEDIR) == 0)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return errno == ENOENT ? 0 : -errno;
+	(void)!fchmodat(directory, name, 0700, 0);
+	fd = copy_open_directory(directory, name);
+	if (fd < 0)
+		return fd;
+	r = remove_children(fd); /* closes it */
+	if (r == 0 && unlinkat(directory, name, AT_REMOVEDIR) < 0)
+		r = -errno;
+	return r;
+}
+
+static int remove_children(int fd)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		r = copy_remove(dirfd(dir), entry->d_name);
+	}
+	closedir(dir);
+	return r;
+}
+
+int copy_remove(int directory, const char *name)
+{
+	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EISDIR || errno == EPERM)
+		return remove_directory(directory, name);
+	return -errno;
+}
+
+mode_t copy_checkout_mode(mode_t mode)
+{
+	return S_ISDIR(mode) ? (mode & 0777) | 0755 : (mode & 0777) | 0444;
+}
