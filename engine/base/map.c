@@ -74,16 +74,19 @@ void *map_get(const struct map *map, uint64_t key)
 	return map->capacity ? map_slot(map, key)->value : NULL;
 }
 
+int map_reserve(struct map *map)
+{
+	return map->count * 4 >= map->capacity * 3 ? map_grow(map) : 0;
+}
+
 int map_put(struct map *map, uint64_t key, void *value)
 {
 	struct map_slot *slot;
+	int r = map_reserve(map);
 
 	assert(value);
-	if (map->count * 4 >= map->capacity * 3) {
-		int r = map_grow(map);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	slot = map_slot(map, key);
 	map->count += !slot->value;
 	slot->key = key;

@@ -25,6 +25,9 @@ void *map_get(const struct map *map, uint64_t key);      /* NULL when absent */
 int map_put(struct map *map, uint64_t key, void *value); /* replaces; 0 or -ENOMEM */
 void *map_remove(struct map *map, uint64_t key);         /* the old value or NULL */
 
+/* Makes room: the next map_put() of a new key cannot fail. 0 or -ENOMEM. */
+int map_reserve(struct map *map);
+
 /* Walks in table order; the map must not change meanwhile. Start with *cursor = 0. */
 void *map_next(const struct map *map, size_t *cursor);
 #define map_each(value, map, cursor) \

@@ -32,5 +32,9 @@ const struct node_attributes *attributes_get(const struct attributes *attributes
 int attributes_set(
         struct attributes *attributes, uint64_t ino, const struct node_attributes *changes);
 
-/* Drops the entries of all nodes of one object: (ino & 2^48-1) == object. */
+/*
+ * Drops the entries of all nodes of one object: (ino & 2^48-1) == object. From the memory always, for
+ * the object is gone; what the store says is what is returned. The removal of a function has taken them
+ * from the store already, those of its variables too: then only the memory has to follow.
+ */
 int attributes_forget_object(struct attributes *attributes, uint64_t object);

@@ -5,6 +5,7 @@
  * its default. A `struct config` is a plain value; it is always whole and within bounds. Environment
  * variables are apart (model/function.h), for each is an object of its own.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,10 +58,19 @@ void config_defaults(struct config *config);
 void config_format(const struct config *config, enum config_key key, struct buf *out);
 
 /*
- * Sets one value from its text (no newline at the end). 0, -EINVAL or -ERANGE; then the config is
- * unchanged and `why` holds a sentence with the bounds.
+ * Sets one value from its text (no newline at the end; blanks round it are dropped). The empty text
+ * empties what may be empty (handler, initializer, description), so a user empties one by writing a
+ * lone newline; blanks alone are refused like anywhere. 0, -EINVAL or -ERANGE; then the config is
+ * unchanged and `why` (may be NULL) holds a sentence with the bounds. Whether the runtime exists is
+ * the caller's question, and who may set `network` too.
  */
 int config_parse(struct config *config, enum config_key key, const char *text, struct buf *why);
+
+/* The same for a stored text: bounds of this machine (its memory) do not count, nobody asks why. */
+int config_load(struct config *config, enum config_key key, const char *text);
+
+bool config_redeploys(enum config_key key); /* a change concerns instances that run */
+bool config_may_be_empty(enum config_key key);
 
 const char *config_key_name(enum config_key key); /* "timeout" */
 int config_key_find(const char *name);            /* enum config_key or -ENOENT */

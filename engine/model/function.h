@@ -69,7 +69,11 @@ int function_set_owner(struct function *function, uid_t uid, gid_t gid);
 
 int function_set(struct function *function, enum config_key key, const char *text, struct buf *why);
 
-/* Environment. Names: letters, digits, `_`, a letter first, not a reserved one: else -EINVAL. */
+/*
+ * Environment. Keys: letters, digits, `_`, a letter first, not a reserved one: else -EINVAL. A value has
+ * at most 64 KiB (-EFBIG), all of a function 1 MiB and 1000 variables (-ENOSPC with a sentence).
+ * What is renamed over another variable replaces it. Setting what is there already changes nothing.
+ */
 struct variable *function_variable(const struct function *function, uint64_t id);
 struct variable *function_variable_find(const struct function *function, const char *key);
 int function_variable_set(struct function *function, const char *key, const char *value,

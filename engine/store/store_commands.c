@@ -21,6 +21,9 @@ struct step {
 	enum gives gives;
 };
 
+#define OTHER_OF_THIS_NAME \
+	" (SELECT id FROM variables WHERE function = :object AND key = :name AND id <> :child)"
+
 static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
         [COMMAND_FUNCTION_CREATE] =
                 {
@@ -65,6 +68,8 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                 },
         [COMMAND_VARIABLE_RENAME] =
                 {
+                        {"DELETE FROM attributes WHERE object =" OTHER_OF_THIS_NAME},
+                        {"DELETE FROM objects WHERE id =" OTHER_OF_THIS_NAME},
                         {"UPDATE variables SET key = :name"
                          " WHERE id = :child AND function = :object",
                                 true},

@@ -200,8 +200,10 @@ static int rename_variable(struct reference *reference, const struct command *c)
 
 	if (!variable)
 		return -ENOENT;
-	if (other && other != variable)
-		return -EEXIST;
+	if (other && other != variable) {
+		forget_attributes(reference, other->id);
+		other->function = 0;
+	}
 	free(variable->name);
 	variable->name = strdup(c->name);
 	return 0;

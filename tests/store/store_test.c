@@ -161,8 +161,6 @@ static void keeps_variables(void)
 	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_SET, .object = a, .name = "L", .value = ""), 0);
 	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_SET, .object = 77, .name = "K", .value = ""),
 	        -ENOENT);
-	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_RENAME, .object = a, .child = k, .name = "L"),
-	        -EEXIST);
 	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_RENAME, .object = b, .child = k, .name = "M"),
 	        -ENOENT);
 	CHECK_INT(
@@ -172,6 +170,10 @@ static void keeps_variables(void)
 	check_holds(&fixture, "function 1 a 7 8 9\nfunction 2 b 7 8 9\n"
 	                      "variable 1 3 M \xff\x01 '\"\n"
 	                      "variable 1 5 L \nvariable 2 4 K \n");
+	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_RENAME, .object = a, .child = k, .name = "L"), 0);
+	check_holds(&fixture, "function 1 a 7 8 9\nfunction 2 b 7 8 9\n"
+	                      "variable 1 3 L \xff\x01 '\"\n"
+	                      "variable 2 4 K \n");
 	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_UNSET, .object = a, .child = k), 0);
 	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_UNSET, .object = a, .child = k), -ENOENT);
 	fixture_close(&fixture);

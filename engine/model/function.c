@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The memory never runs ahead of the disk and never falls behind it: a change first takes all the
+ * memory it will need, then is stored, and what is left to do after that cannot fail.
+ */
+#include "model/function.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "model/functions_private.h"
+#include "model/why.h"
+#include "store/store.h"
+
+enum { NAME_LONGEST = 60 };
+
+static struct function *function_free(struct function *function)
+{
+	if (!function)
+		return NULL;
+	function_variables_free(function);
+	free(function->name);
+	free(function);
+	return NULL;
+}
+
+static void function_free_p(struct function **function)
+{
+	function_free(*function);
+}
+
+static struct function *function_new(
+        struct functions *functions, const char *name, uid_t uid, gid_t gid, int64_t created_us)
+{
+	CLEANUP(function_free_p) struct function *function = calloc(1, sizeof(*function));
+
+	if (!function)
+		return NULL;
+	list_init(&function->variables);
+	function->functions = functions;
+	function->uid = uid;
+	function->gid = gid;
+	function->created_us = created_us;
+	function->config_generation = 1;
+	config_defaults(&function->config);
+	function->name = strdup(name);
+	return function->name ? take(function) : NULL;
+}
+
+/* After this one more function can be added without fail. */
+static int reserve(struct functions *functions)
+{
+	size_t capacity = functions->capacity ? functions->capacity * 2 : 16;
+	struct function **ordered;
+
+	if (functions->count == functions->capacity) {
+		ordered = realloc(functions->ordered, capacity * sizeof(*ordered));
+		if (!ordered)
+			return -ENOMEM;
+		functions->ordered = ordered;
+		functions->capacity = capacity;
+	}
+	return map_reserve(&functions->by_id);
+}
+
+/* The name is in `by_name` already. */
+static void add(struct functions *functions, struct function *function, uint64_t id)
+{
+	assert(!functions->count || functions->ordered[functions->count - 1]->id < id);
+	function->id = id;
+	functions->ordered[functions->count++] = function;
+	if (map_put(&functions->by_id, id, function) < 0)
+		assert(!"there is room");
+}
+
+/* How many functions have an id up to and with this one. */
+static size_t count_upto(const struct functions *functions, uint64_t id)
+{
+	size_t low = 0, high = functions->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (functions->ordered[middle]->id <= id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void drop(struct functions *functions, struct function *function)
+{
+	size_t after = count_upto(functions, function->id);
+
+	assert(after && functions->ordered[after - 1] == function);
+	memmove(&functions->ordered[after - 1], &functions->ordered[after],
+	        (functions->count - after) * sizeof(*functions->ordered));
+	functions->count--;
+	map_remove(&functions->by_id, function->id);
+	names_remove(&functions->by_name, function->name);
+}
+
+static int load_function(void *userdata, const struct store_function_row *row)
+{
+	struct functions *functions = userdata;
+	CLEANUP(function_free_p)
+	struct function *function =
+	        function_new(functions, row->name, row->uid, row->gid, row->created_us);
+
+	if (!function || reserve(functions) < 0 ||
+	        names_put(&functions->by_name, function->name, function) < 0)
+		return fail(-ENOMEM, "loading functions");
+	add(functions, take(function), row->id);
+	return 0;
+}
+
+/* A value that is refused today (bounds may change) does not keep the daemon from starting. */
+static int load_setting(void *userdata, uint64_t id, const char *name, const char *value)
+{
+	struct function *function = functions_get(userdata, id);
+	int key = config_key_find(name);
+
+	assert(function); /* a foreign key */
+	if (key < 0 || config_load(&function->config, (enum config_key)key, value) < 0)
+		log_line(LOG_WARNING,
+		        "%s: the stored setting %s '%s' is not usable, the default is",
+		        function->name, name, value);
+	return 0;
+}
+
+static int load_variable(
+        void *userdata, uint64_t function_id, uint64_t id, const char *key, const char *value)
+{
+	struct function *function = functions_get(userdata, function_id);
+
+	assert(function);
+	return function_variable_load(function, id, key, value);
+}
+
+static void functions_free_p(struct functions **functions)
+{
+	functions_free(*functions);
+}
+
+int functions_new(struct functions **out, struct store *store,
+        const struct functions_events *events, void *userdata)
+{
+	CLEANUP(functions_free_p) struct functions *functions = calloc(1, sizeof(*functions));
+	int r;
+
+	if (!functions)
+		return fail(-ENOMEM, "loading functions");
+	functions->store = store;
+	functions->userdata = userdata;
+	if (events)
+		functions->events = *events;
+	r = store_each_function(store, load_function, functions);
+	if (r == 0)
+		r = store_each_setting(store, load_setting, functions);
+	if (r == 0)
+		r = store_each_variable(store, load_variable, functions);
+	if (r == 0)
+		*out = take(functions);
+	return r;
+}
+
+struct functions *functions_free(struct functions *functions)
+{
+	size_t i;
+
+	if (!functions)
+		return NULL;
+	for (i = 0; i < functions->count; i++)
+		function_free(functions->ordered[i]);
+	free(functions->ordered);
+	map_deinit(&functions->by_id);
+	names_deinit(&functions->by_name);
+	free(functions);
+	return NULL;
+}
+
+struct function *functions_get(const struct functions *functions, uint64_t id)
+{
+	return map_get(&functions->by_id, id);
+}
+
+struct function *functions_find(const struct functions *functions, const char *name)
+{
+	return names_get(&functions->by_name, name);
+}
+
+struct function *functions_next(const struct functions *functions, uint64_t after_id)
+{
+	size_t next = count_upto(functions, after_id);
+
+	return next < functions->count ? functions->ordered[next] : NULL;
+}
+
+size_t functions_count(const struct functions *functions)
+{
+	return functions->count;
+}
+
+static int check_free(struct functions *functions, const char *name, struct buf *why)
+{
+	int r = name_check(name, NAME_LONGEST, why);
+
+	if (r == 0 && functions_find(functions, name)) {
+		why_say(why, "there is a function %s already", name);
+		r = -EEXIST;
+	}
+	return r;
+}
+
+int functions_create(struct functions *functions, const char *name, const struct caller *owner,
+        struct function **out, struct buf *why)
+{
+	CLEANUP(function_free_p) struct function *function = NULL;
+	struct command command = {COMMAND_FUNCTION_CREATE, .name = name, .uid = owner->uid,
+	        .gid = owner->gid, .time_us = clock_wall_us(&clock_system)};
+	struct command_result made;
+	int r = check_free(functions, name, why);
+
+	if (r < 0)
+		return r;
+	function = function_new(functions, name, owner->uid, owner->gid, command.time_us);
+	if (!function || reserve(functions) < 0 ||
+	        names_put(&functions->by_name, function->name, function) < 0)
+		return why_store(why, fail(-ENOMEM, "creating function %s", name));
+	r = store_apply(functions->store, &command, &made);
+	if (r < 0) {
+		names_remove(&functions->by_name, name);
+		return why_store(why, r);
+	}
+	add(functions, function, made.object);
+	if (out)
+		*out = function;
+	if (functions->events.created)
+		functions->events.created(functions->userdata, function);
+	take(function);
+	return 0;
+}
+
+int function_rename(struct function *function, const char *name, struct buf *why)
+{
+	struct functions *functions = function->functions;
+	CLEANUP(free_p) char *copy = NULL;
+	int r;
+
+	if (strcmp(function->name, name) == 0)
+		return 0;
+	r = check_free(functions, name, why);
+	if (r < 0)
+		return r;
+	copy = strdup(name);
+	if (!copy || names_put(&functions->by_name, copy, function) < 0)
+		return why_store(why, fail(-ENOMEM, "renaming function %s", function->name));
+	r = store_apply(functions->store,
+	        &(struct command){COMMAND_FUNCTION_RENAME, .object = function->id, .name = name},
+	        NULL);
+	if (r < 0) {
+		names_remove(&functions->by_name, copy);
+		return why_store(why, r);
+	}
+	names_remove(&functions->by_name, function->name);
+	free(function->name);
+	function->name = take(copy);
+	if (functions->events.renamed)
+		functions->events.renamed(functions->userdata, function);
+	return 0;
+}
+
+int function_remove(struct function *function, struct buf *why)
+{
+	struct functions *functions = function->functions;
+	int r = store_apply(functions->store,
+	        &(struct command){COMMAND_FUNCTION_REMOVE, .object = function->id}, NULL);
+
+	if (r < 0)
+		return why_store(why, r);
+	drop(functions, function);
+	if (functions->events.removed)
+		functions->events.removed(functions->userdata, function);
+	function_free(function);
+	return 0;
+}
+
+int function_set_owner(struct function *function, uid_t uid, gid_t gid)
+{
+	int r;
+
+	if (function->uid == uid && function->gid == gid)
+		return 0;
+	r = store_apply(function->functions->store,
+	        &(struct command){
+	                COMMAND_FUNCTION_OWN, .object = function->id, .uid = uid, .gid = gid},
+	        NULL);
+	if (r < 0)
+		return r;
+	function->uid = uid;
+	function->gid = gid;
+	return 0;
+}
+
+void function_configured(struct function *function, int key)
+{
+	struct functions *functions = function->functions;
+
+	if (key < 0 || config_redeploys((enum config_key)key))
+		function->config_generation++;
+	if (functions->events.configured)
+		functions->events.configured(functions->userdata, function, key);
+}
+
+/* Both as canonical texts; the new one is taken over into `now`. */
+static int compare(const struct config *old, const struct config *changed, enum config_key key,
+        struct buf *now, bool *same)
+{
+	struct buf before = BUF_INIT;
+	bool failed;
+
+	config_format(old, key, &before);
+	buf_puts(&before, "");
+	config_format(changed, key, now);
+	buf_puts(now, "");
+	failed = before.failed || now->failed;
+	*same = !failed && strcmp(before.data, now->data) == 0;
+	buf_deinit(&before);
+	return failed ? fail(-ENOMEM, "setting %s", config_key_name(key)) : 0;
+}
+
+static int store_setting(
+        struct function *function, const struct config *changed, enum config_key key)
+{
+	struct buf text = BUF_INIT;
+	bool same = false;
+	int r = compare(&function->config, changed, key, &text, &same);
+
+	if (r == 0 && !same) {
+		struct command command = {COMMAND_SETTING_SET, .object = function->id,
+		        .name = config_key_name(key), .value = text.length ? text.data : NULL};
+
+		r = store_apply(function->functions->store, &command, NULL);
+		if (r == 0)
+			r = 1;
+	}
+	buf_deinit(&text);
+	return r;
+}
+
+int function_set(struct function *function, enum config_key key, const char *text, struct buf *why)
+{
+	struct config changed = function->config;
+	int r = config_parse(&changed, key, text, why);
+
+	if (r < 0)
+		return r;
+	r = store_setting(function, &changed, key);
+	if (r < 0)
+		return why_store(why, r);
+	if (r > 0) {
+		function->config = changed;
+		function_configured(function, key);
+	}
+	return 0;
+}

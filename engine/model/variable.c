@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Environment variables. There are few of a function (at most 1000), so a list is searched. What the
+ * platform itself puts into the environment of an instance cannot be set; what it only proposes (PATH,
+ * LANG, TZ, search paths, the log format) can, and so can credentials and regions of clouds, for the
+ * platform gives none of its own.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "model/functions_private.h"
+#include "model/why.h"
+#include "store/store.h"
+
+enum {
+	KEY_LONGEST = 255,
+	VALUE_LONGEST = 64 * 1024,
+	ALL_LONGEST = 1024 * 1024, /* keys and values of one function, each with its zero */
+	COUNT_MOST = 1000,
+};
+
+static const char *const reserved_prefixes[] = {"RUNTIME_", "LAMBDA_", "AWS_LAMBDA_", "FNFS_"};
+
+static const char *const reserved_names[] = {"AWS_EXECUTION_ENV", "AWS_XRAY_DAEMON_ADDRESS",
+        "AWS_XRAY_CONTEXT_MISSING", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN"};
+
+static const char *const free_names[] = {"AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL",
+        "AWS_LAMBDA_EXEC_WRAPPER", "AWS_LAMBDA_NODEJS_USE_ALTERNATIVE_CLIENT_1"};
+
+static bool is_one_of(const char *key, const char *const *names, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(names[i], key) == 0)
+			return true;
+	return false;
+}
+
+static bool is_reserved(const char *key)
+{
+	size_t i;
+
+	if (is_one_of(key, free_names, ARRAY_SIZE(free_names)))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(reserved_prefixes); i++)
+		if (strncmp(reserved_prefixes[i], key, strlen(reserved_prefixes[i])) == 0)
+			return true;
+	return is_one_of(key, reserved_names, ARRAY_SIZE(reserved_names));
+}
+
+static bool is_key(const char *key)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	return *key && strchr(letters, *key) &&
+	       !key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")];
+}
+
+static int check_key(const char *key, struct buf *why)
+{
+	if (strlen(key) > KEY_LONGEST) {
+		why_say(why, "the name of a variable has at most %d bytes", KEY_LONGEST);
+		return -ENAMETOOLONG;
+	}
+	if (!is_key(key)) {
+		why_say(why,
+		        "the name of a variable is letters, digits and _, a letter first; not ");
+		why_quote(why, key);
+		return -EINVAL;
+	}
+	if (is_reserved(key)) {
+		why_say(why, "%s is set by the platform itself", key);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Whether all stays within bounds when this variable (NULL: a new one) has this key and value. */
+static int check_room(const struct function *function, const struct variable *replaced,
+        const char *key, const char *value, struct buf *why)
+{
+	size_t all = strlen(key) + strlen(value) + 2, count = 1;
+	const struct variable *variable;
+
+	if (strlen(value) > VALUE_LONGEST) {
+		why_say(why, "the value of a variable has at most 64K; this is %zu bytes",
+		        strlen(value));
+		return -EFBIG;
+	}
+	list_each(variable, &function->variables, link) {
+		if (variable == replaced)
+			continue;
+		all += strlen(variable->key) + strlen(variable->value) + 2;
+		count++;
+	}
+	if (all <= ALL_LONGEST && count <= COUNT_MOST)
+		return 0;
+	why_say(why, "a function has at most %d variables and 1M in all of them", COUNT_MOST);
+	return -ENOSPC;
+}
+
+static struct variable *variable_free(struct variable *variable)
+{
+	if (!variable)
+		return NULL;
+	free(variable->key);
+	free(variable->value);
+	free(variable);
+	return NULL;
+}
+
+static void variable_free_p(struct variable **variable)
+{
+	variable_free(*variable);
+}
+
+static struct variable *variable_new(const char *key, const char *value)
+{
+	CLEANUP(variable_free_p) struct variable *variable = calloc(1, sizeof(*variable));
+
+	if (!variable)
+		return NULL;
+	list_init(&variable->link);
+	variable->key = strdup(key);
+	variable->value = strdup(value);
+	return variable->key && variable->value ? take(variable) : NULL;
+}
+
+int function_variable_load(
+        struct function *function, uint64_t id, const char *key, const char *value)
+{
+	struct variable *variable = variable_new(key, value);
+
+	if (!variable)
+		return fail(-ENOMEM, "loading variables");
+	variable->id = id;
+	list_append(&function->variables, &variable->link);
+	return 0;
+}
+
+void function_variables_free(struct function *function)
+{
+	struct variable *variable, *following;
+
+	list_each_safe(variable, following, &function->variables, link) {
+		list_unlink(&variable->link);
+		variable_free(variable);
+	}
+}
+
+struct variable *function_variable(const struct function *function, uint64_t id)
+{
+	struct variable *variable;
+
+	list_each(variable, &function->variables, link) {
+		if (variable->id == id)
+			return variable;
+	}
+	return NULL;
+}
+
+struct variable *function_variable_find(const struct function *function, const char *key)
+{
+	struct variable *variable;
+
+	list_each(variable, &function->variables, link) {
+		if (strcmp(variable->key, key) == 0)
+			return variable;
+	}
+	return NULL;
+}
+
+static int store_value(
+        struct function *function, const char *key, const char *value, struct command_result *made)
+{
+	return store_apply(function->functions->store,
+	        &(struct command){
+	                COMMAND_VARIABLE_SET, .object = function->id, .name = key, .value = value},
+	        made);
+}
+
+static int add(struct function *function, const char *key, const char *value, struct variable **out,
+        struct buf *why)
+{
+	CLEANUP(variable_free_p) struct variable *variable = variable_new(key, value);
+	struct command_result made;
+	int r;
+
+	if (!variable)
+		return why_store(why, fail(-ENOMEM, "setting variable %s", key));
+	r = store_value(function, key, value, &made);
+	if (r < 0)
+		return why_store(why, r);
+	variable->id = made.child;
+	list_append(&function->variables, &variable->link);
+	*out = take(variable);
+	return 0;
+}
+
+static int replace(
+        struct function *function, struct variable *variable, const char *value, struct buf *why)
+{
+	CLEANUP(free_p) char *copy = strdup(value);
+	int r;
+
+	if (!copy)
+		return why_store(why, fail(-ENOMEM, "setting variable %s", variable->key));
+	r = store_value(function, variable->key, value, NULL);
+	if (r < 0)
+		return why_store(why, r);
+	free(variable->value);
+	variable->value = take(copy);
+	return 0;
+}
+
+int function_variable_set(struct function *function, const char *key, const char *value,
+        struct variable **out, struct buf *why)
+{
+	struct variable *variable = function_variable_find(function, key);
+	int r = check_key(key, why);
+
+	if (r == 0)
+		r = check_room(function, variable, key, value, why);
+	if (r < 0)
+		return r;
+	if (!variable)
+		r = add(function, key, value, &variable, why);
+	else if (strcmp(variable->value, value) != 0)
+		r = replace(function, variable, value, why);
+	else
+		goto same;
+	if (r < 0)
+		return r;
+	function_configured(function, -1);
+same:
+	if (out)
+		*out = variable;
+	return 0;
+}
+
+int function_variable_rename(
+        struct function *function, struct variable *variable, const char *key, struct buf *why)
+{
+	struct variable *replaced = function_variable_find(function, key);
+	CLEANUP(free_p) char *copy = NULL;
+	int r;
+
+	if (replaced == variable)
+		return 0;
+	r = check_key(key, why);
+	if (r == 0)
+		r = check_room(function, variable, key, variable->value, why);
+	if (r < 0)
+		return r;
+	copy = strdup(key);
+	if (!copy)
+		return why_store(why, fail(-ENOMEM, "renaming variable %s", variable->key));
+	r = store_apply(function->functions->store,
+	        &(struct command){COMMAND_VARIABLE_RENAME, .object = function->id,
+	                .child = variable->id, .name = key},
+	        NULL);
+	if (r < 0)
+		return why_store(why, r);
+	if (replaced) {
+		list_unlink(&replaced->link);
+		variable_free(replaced);
+	}
+	free(variable->key);
+	variable->key = take(copy);
+	function_configured(function, -1);
+	return 0;
+}
+
+int function_variable_unset(struct function *function, struct variable *variable)
+{
+	int r = store_apply(function->functions->store,
+	        &(struct command){
+	                COMMAND_VARIABLE_UNSET, .object = function->id, .child = variable->id},
+	        NULL);
+
+	if (r < 0)
+		return r;
+	list_unlink(&variable->link);
+	variable_free(variable);
+	function_configured(function, -1);
+	return 0;
+}
