@@ -94,9 +94,4 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
         const struct invocation_options *options, const struct invocation_events *events,
         void *userdata, struct invocation **out, struct buf *why);
 const char *invocation_request_id(const struct invocation *invocation);
-void invocation_cancel(struct invocation *invocation); /* asks; `ended` comes, with -ECANCELED */
-
-/* The caller lets go: events will not run any more. A call still running goes on, unattended. */
-void invocation_release(struct invocation *invocation);
-
 int engine_cancel_call(struct engine *engine, struct function *function, const char *request_id);

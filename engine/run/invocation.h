@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * One event carried once through one instance. The caller owns the invocation from
- * invocation_start() until invocation_release(); the pool and the instance hold it in between. `ended`
- * runs exactly once, also after a cancel, and never inside invocation_start() or invocation_cancel().
+ * One event carried once through one instance. The caller owns an invocation from the start until
+ * invocation_release(); the deploy layer, the pool and the instance hold it in between, in exactly one
+ * list each. `ended` runs exactly once, also after a cancel, and never inside the call that starts or
+ * cancels. It is freed when it has ended and was released, in either order.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/list.h"
+#include "base/uuid.h"
+#include "run/alarm.h"
 #include "run/outcome.h"
 
-struct invocation;
+struct call_record;
+struct instance;
 struct pool;
+
+#define INVOCATION_REQUEST_MAX	(6u << 20)
+#define INVOCATION_RESPONSE_MAX (6u << 20)
 
 struct invocation_end {
 	enum outcome outcome;
-	int error;              /* 0, or the negative errno a reader of `invoke` gets */
+	int error; /* 0, or the negative errno a reader of `invoke` gets */
 	const char *error_body; /* JSON, "" on success; borrowed for the call */
 	size_t error_length;
 };
@@ -28,12 +36,52 @@ struct invocation_events {
 	void (*ended)(void *userdata, const struct invocation_end *end);
 };
 
-#define INVOCATION_REQUEST_MAX  (6u << 20)
-#define INVOCATION_RESPONSE_MAX (6u << 20)
-
 struct invocation_options {
 	const char *source; /* "sync" ... */
-	const char *alias;  /* "" */
+	const char *alias; /* "" */
 	uint64_t routes_generation;
 	const char *name; /* of a queue entry, "" */
 };
+
+struct invocation {
+	struct list link; /* deploy's or the pool's waiting, or the instance's running ones */
+	struct pool *pool;
+	struct instance *instance; /* NULL while it waits */
+	uint64_t call; /* its number on the instance's channel */
+	char request_id[UUID_TEXT_SIZE];
+	char source[64];
+	char alias[64];
+	struct buf request; /* freed when it is sent */
+	uint64_t code_generation; /* the least it may run: read your writes */
+	uint64_t config_generation;
+	struct alarm alarm; /* the end of waiting, the time limit, or a deferred end */
+	const struct invocation_events *events; /* NULL once released */
+	void *userdata;
+	struct call_record *record; /* the flight recorder's, NULL without memory */
+	int64_t created_us, sent_us; /* alarm_now_us() */
+	int64_t init_us; /* of the start it waited for, -1 none */
+	size_t response_bytes;
+	bool cold;
+	bool in_pool; /* counted in pool.waiting_count */
+	bool ended;
+	bool released;
+	struct {
+		enum outcome outcome;
+		int error;
+		struct buf body;
+	} deferred; /* an end decided where `ended` must not run */
+};
+
+/* `request` is moved out of the buf. NULL: no memory. */
+struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, struct buf *request,
+	const struct invocation_options *options, const struct invocation_events *events,
+	void *userdata);
+
+void invocation_cancel(struct invocation *invocation); /* asks; `ended` comes, with -ECANCELED */
+
+/* The caller lets go: events will not run any more. A call still running goes on, unattended. */
+void invocation_release(struct invocation *invocation);
+
+/* Appends {"errorMessage":...,"errorType":...,"stackTrace":[]}. */
+void error_body(struct buf *out, const char *type, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));

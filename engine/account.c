@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/account.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/function_state.h"
+#include "engine/logbook.h"
+#include "engine/metrics.h"
+#include "engine/recorder.h"
+#include "run/deployment.h"
+#include "run/host.h"
+#include "run/instance.h"
+
+static const char *const outcome_states[] = {
+	[OUTCOME_SUCCESS] = "succeeded",
+	[OUTCOME_FUNCTION_ERROR] = "failed",
+	[OUTCOME_TIMEOUT] = "timeout",
+	[OUTCOME_NOT_LOADED] = "not-loaded",
+	[OUTCOME_SYSTEM_ERROR] = "system-error",
+	[OUTCOME_REJECTED] = "rejected",
+	[OUTCOME_BAD_REQUEST] = "bad-request",
+	[OUTCOME_CANCELED] = "canceled",
+};
+_Static_assert(ARRAY_SIZE(outcome_states) == OUTCOMES, "a state for every outcome");
+
+static const char *const level_names[] = {
+	[LOG_DEBUG] = "DEBUG",
+	[LOG_INFO] = "INFO",
+	[LOG_WARNING] = "WARN",
+	[LOG_ERROR] = "ERROR",
+};
+
+static int64_t now_us(const struct function_state *state)
+{
+	return clock_wall_us(engine_clock(state->engine));
+}
+
+/* Hands what was built in state->lines to the log. */
+static void write_lines(struct function_state *state)
+{
+	if (state->lines.length)
+		logbook_append(state->logbook, state->lines.data, state->lines.length);
+	buf_clear(&state->lines);
+}
+
+static void message(struct function_state *state, struct invocation *invocation, const char *level,
+	const char *text, size_t length)
+{
+	size_t before = state->lines.length;
+
+	log_format_message(&state->log_format, &state->lines, now_us(state),
+		invocation ? invocation->request_id : NULL, "latest", level, text, length);
+	if (invocation && invocation->record && !state->lines.failed)
+		call_record_append(&invocation->record->log, state->lines.data + before,
+			state->lines.length - before);
+}
+
+/* --- before ----------------------------------------------------------------------------------- */
+
+void account_accepted(struct function_state *state, struct invocation *invocation)
+{
+	struct call_record *record = recorder_begin(state->recorder, invocation->request_id);
+
+	invocation->record = record;
+	if (!record)
+		return;
+	record->start_us = now_us(state);
+	snprintf(record->version, sizeof(record->version), "latest");
+	snprintf(record->alias, sizeof(record->alias), "%s", invocation->alias);
+	snprintf(record->source, sizeof(record->source), "%s", invocation->source);
+	record->attempt = 1;
+	call_record_append(&record->request, invocation->request.data, invocation->request.length);
+}
+
+void account_rejected(struct function_state *state)
+{
+	metrics_record(state->metrics,
+		&(struct metrics_sample){
+			.outcome = OUTCOME_REJECTED,
+			.duration_us = -1,
+			.init_us = -1,
+			.memory_bytes = -1,
+		});
+}
+
+static void began(void *userdata, struct invocation *invocation)
+{
+	struct function_state *state = userdata;
+	struct call_record *record = invocation->record;
+
+	log_format_start(&state->log_format, &state->lines, now_us(state), invocation->request_id,
+		"latest");
+	write_lines(state);
+	if (!record)
+		return;
+	record->state = "running";
+	record->instance = invocation->instance->id;
+	record->queue_us = invocation->sent_us - invocation->created_us;
+	record->init_us = invocation->init_us;
+	record->cold = invocation->cold;
+}
+
+/* --- meanwhile -------------------------------------------------------------------------------- */
+
+static void data(void *userdata, struct invocation *invocation, const char *bytes, size_t length)
+{
+	if (invocation->record)
+		call_record_append(&invocation->record->response, bytes, length);
+}
+
+struct output_line {
+	struct function_state *state;
+	struct invocation *invocation;
+};
+
+static void output_line(void *userdata, const char *line, size_t length)
+{
+	const struct output_line *context = userdata;
+
+	message(context->state, context->invocation, "INFO", line, length);
+}
+
+static struct log_lines *lines_of(struct instance *instance)
+{
+	if (!instance->output_state)
+		instance->output_state = calloc(1, sizeof(struct log_lines));
+	return instance->output_state;
+}
+
+static void output(void *userdata, struct instance *instance, struct invocation *invocation,
+	const char *bytes, size_t length)
+{
+	struct output_line context = {userdata, invocation};
+	struct log_lines *lines = lines_of(instance);
+
+	if (lines)
+		log_lines_feed(lines, bytes, length, output_line, &context);
+	write_lines(context.state);
+}
+
+static void flush_output(struct function_state *state, struct instance *instance,
+	struct invocation *invocation)
+{
+	struct output_line context = {state, invocation};
+
+	if (instance->output_state)
+		log_lines_flush(instance->output_state, output_line, &context);
+}
+
+static void instance_gone(void *userdata, struct instance *instance)
+{
+	struct function_state *state = userdata;
+
+	flush_output(state, instance, NULL);
+	write_lines(state);
+	if (instance->output_state)
+		log_lines_deinit(instance->output_state);
+	free(instance->output_state);
+	instance->output_state = NULL;
+}
+
+static void record(void *userdata, struct invocation *invocation, int level, const char *text,
+	size_t length)
+{
+	struct function_state *state = userdata;
+
+	if (level < 0 || level >= (int)ARRAY_SIZE(level_names))
+		level = LOG_INFO;
+	message(state, invocation, level_names[level], text, length);
+	write_lines(state);
+}
+
+/* --- after ------------------------------------------------------------------------------------ */
+
+static int64_t memory_used(const struct invocation *invocation)
+{
+	return invocation->instance ? instance_usage(invocation->instance)->memory_bytes : -1;
+}
+
+static void log_end(struct function_state *state, struct invocation *invocation,
+	const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
+{
+	if (invocation->instance && invocation->instance->running_count <= 1)
+		flush_output(state, invocation->instance, invocation);
+	if (end->error_length && end->outcome != OUTCOME_CANCELED)
+		message(state, invocation, "ERROR", end->error_body, end->error_length);
+	if (invocation->sent_us)
+		log_format_finish(&state->log_format, &state->lines, now_us(state),
+			&(struct log_finish){
+				.request_id = invocation->request_id,
+				.failed = end->outcome != OUTCOME_SUCCESS,
+				.duration_us = duration_us,
+				.memory_used_bytes = memory_bytes,
+				.memory_limit_bytes = state->pool.deployment
+					? state->pool.deployment->config.memory_bytes
+					: 0,
+			});
+	write_lines(state);
+}
+
+static void record_end(struct function_state *state, struct invocation *invocation,
+	const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
+{
+	struct call_record *kept = invocation->record;
+
+	if (!kept)
+		return;
+	invocation->record = NULL;
+	kept->duration_us = duration_us;
+	kept->memory_peak_bytes = memory_bytes;
+	call_record_append(&kept->error, end->error_body, end->error_length);
+	recorder_end(state->recorder, kept, outcome_states[end->outcome]);
+}
+
+static void ended(void *userdata, struct invocation *invocation, const struct invocation_end *end)
+{
+	struct function_state *state = userdata;
+	int64_t duration_us = invocation->sent_us ? alarm_now_us() - invocation->sent_us : -1;
+	int64_t memory_bytes = memory_used(invocation);
+
+	log_end(state, invocation, end, duration_us, memory_bytes);
+	record_end(state, invocation, end, duration_us, memory_bytes);
+	metrics_record(state->metrics,
+		&(struct metrics_sample){
+			.outcome = end->outcome,
+			.duration_us = duration_us,
+			.init_us = invocation->init_us,
+			.memory_bytes = memory_bytes,
+			.cold = invocation->cold,
+		});
+}
+
+static void log_failed_start(struct function_state *state, const char *error, size_t length)
+{
+	message(state, NULL, "ERROR", error, length);
+	write_lines(state);
+}
+
+static void loaded(void *userdata, struct deployment *deployment, const char *error, size_t length,
+	int64_t init_us)
+{
+	struct function_state *state = userdata;
+
+	if (error)
+		log_failed_start(state, error, length);
+	else
+		metrics_cold_start(state->metrics, init_us);
+	if (state->function)
+		deploy_loaded(&state->deploy, deployment, error, length);
+}
+
+static void changed(void *userdata)
+{
+	struct function_state *state = userdata;
+
+	metrics_running(state->metrics, (int)state->pool.running);
+	metrics_instances(state->metrics, (int)state->pool.live);
+}
+
+static bool congested(void *userdata)
+{
+	struct function_state *state = userdata;
+
+	return logbook_congested(state->logbook);
+}
+
+static void emptied(void *userdata)
+{
+	struct function_state *state = userdata;
+
+	function_state_settle(state);
+}
+
+const struct pool_events account_events = {
+	.began = began,
+	.data = data,
+	.output = output,
+	.record = record,
+	.ended = ended,
+	.loaded = loaded,
+	.changed = changed,
+	.congested = congested,
+	.instance_gone = instance_gone,
+	.emptied = emptied,
+};

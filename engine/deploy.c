@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/deploy.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/json.h"
+#include "engine/engine.h"
+#include "engine/function_state.h"
+#include "run/deployment.h"
+#include "run/host.h"
+#include "run/runtime.h"
+#include "store/worktree.h"
+
+#define QUIET_US     (200 * 1000)
+#define UNSETTLED_US (2000 * 1000)
+
+/* The outcome of the last trial, kept over restarts; it is gone while code is changed and untried. */
+#define VERDICT_FILE "verdict"
+
+static const struct sm_row states[] = {
+	[DEPLOY_EMPTY] = {"empty", SM_TO(DEPLOY_CHANGED)},
+	[DEPLOY_CHANGED] = {"changed",
+		SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_EMPTY) | SM_TO(DEPLOY_LOADING) |
+			SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
+	[DEPLOY_LOADING] = {"loading",
+		SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_READY) |
+			SM_TO(DEPLOY_BROKEN)},
+	[DEPLOY_READY] = {"ready",
+		SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_READY) |
+			SM_TO(DEPLOY_BROKEN)},
+	[DEPLOY_BROKEN] = {"broken",
+		SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_READY) |
+			SM_TO(DEPLOY_BROKEN)},
+};
+
+static struct alarms *alarms(struct deploy *deploy)
+{
+	return &deploy->owner->pool.host->alarms;
+}
+
+static struct function *function(const struct deploy *deploy)
+{
+	return deploy->owner->function;
+}
+
+/* --- the verdict over restarts ---------------------------------------------------------------- */
+
+static void verdict_keep(struct deploy *deploy)
+{
+	CLEANUP(close_p) int fd = openat(deploy->owner->directory, VERDICT_FILE,
+		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	/* Without it the next daemon tries the code again: no harm. */
+	if (fd >= 0 && deploy->error.length &&
+		write(fd, deploy->error.data, deploy->error.length) < 0)
+		unlinkat(deploy->owner->directory, VERDICT_FILE, 0);
+}
+
+static bool verdict_load(struct deploy *deploy)
+{
+	CLEANUP(close_p) int fd =
+		openat(deploy->owner->directory, VERDICT_FILE, O_RDONLY | O_CLOEXEC);
+	char text[16 * 1024];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	if (n < 0)
+		return false;
+	buf_append(&deploy->error, text, (size_t)n);
+	sm_move(&deploy->state, n ? DEPLOY_BROKEN : DEPLOY_READY);
+	return true;
+}
+
+static void settle(struct deploy *deploy, enum deploy_state state, const char *error, size_t length)
+{
+	buf_clear(&deploy->error);
+	buf_append(&deploy->error, error, length);
+	deploy->settled_us = clock_wall_us(engine_clock(deploy->owner->engine));
+	sm_move(&deploy->state, state);
+	verdict_keep(deploy);
+}
+
+/* --- is it the moment? ------------------------------------------------------------------------ */
+
+static bool entry_gone(const struct deploy *deploy)
+{
+	const struct deployment *deployment = deploy->owner->pool.deployment;
+
+	return deployment && deployment->entry &&
+		!worktree_has(deploy->owner->worktree, deployment->entry);
+}
+
+/* Keeps `since` as the time the condition began. */
+static void note_since(bool now, int64_t *since)
+{
+	if (!now)
+		*since = 0;
+	else if (!*since)
+		*since = alarm_now_us();
+}
+
+/* Microseconds that an editor or git may still take to finish its dance; 0 = go on. */
+static int64_t unsettled_us(struct deploy *deploy)
+{
+	int64_t since, left;
+
+	note_since(entry_gone(deploy), &deploy->entry_gone_us);
+	note_since(worktree_git_locked(deploy->owner->worktree), &deploy->git_locked_us);
+	since = deploy->entry_gone_us > deploy->git_locked_us ? deploy->entry_gone_us
+							      : deploy->git_locked_us;
+	left = since ? since + UNSETTLED_US - alarm_now_us() : 0;
+	return left > 0 ? left : 0;
+}
+
+static bool current(const struct deploy *deploy)
+{
+	const struct deployment *deployment = deploy->owner->pool.deployment;
+
+	return deployment &&
+		deployment->code_generation == worktree_generation(deploy->owner->worktree) &&
+		deployment->config_generation == function(deploy)->config_generation;
+}
+
+/* --- taking in -------------------------------------------------------------------------------- */
+
+static void advance(struct deploy *deploy);
+
+static void settled_or_late(struct alarm *alarm)
+{
+	advance(container_of(alarm, struct deploy, settling));
+}
+
+static void refuse_waiting(struct deploy *deploy, enum outcome outcome, int error, const char *why)
+{
+	struct invocation *invocation;
+	struct list waiting;
+
+	list_move_all(&deploy->waiting, &waiting);
+	while ((invocation = list_first(&waiting, struct invocation, link))) {
+		struct buf body = BUF_INIT;
+
+		error_body(&body, "Unavailable", "%s", why);
+		pool_end_later(invocation, outcome, error, &body);
+	}
+}
+
+static void submit_waiting(struct deploy *deploy)
+{
+	const struct deployment *deployment = deploy->owner->pool.deployment;
+	struct invocation *invocation, *following;
+
+	list_each_safe(invocation, following, &deploy->waiting, link) {
+		if (invocation->code_generation > deployment->code_generation ||
+			invocation->config_generation > deployment->config_generation)
+			continue;
+		list_unlink(&invocation->link);
+		pool_submit(&deploy->owner->pool, invocation);
+	}
+}
+
+static void install(struct deploy *deploy, struct deployment *deployment)
+{
+	struct pool *pool = &deploy->owner->pool;
+	bool trial = deploy->trial;
+	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
+
+	deploy->trial = false;
+	pool_set_deployment(pool, deployment);
+	if (worktree_empty(deploy->owner->worktree)) {
+		if (deploy->state.state == DEPLOY_CHANGED)
+			sm_move(&deploy->state, DEPLOY_EMPTY);
+	} else if (!deployment->runtime) {
+		error_body(&body, "Runtime.InvalidEntrypoint", "%s", deployment->why);
+		settle(deploy, DEPLOY_BROKEN, body.data, body.length);
+	} else if (trial && deployment->config.max_instances > 0) {
+		sm_move(&deploy->state, DEPLOY_LOADING);
+		pool_warm(pool);
+	}
+	submit_waiting(deploy);
+}
+
+static void checked_out(void *userdata, int status, struct checkout *checkout)
+{
+	struct deploy *deploy = userdata;
+	struct deployment *deployment = NULL;
+	char why[128];
+
+	deploy->request = NULL;
+	deploy->requesting = false;
+	if (status == 0)
+		deployment = deployment_new(
+			function(deploy), checkout, engine_runtimes(deploy->owner->engine));
+	if (!deployment) {
+		snprintf(why, sizeof(why), "The code could not be taken in: %s",
+			strerror(status ? -status : ENOMEM));
+		deploy->trial = false;
+		refuse_waiting(deploy, OUTCOME_SYSTEM_ERROR, -EIO, why);
+		return;
+	}
+	install(deploy, deployment);
+	deployment_unref(deployment);
+	advance(deploy);
+}
+
+static void advance(struct deploy *deploy)
+{
+	struct checkout_request *request;
+	int64_t wait;
+
+	if (deploy->closed || deploy->requesting ||
+		(!deploy->trial && list_empty(&deploy->waiting)))
+		return;
+	wait = unsettled_us(deploy);
+	if (wait) {
+		alarm_set(alarms(deploy), &deploy->settling, wait, settled_or_late);
+		return;
+	}
+	alarm_clear(alarms(deploy), &deploy->settling);
+	deploy->requesting = true;
+	request = worktree_checkout(deploy->owner->worktree, checked_out, deploy);
+	if (deploy->requesting)
+		deploy->request = request;
+}
+
+void deploy_submit(struct deploy *deploy, struct invocation *invocation)
+{
+	if (current(deploy) && list_empty(&deploy->waiting)) {
+		if (deploy->state.state == DEPLOY_CHANGED && deploy->owner->pool.deployment->runtime)
+			sm_move(&deploy->state, DEPLOY_LOADING);
+		pool_submit(&deploy->owner->pool, invocation);
+		return;
+	}
+	invocation->code_generation = worktree_generation(deploy->owner->worktree);
+	invocation->config_generation = function(deploy)->config_generation;
+	list_append(&deploy->waiting, &invocation->link);
+	advance(deploy);
+}
+
+static void try_ahead(struct alarm *alarm)
+{
+	struct deploy *deploy = container_of(alarm, struct deploy, quiet);
+
+	if (deploy->state.state != DEPLOY_CHANGED && current(deploy))
+		return; /* a call was quicker */
+	deploy->trial = true;
+	advance(deploy);
+}
+
+void deploy_wake(struct deploy *deploy)
+{
+	if (deploy->state.state == DEPLOY_EMPTY || deploy->closed)
+		return;
+	deploy->trial = true;
+	advance(deploy);
+}
+
+void deploy_changed(struct deploy *deploy)
+{
+	if (deploy->closed)
+		return;
+	if (deploy->state.state != DEPLOY_CHANGED)
+		unlinkat(deploy->owner->directory, VERDICT_FILE, 0);
+	sm_move(&deploy->state, DEPLOY_CHANGED);
+	deploy->changed_us = clock_wall_us(engine_clock(deploy->owner->engine));
+	alarm_set(alarms(deploy), &deploy->quiet, QUIET_US, try_ahead);
+	unsettled_us(deploy); /* notes since when */
+	if (!list_empty(&deploy->waiting))
+		advance(deploy);
+}
+
+void deploy_loaded(struct deploy *deploy, struct deployment *deployment, const char *error,
+	size_t length)
+{
+	if (deploy->closed || !current(deploy) || deployment != deploy->owner->pool.deployment)
+		return;
+	if (error)
+		settle(deploy, DEPLOY_BROKEN, error, length);
+	else if (deploy->state.state != DEPLOY_READY)
+		settle(deploy, DEPLOY_READY, "", 0);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void deploy_init(struct deploy *deploy, struct function_state *owner)
+{
+	memset(deploy, 0, sizeof(*deploy));
+	deploy->owner = owner;
+	list_init(&deploy->waiting);
+	sm_init(&deploy->state, "deploy", states, DEPLOY_CHANGED);
+	if (worktree_empty(owner->worktree))
+		sm_move(&deploy->state, DEPLOY_EMPTY);
+	else if (!verdict_load(deploy))
+		alarm_set(alarms(deploy), &deploy->quiet, QUIET_US, try_ahead);
+}
+
+void deploy_close(struct deploy *deploy)
+{
+	deploy->closed = true;
+	alarm_clear(alarms(deploy), &deploy->quiet);
+	alarm_clear(alarms(deploy), &deploy->settling);
+	if (deploy->request)
+		checkout_request_cancel(deploy->request);
+	deploy->request = NULL;
+	refuse_waiting(deploy, OUTCOME_REJECTED, -EAGAIN,
+		"The function was removed or the daemon ends");
+	buf_deinit(&deploy->error);
+}
+
+/* --- status ----------------------------------------------------------------------------------- */
+
+const char *deploy_state_name(const struct deploy *deploy)
+{
+	if (function(deploy) && !function(deploy)->config.max_instances)
+		return "disabled";
+	return sm_name(&deploy->state);
+}
+
+static void show_error(const struct deploy *deploy, struct buf *out)
+{
+	CLEANUP(json_delete_p) cJSON *error = cJSON_ParseWithLength(
+		deploy->error.data ? deploy->error.data : "", deploy->error.length);
+	const cJSON *trace = cJSON_GetObjectItemCaseSensitive(error, "stackTrace"), *line;
+
+	if (!error) {
+		buf_printf(out, "why %.*s\n", (int)deploy->error.length,
+			deploy->error.data ? deploy->error.data : "");
+		return;
+	}
+	buf_printf(out, "why %s: %s\n", json_string(error, "errorType", "Error"),
+		json_string(error, "errorMessage", ""));
+	if (!cJSON_GetArraySize(trace))
+		return;
+	buf_puts(out, "\n");
+	cJSON_ArrayForEach (line, trace) {
+		const char *text = cJSON_IsString(line) ? line->valuestring : "";
+
+		buf_printf(out, "%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
+	}
+}
+
+void deploy_show(const struct deploy *deploy, struct buf *out)
+{
+	const struct deployment *deployment = deploy->owner->pool.deployment;
+	char text[CLOCK_TEXT_SIZE];
+
+	if (deploy->changed_us) {
+		clock_format(text, deploy->changed_us);
+		buf_printf(out, "changed %s\n", text);
+	}
+	if (deploy->settled_us) {
+		clock_format(text, deploy->settled_us);
+		buf_printf(out, "tried %s\n", text);
+	}
+	if (deployment && deployment->runtime) {
+		buf_printf(out, "runtime %s\n", deployment->runtime->name);
+		buf_printf(out, "handler %s\n", deployment_handler(deployment));
+	}
+	if (deploy->state.state == DEPLOY_BROKEN)
+		show_error(deploy, out);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "engine/account.h"
+#include "engine/engine_state.h"
+#include "engine/metrics.h"
+#include "run/launcher.h"
+#include "run/runtime.h"
+#include "store/store.h"
+#include "store/worktree.h"
+
+#define SAVE_METRICS_US (INT64_C(60) * 1000 * 1000)
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+struct functions *engine_functions(struct engine *engine)
+{
+	return engine->functions;
+}
+
+struct attributes *engine_attributes(struct engine *engine)
+{
+	return engine->attributes;
+}
+
+struct runtimes *engine_runtimes(struct engine *engine)
+{
+	return engine->runtimes;
+}
+
+struct last_error *engine_last_error(struct engine *engine)
+{
+	return &engine->last_error;
+}
+
+const struct clock *engine_clock(const struct engine *engine)
+{
+	return engine->clock;
+}
+
+uid_t engine_owner(const struct engine *engine)
+{
+	return getuid();
+}
+
+const char *engine_log_path(const struct engine *engine)
+{
+	return engine->log_path;
+}
+
+struct function_state *engine_state(struct engine *engine, struct function *function)
+{
+	struct function_state *state = function->runtime_state;
+
+	if (!state && !engine->draining && function_state_new(&state, engine, function) < 0)
+		return NULL;
+	return state;
+}
+
+struct worktree *engine_worktree(struct engine *engine, struct function *function)
+{
+	struct function_state *state = engine_state(engine, function);
+
+	return state ? state->worktree : NULL;
+}
+
+struct logbook *engine_logbook(struct engine *engine, struct function *function)
+{
+	struct function_state *state = engine_state(engine, function);
+
+	return state ? state->logbook : NULL;
+}
+
+struct metrics *engine_metrics(struct engine *engine, struct function *function)
+{
+	struct function_state *state = engine_state(engine, function);
+
+	return state ? state->metrics : NULL;
+}
+
+struct recorder *engine_recorder(struct engine *engine, struct function *function)
+{
+	struct function_state *state = engine_state(engine, function);
+
+	return state ? state->recorder : NULL;
+}
+
+struct last_error *engine_function_last_error(struct engine *engine, struct function *function)
+{
+	struct function_state *state = engine_state(engine, function);
+
+	return state ? &state->last_error : NULL;
+}
+
+/* --- functions come and go -------------------------------------------------------------------- */
+
+static void function_configured(void *userdata, struct function *function, int key)
+{
+	struct function_state *state = engine_state(userdata, function);
+
+	if (state)
+		function_state_configured(state);
+}
+
+static void function_removed(void *userdata, struct function *function)
+{
+	struct function_state *state = function->runtime_state;
+	struct engine *engine = userdata;
+
+	function->runtime_state = NULL;
+	if (state)
+		function_state_remove(state);
+	else
+		removal_begin(&engine->removal, function->id);
+}
+
+static const struct functions_events functions_events = {
+	.configured = function_configured,
+	.removed = function_removed,
+};
+
+int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
+	struct function **out, struct buf *why)
+{
+	int r = functions_create(engine->functions, name, caller, out, why);
+
+	if (r < 0)
+		return r;
+	if (engine_state(engine, *out))
+		return 0;
+	buf_puts(why, "the function's directory could not be made in the state directory");
+	function_remove(*out, why);
+	*out = NULL;
+	return -EIO;
+}
+
+int engine_remove_function(struct engine *engine, struct function *function, struct buf *why)
+{
+	struct worktree *worktree = engine_worktree(engine, function);
+
+	if (worktree && !worktree_empty(worktree)) {
+		buf_printf(why, "%s still has code: rm -r removes it too", function->name);
+		return -ENOTEMPTY;
+	}
+	return function_remove(function, why);
+}
+
+static int function_exists(void *userdata, uint64_t id)
+{
+	struct engine *engine = userdata;
+
+	return functions_get(engine->functions, id) != NULL;
+}
+
+/* Functions with reserved instances are live from the start; all others wait to be touched. */
+static void wake_reserved(struct engine *engine)
+{
+	struct function *function = NULL;
+
+	while ((function = functions_next(engine->functions, function ? function->id : 0))) {
+		struct function_state *state;
+
+		if (!function->config.min_instances)
+			continue;
+		state = engine_state(engine, function);
+		if (state)
+			deploy_wake(&state->deploy);
+	}
+}
+
+/* --- birth ------------------------------------------------------------------------------------ */
+
+static void save_metrics(struct alarm *alarm)
+{
+	struct engine *engine = container_of(alarm, struct engine, saving);
+	struct function_state *state;
+
+	list_each(state, &engine->states, link)
+		function_state_save_metrics(state);
+	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
+}
+
+static int open_state_directory(struct engine *engine, const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fail(-errno, "making the state directory %s", path);
+	engine->state_dir = strdup(path);
+	if (!engine->state_dir || asprintf(&engine->log_path, "%s/log", path) < 0)
+		return -ENOMEM;
+	engine->state_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (engine->state_fd < 0)
+		return fail(-errno, "opening the state directory %s", path);
+	if (mkdirat(engine->state_fd, "functions", 0700) < 0 && errno != EEXIST)
+		return fail(-errno, "making %s/functions", path);
+	engine->functions_fd =
+		openat(engine->state_fd, "functions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return engine->functions_fd < 0 ? fail(-errno, "opening %s/functions", path) : 0;
+}
+
+static int open_model(struct engine *engine)
+{
+	int r = store_open(&engine->store, engine->state_dir);
+
+	if (r == 0)
+		r = functions_new(&engine->functions, engine->store, &functions_events, engine);
+	if (r == 0)
+		r = attributes_new(&engine->attributes, engine->store);
+	return r;
+}
+
+static int open_run(struct engine *engine, const struct engine_options *options)
+{
+	int r = runtimes_load(&engine->runtimes, options->runtimes_path);
+
+	if (r == 0)
+		r = launcher_new(&engine->launcher, options->loop, options->guardian_path,
+			options->state_dir);
+	if (r == 0)
+		r = host_init(&engine->host, options->loop, options->clock, engine->launcher);
+	return r;
+}
+
+int engine_new(struct engine **out, const struct engine_options *options)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+	int r;
+
+	if (!engine)
+		return -ENOMEM;
+	signal(SIGPIPE, SIG_IGN); /* a runtime may close its end at any time */
+	engine->clock = options->clock;
+	engine->started_us = clock_wall_us(options->clock);
+	engine->state_fd = engine->functions_fd = -1;
+	list_init(&engine->states);
+	last_error_init(&engine->last_error);
+	r = open_state_directory(engine, options->state_dir);
+	if (r == 0)
+		r = open_model(engine);
+	if (r == 0)
+		r = open_run(engine, options);
+	if (r < 0) {
+		engine_free(engine);
+		return r;
+	}
+	removal_init(&engine->removal, options->loop, engine->state_fd);
+	removal_sweep(&engine->removal, function_exists, engine);
+	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
+	wake_reserved(engine);
+	*out = engine;
+	return 0;
+}
+
+/* --- death ------------------------------------------------------------------------------------ */
+
+void engine_settle(struct engine *engine)
+{
+	if (!engine->draining || !engine->drained || !list_empty(&engine->states))
+		return;
+	/* On a later turn: whoever calls here still stands in what would be freed. */
+	alarm_set(&engine->host.alarms, &engine->drain_limit, 0, engine->drain_limit.ring);
+}
+
+static void drain_rings(struct alarm *alarm)
+{
+	struct engine *engine = container_of(alarm, struct engine, drain_limit);
+	struct function_state *state, *following;
+	void (*drained)(void *) = engine->drained;
+
+	if (list_empty(&engine->states)) {
+		engine->drained = NULL;
+		drained(engine->drained_userdata);
+		return;
+	}
+	log_line(LOG_WARNING, "calls that still run are ended");
+	list_each_safe(state, following, &engine->states, link)
+		function_state_close(state, false);
+	/* Each was killed; should a process not be reported in time, the guardian finishes it. */
+}
+
+void engine_drain(struct engine *engine, int64_t timeout_ms, void (*done)(void *userdata),
+	void *userdata)
+{
+	struct function_state *state, *following;
+
+	engine->draining = true;
+	engine->drained = done;
+	engine->drained_userdata = userdata;
+	alarm_clear(&engine->host.alarms, &engine->saving);
+	alarm_set(&engine->host.alarms, &engine->drain_limit, timeout_ms * 1000, drain_rings);
+	list_each_safe(state, following, &engine->states, link)
+		function_state_close(state, true);
+	engine_settle(engine);
+}
+
+struct engine *engine_free(struct engine *engine)
+{
+	if (!engine)
+		return NULL;
+	assert(list_empty(&engine->states));
+	if (engine->host.loop) {
+		alarm_clear(&engine->host.alarms, &engine->saving);
+		alarm_clear(&engine->host.alarms, &engine->drain_limit);
+		host_deinit(&engine->host);
+	}
+	launcher_free(engine->launcher);
+	runtimes_free(engine->runtimes);
+	attributes_free(engine->attributes);
+	functions_free(engine->functions);
+	store_close(engine->store);
+	last_error_deinit(&engine->last_error);
+	buf_deinit(&engine->openmetrics);
+	close_fd(engine->functions_fd);
+	close_fd(engine->state_fd);
+	free(engine->log_path);
+	free(engine->state_dir);
+	free(engine);
+	return NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The inside of `struct engine`, for the files of engine/ only. */
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "engine/engine.h"
+#include "engine/function_state.h"
+#include "engine/removal.h"
+#include "run/host.h"
+
+struct engine {
+	struct host host;
+	const struct clock *clock;
+	char *state_dir;
+	char *log_path;
+	int state_fd;
+	int functions_fd;
+	struct store *store;
+	struct functions *functions;
+	struct attributes *attributes;
+	struct runtimes *runtimes;
+	struct launcher *launcher;
+	struct removal removal;
+	struct last_error last_error;
+	struct list states; /* of functions touched so far */
+	int64_t started_us; /* wall time */
+	struct buf openmetrics; /* rendered at most once a second */
+	int64_t openmetrics_us;
+	struct alarm saving; /* of metrics, once a minute */
+	bool draining;
+	struct alarm drain_limit;
+	void (*drained)(void *userdata);
+	void *drained_userdata;
+};
+
+/* The function's state, made when needed; NULL is a failure that was logged. */
+struct function_state *engine_state(struct engine *engine, struct function *function);
+
+/* Something ended: a drain may be complete. */
+void engine_settle(struct engine *engine);

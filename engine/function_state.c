@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/function_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "engine/account.h"
+#include "engine/engine_state.h"
+#include "engine/logbook.h"
+#include "engine/metrics.h"
+#include "engine/recorder.h"
+#include "engine/removal.h"
+#include "model/function.h"
+#include "store/worktree.h"
+
+#define SEGMENT_BYTES (INT64_C(16) << 20)
+
+#define METRICS_FILE	 "metrics"
+#define METRICS_FILE_MAX (4 << 20)
+
+static void code_changed(void *userdata)
+{
+	struct function_state *state = userdata;
+
+	deploy_changed(&state->deploy);
+}
+
+static void log_drained(void *userdata)
+{
+	struct function_state *state = userdata;
+
+	pool_resume(&state->pool);
+}
+
+static int open_directory(struct engine *engine, uint64_t id)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "%" PRIu64, id);
+	if (mkdirat(engine->functions_fd, name, 0700) < 0 && errno != EEXIST)
+		return fail(-errno, "making the directory of function %s", name);
+	fd = openat(engine->functions_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? fail(-errno, "opening the directory of function %s", name) : fd;
+}
+
+static struct logbook_limits log_limits(const struct function *function)
+{
+	return (struct logbook_limits){
+		.segment_bytes = SEGMENT_BYTES,
+		.retention_ms = function->config.log_retention_ms,
+		.retention_bytes = function->config.log_retention_bytes,
+	};
+}
+
+/* --- metrics over restarts -------------------------------------------------------------------- */
+
+static void metrics_restore(struct function_state *state)
+{
+	CLEANUP(close_p) int fd = openat(state->directory, METRICS_FILE, O_RDONLY | O_CLOEXEC);
+	CLEANUP(buf_deinit) struct buf data = BUF_INIT;
+	char *place = buf_reserve(&data, METRICS_FILE_MAX);
+	ssize_t n = fd >= 0 && place ? read(fd, place, METRICS_FILE_MAX) : -1;
+
+	if (n > 0 && metrics_load(state->metrics, place, (size_t)n) < 0)
+		log_line(LOG_WARNING, "the metrics of function %" PRIu64 " begin anew", state->id);
+}
+
+void function_state_save_metrics(struct function_state *state)
+{
+	CLEANUP(buf_deinit) struct buf data = BUF_INIT;
+	CLEANUP(close_p) int fd = -1;
+
+	metrics_save(state->metrics, &data);
+	if (data.failed)
+		return;
+	fd = openat(state->directory, METRICS_FILE ".new",
+		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, data.data, data.length) == (ssize_t)data.length)
+		renameat(state->directory, METRICS_FILE ".new", state->directory, METRICS_FILE);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void function_state_free(struct function_state *state)
+{
+	worktree_close(state->worktree);
+	logbook_close(state->logbook);
+	metrics_free(state->metrics);
+	recorder_free(state->recorder);
+	last_error_deinit(&state->last_error);
+	buf_deinit(&state->lines);
+	close_fd(state->directory);
+	list_unlink(&state->link);
+	free(state);
+}
+
+static int open_parts(struct function_state *state)
+{
+	struct engine *engine = state->engine;
+	const struct logbook_limits limits = log_limits(state->function);
+	int r;
+
+	state->directory = open_directory(engine, state->id);
+	if (state->directory < 0)
+		return state->directory;
+	state->metrics = metrics_new(engine->clock);
+	state->recorder = recorder_new();
+	if (!state->metrics || !state->recorder)
+		return -ENOMEM;
+	metrics_restore(state);
+	r = logbook_open(&state->logbook, engine->host.loop, engine->clock, state->directory, "logs",
+		&limits);
+	if (r < 0)
+		return r;
+	logbook_on_drained(state->logbook, log_drained, state);
+	return worktree_open(&state->worktree, engine->host.loop, state->directory, "code", "cache",
+		code_changed, state);
+}
+
+int function_state_new(struct function_state **out, struct engine *engine, struct function *function)
+{
+	struct function_state *state = calloc(1, sizeof(*state));
+	int r;
+
+	if (!state)
+		return -ENOMEM;
+	state->engine = engine;
+	state->function = function;
+	state->id = function->id;
+	state->directory = -1;
+	state->log_format.kind = function->config.log_format;
+	list_init(&state->link);
+	last_error_init(&state->last_error);
+	r = open_parts(state);
+	if (r < 0) {
+		function_state_free(state);
+		return r;
+	}
+	pool_init(&state->pool, &engine->host, &account_events, state);
+	deploy_init(&state->deploy, state);
+	function->runtime_state = state;
+	list_append(&engine->states, &state->link);
+	*out = state;
+	return 0;
+}
+
+void function_state_configured(struct function_state *state)
+{
+	const struct logbook_limits limits = log_limits(state->function);
+
+	logbook_set_limits(state->logbook, &limits);
+	state->log_format.kind = state->function->config.log_format;
+	deploy_changed(&state->deploy);
+}
+
+void function_state_remove(struct function_state *state)
+{
+	state->function = NULL;
+	function_state_close(state, false);
+}
+
+void function_state_close(struct function_state *state, bool gently)
+{
+	if (!state->deploy.closed)
+		deploy_close(&state->deploy);
+	pool_close(&state->pool, gently);
+	function_state_settle(state);
+}
+
+void function_state_settle(struct function_state *state)
+{
+	struct engine *engine = state->engine;
+	uint64_t id = state->id;
+	bool removed = !state->function;
+
+	if (!state->pool.closed || !pool_empty(&state->pool))
+		return;
+	if (!removed) {
+		function_state_save_metrics(state);
+		state->function->runtime_state = NULL;
+	}
+	pool_deinit(&state->pool);
+	function_state_free(state);
+	if (removed)
+		removal_begin(&engine->removal, id);
+	engine_settle(engine);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/removal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+struct job {
+	uv_work_t work;
+	struct removal *removal;
+	int trash_fd;
+	char name[32];
+};
+
+static void remove_tree(int parent, const char *name);
+
+static void empty_directory(int fd)
+{
+	DIR *directory = fdopendir(fd);
+	struct dirent *entry;
+
+	if (!directory) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(directory)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			remove_tree(dirfd(directory), entry->d_name);
+	closedir(directory);
+}
+
+static void remove_tree(int parent, const char *name)
+{
+	int fd;
+
+	if (unlinkat(parent, name, 0) == 0 || (errno != EISDIR && errno != EPERM))
+		return;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
+		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0) {
+		fchmod(fd, 0700);
+		empty_directory(fd);
+	}
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+static void work(uv_work_t *request)
+{
+	struct job *job = request->data;
+
+	remove_tree(job->trash_fd, job->name);
+}
+
+static void done(uv_work_t *request, int status)
+{
+	struct job *job = request->data;
+
+	job->removal->jobs--;
+	close(job->trash_fd);
+	free(job);
+}
+
+static void start_job(struct removal *removal, int trash_fd, const char *name)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job) {
+		close_fd(trash_fd);
+		return; /* the next daemon removes it */
+	}
+	job->work.data = job;
+	job->removal = removal;
+	job->trash_fd = trash_fd;
+	snprintf(job->name, sizeof(job->name), "%s", name);
+	removal->jobs++;
+	if (uv_queue_work(removal->loop, &job->work, work, done) < 0)
+		done(&job->work, -EIO);
+}
+
+static int open_trash(struct removal *removal)
+{
+	return openat(removal->state_fd, "trash", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+void removal_init(struct removal *removal, uv_loop_t *loop, int state_fd)
+{
+	*removal = (struct removal){.loop = loop, .state_fd = state_fd};
+	mkdirat(state_fd, "trash", 0700);
+}
+
+void removal_begin(struct removal *removal, uint64_t function_id)
+{
+	char from[64], to[64];
+
+	snprintf(from, sizeof(from), "functions/%" PRIu64, function_id);
+	snprintf(to, sizeof(to), "trash/%" PRIu64 "-%" PRIu64, function_id, ++removal->last);
+	if (renameat(removal->state_fd, from, removal->state_fd, to) < 0) {
+		if (errno != ENOENT)
+			log_line(LOG_WARNING, "%s stays behind: %s", from, strerror(errno));
+		return;
+	}
+	start_job(removal, open_trash(removal), to + strlen("trash/"));
+}
+
+void removal_sweep(struct removal *removal, int (*exists)(void *userdata, uint64_t id),
+	void *userdata)
+{
+	int fd = openat(removal->state_fd, "functions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		uint64_t id = strtoull(entry->d_name, NULL, 10);
+
+		if (id && !exists(userdata, id))
+			removal_begin(removal, id);
+	}
+	if (directory)
+		closedir(directory);
+	fd = open_trash(removal);
+	directory = fd < 0 ? NULL : fdopendir(fd);
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			start_job(removal, open_trash(removal), entry->d_name);
+	if (directory)
+		closedir(directory);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/deployment.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "model/function.h"
+#include "run/invocation.h"
+#include "run/runtime.h"
+#include "store/worktree.h"
+
+#define MEGABYTE (INT64_C(1) << 20)
+
+const char *deployment_handler(const struct deployment *deployment)
+{
+	if (deployment->config.handler[0])
+		return deployment->config.handler;
+	return deployment->runtime ? deployment->runtime->default_handler : "";
+}
+
+/* --- the file the handler is in ------------------------------------------------------------- */
+
+static bool is_file(int code_fd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(code_fd, path, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+/* `src/index.handler` is in src/index.py, or whatever the runtime calls its files. */
+static char *find_entry(const struct deployment *deployment)
+{
+	const char *handler = deployment_handler(deployment);
+	const char *dot = strrchr(handler, '.');
+	int stem = dot ? (int)(dot - handler) : (int)strlen(handler);
+	int code = checkout_fd(deployment->checkout);
+	char **extension;
+
+	if (is_file(code, handler))
+		return strdup(handler);
+	for (extension = deployment->runtime->extensions; extension && *extension; extension++) {
+		CLEANUP(free_p) char *path = NULL;
+
+		if (asprintf(&path, "%.*s.%s", stem, handler, *extension) < 0)
+			return NULL;
+		if (is_file(code, path))
+			return take(path);
+	}
+	return NULL;
+}
+
+/* --- the environment ------------------------------------------------------------------------ */
+
+struct strings {
+	char **items;
+	size_t count;
+	bool failed;
+};
+
+static void add_string(struct strings *strings, char *item)
+{
+	char **items = item ? realloc(strings->items, (strings->count + 2) * sizeof(*items)) : NULL;
+
+	if (!items) {
+		free(item);
+		strings->failed = true;
+		return;
+	}
+	strings->items = items;
+	items[strings->count++] = item;
+	items[strings->count] = NULL;
+}
+
+__attribute__((format(printf, 2, 3))) static void add(
+	struct strings *strings, const char *format, ...)
+{
+	va_list arguments;
+	char *item = NULL;
+
+	va_start(arguments, format);
+	if (vasprintf(&item, format, arguments) < 0)
+		item = NULL;
+	va_end(arguments);
+	add_string(strings, item);
+}
+
+static int millicores(const struct deployment *deployment)
+{
+	if (deployment->config.cpu_millicores)
+		return deployment->config.cpu_millicores;
+	/* FunctionGraph derives the share of a processor from the memory. */
+	return (int)(deployment->config.memory_bytes / MEGABYTE * 100 / 128 + 200);
+}
+
+/* {"KEY":"value"} of the user's variables: RUNTIME_USERDATA and `environment` of FRAME_INIT. */
+static cJSON *user_data(const struct function *function)
+{
+	cJSON *object = cJSON_CreateObject();
+	struct variable *variable;
+
+	list_each(variable, &function->variables, link)
+		cJSON_AddStringToObject(object, variable->key, variable->value);
+	return object;
+}
+
+static void add_functiongraph(struct strings *out, const struct deployment *deployment,
+	const struct function *function)
+{
+	const struct config *config = &deployment->config;
+	CLEANUP(json_delete_p) cJSON *data = user_data(function);
+	CLEANUP(free_p) char *data_text = data ? cJSON_PrintUnformatted(data) : NULL;
+
+	add(out, "RUNTIME_PROJECT_ID=default");
+	add(out, "RUNTIME_FUNC_NAME=%s", function->name);
+	add(out, "RUNTIME_FUNC_VERSION=latest");
+	add(out, "RUNTIME_PACKAGE=default");
+	add(out, "RUNTIME_HANDLER=%s", deployment_handler(deployment));
+	add(out, "RUNTIME_TIMEOUT=%" PRId64, (config->timeout_ms + 999) / 1000);
+	add(out, "RUNTIME_USERDATA=%s", data_text ? data_text : "{}");
+	add(out, "RUNTIME_CPU=%d", millicores(deployment));
+	add(out, "RUNTIME_MEMORY=%" PRId64, config->memory_bytes / MEGABYTE);
+	add(out, "RUNTIME_MAX_RESP_BODY_SIZE=%u", INVOCATION_RESPONSE_MAX);
+	add(out, "RUNTIME_INITIALIZER_HANDLER=%s", config->initializer);
+	add(out, "RUNTIME_INITIALIZER_TIMEOUT=%" PRId64, (config->init_timeout_ms + 999) / 1000);
+	add(out, "RUNTIME_ROOT=/opt/fnfs/runtime");
+	add(out, "RUNTIME_CODE_ROOT=/opt/function/code");
+	add(out, "RUNTIME_LOG_DIR=/tmp");
+}
+
+/* What handlers written for Lambda look at; the rest of Lambda's set is for custom runtimes. */
+static void add_lambda(struct strings *out, const struct deployment *deployment,
+	const struct function *function)
+{
+	add(out, "AWS_LAMBDA_FUNCTION_NAME=%s", function->name);
+	add(out, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST");
+	add(out, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%" PRId64,
+		deployment->config.memory_bytes / MEGABYTE);
+	add(out, "AWS_LAMBDA_LOG_GROUP_NAME=/fnfs/%s", function->name);
+	add(out, "AWS_LAMBDA_LOG_STREAM_NAME=latest");
+	add(out, "LAMBDA_TASK_ROOT=/var/task");
+	add(out, "_HANDLER=%s", deployment_handler(deployment));
+}
+
+/* A preset that users may replace is left out where they did: of two equal names libc takes the first,
+ * others the last. */
+static char **make_environment(const struct deployment *deployment, const struct function *function)
+{
+	struct strings out = {0};
+	struct variable *variable;
+
+	list_each(variable, &function->variables, link)
+		add(&out, "%s=%s", variable->key, variable->value);
+	if (!function_variable_find(function, "PATH"))
+		add(&out, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
+	if (!function_variable_find(function, "HOME"))
+		add(&out, "HOME=/tmp");
+	if (!function_variable_find(function, "LANG"))
+		add(&out, "LANG=C.UTF-8");
+	if (!function_variable_find(function, "TZ"))
+		add(&out, "TZ=:UTC");
+	add_functiongraph(&out, deployment, function);
+	add_lambda(&out, deployment, function);
+	if (!out.failed)
+		return out.items;
+	while (out.count)
+		free(out.items[--out.count]);
+	free(out.items);
+	return NULL;
+}
+
+/* --- FRAME_INIT ----------------------------------------------------------------------------- */
+
+static int make_init(struct deployment *deployment, const struct function *function)
+{
+	const struct config *config = &deployment->config;
+	CLEANUP(json_delete_p) cJSON *object = cJSON_CreateObject();
+	CLEANUP(free_p) char *text = NULL;
+
+	cJSON_AddStringToObject(object, "function", function->name);
+	cJSON_AddStringToObject(object, "version", "latest");
+	cJSON_AddStringToObject(object, "package", "default");
+	cJSON_AddStringToObject(object, "project", "default");
+	cJSON_AddStringToObject(object, "region", "local");
+	cJSON_AddStringToObject(object, "code", "/opt/function/code");
+	cJSON_AddStringToObject(object, "handler", deployment_handler(deployment));
+	cJSON_AddStringToObject(object, "initializer", config->initializer);
+	cJSON_AddNumberToObject(object, "timeout_ms", (double)config->timeout_ms);
+	cJSON_AddNumberToObject(object, "init_timeout_ms", (double)config->init_timeout_ms);
+	cJSON_AddNumberToObject(object, "memory_mb", (double)(config->memory_bytes / MEGABYTE));
+	cJSON_AddNumberToObject(object, "cpu_millicores", millicores(deployment));
+	cJSON_AddNumberToObject(object, "concurrency", config->concurrency);
+	cJSON_AddNumberToObject(object, "response_max", INVOCATION_RESPONSE_MAX);
+	cJSON_AddItemToObject(object, "environment", user_data(function));
+	text = object ? cJSON_PrintUnformatted(object) : NULL;
+	if (!text)
+		return -ENOMEM;
+	buf_puts(&deployment->init, text);
+	return deployment->init.failed ? -ENOMEM : 0;
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static void deployment_free(struct deployment *deployment)
+{
+	char **variable;
+
+	checkout_unref(deployment->checkout);
+	for (variable = deployment->environment; variable && *variable; variable++)
+		free(*variable);
+	free(deployment->environment);
+	free(deployment->why);
+	free(deployment->entry);
+	free(deployment->function_name);
+	buf_deinit(&deployment->init);
+	free(deployment);
+}
+
+static int fill(struct deployment *deployment, const struct function *function,
+	const struct runtimes *runtimes)
+{
+	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
+
+	deployment->function_name = strdup(function->name);
+	deployment->runtime = runtimes_choose(runtimes, function->config.runtime,
+		function->config.handler, checkout_fd(deployment->checkout), &why);
+	if (!deployment->runtime)
+		deployment->why = buf_take(&why);
+	else
+		deployment->entry = find_entry(deployment);
+	deployment->environment = make_environment(deployment, function);
+	if (!deployment->function_name || !deployment->environment)
+		return -ENOMEM;
+	return make_init(deployment, function);
+}
+
+struct deployment *deployment_new(const struct function *function, struct checkout *checkout,
+	const struct runtimes *runtimes)
+{
+	struct deployment *deployment = calloc(1, sizeof(*deployment));
+
+	if (!deployment) {
+		checkout_unref(checkout);
+		return NULL;
+	}
+	deployment->references = 1;
+	deployment->checkout = checkout;
+	deployment->code_generation = checkout_generation(checkout);
+	deployment->config_generation = function->config_generation;
+	deployment->config = function->config;
+	deployment->function_id = function->id;
+	deployment->uid = function->uid;
+	deployment->gid = function->gid;
+	if (fill(deployment, function, runtimes) < 0) {
+		deployment_free(deployment);
+		return NULL;
+	}
+	return deployment;
+}
+
+struct deployment *deployment_ref(struct deployment *deployment)
+{
+	deployment->references++;
+	return deployment;
+}
+
+struct deployment *deployment_unref(struct deployment *deployment)
+{
+	if (deployment && --deployment->references == 0)
+		deployment_free(deployment);
+	return NULL;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What instances are started from, fixed at one moment: a checkout of the code, the settings, the
+ * environment and the runtime chosen for them. Immutable and counted: instances hold the deployment
+ * they run, so that calls finish on the code they began with.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "model/config.h"
+
+struct checkout;
+struct function;
+struct runtime;
+struct runtimes;
+
+struct deployment {
+	unsigned references;
+	uint64_t code_generation;
+	uint64_t config_generation;
+	struct checkout *checkout;
+	struct config config;
+	const struct runtime *runtime; /* NULL: nothing here can run; `why` says why */
+	char *why;
+	char *function_name;
+	uint64_t function_id;
+	uid_t uid;
+	gid_t gid;
+	char *entry; /* the file the handler is in, relative to the code; NULL when not found */
+	char **environment; /* KEY=VALUE, NULL-ended: of the process */
+	struct buf init; /* payload of FRAME_INIT */
+};
+
+/* Takes over the reference to the checkout, also on failure. NULL: no memory. */
+struct deployment *deployment_new(const struct function *function, struct checkout *checkout,
+	const struct runtimes *runtimes);
+struct deployment *deployment_ref(struct deployment *deployment);
+struct deployment *deployment_unref(struct deployment *deployment); /* NULL */
+
+/* The handler as configured, or the runtime's default. */
+const char *deployment_handler(const struct deployment *deployment);

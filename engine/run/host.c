@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/host.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "run/pool.h"
+
+/* Twice the processors: one half computes while the other waits for sandbox and disk. */
+static unsigned start_limit(void)
+{
+	unsigned processors = uv_available_parallelism();
+
+	return processors < 2 ? 4 : processors * 2;
+}
+
+int host_init(struct host *host, uv_loop_t *loop, const struct clock *clock,
+	struct launcher *launcher)
+{
+	memset(host, 0, sizeof(*host));
+	host->loop = loop;
+	host->clock = clock;
+	host->launcher = launcher;
+	host->starting_max = start_limit();
+	map_init(&host->instances);
+	list_init(&host->start_queue);
+	return alarms_init(&host->alarms, loop);
+}
+
+void host_deinit(struct host *host)
+{
+	assert(!host->instances.count && list_empty(&host->start_queue));
+	map_deinit(&host->instances);
+	buf_deinit(&host->scratch);
+	alarms_deinit(&host->alarms);
+}
+
+bool host_may_start(struct host *host, struct pool *pool)
+{
+	if (host->starting < host->starting_max) {
+		list_unlink(&pool->start_link);
+		host->starting++;
+		return true;
+	}
+	if (list_empty(&pool->start_link))
+		list_append(&host->start_queue, &pool->start_link);
+	return false;
+}
+
+void host_started(struct host *host)
+{
+	struct pool *pool;
+
+	assert(host->starting);
+	host->starting--;
+	pool = list_first(&host->start_queue, struct pool, start_link);
+	if (!pool)
+		return;
+	list_unlink(&pool->start_link);
+	pool_dispatch(pool);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/invocation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "run/pool.h"
+
+struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, struct buf *request,
+	const struct invocation_options *options, const struct invocation_events *events,
+	void *userdata)
+{
+	struct invocation *invocation = calloc(1, sizeof(*invocation));
+
+	if (!invocation)
+		return NULL;
+	list_init(&invocation->link);
+	invocation->pool = pool;
+	pool->open++;
+	uuid_make(ids, invocation->request_id);
+	snprintf(invocation->source, sizeof(invocation->source), "%s", options->source);
+	snprintf(invocation->alias, sizeof(invocation->alias), "%s", options->alias);
+	invocation->request = *request;
+	buf_init(request);
+	invocation->events = events;
+	invocation->userdata = userdata;
+	invocation->created_us = alarm_now_us();
+	invocation->init_us = -1;
+	return invocation;
+}
+
+void error_body(struct buf *out, const char *type, const char *format, ...)
+{
+	struct buf message = BUF_INIT;
+	va_list arguments;
+
+	va_start(arguments, format);
+	buf_vprintf(&message, format, arguments);
+	va_end(arguments);
+	buf_puts(out, "{\"errorMessage\":");
+	json_quote(out, message.data ? message.data : "", message.length);
+	buf_puts(out, ",\"errorType\":");
+	json_quote(out, type, strlen(type));
+	buf_puts(out, ",\"stackTrace\":[]}");
+	buf_deinit(&message);
+}
