@@ -17,22 +17,22 @@
 #include "run/instance.h"
 
 static const char *const outcome_states[] = {
-	[OUTCOME_SUCCESS] = "succeeded",
-	[OUTCOME_FUNCTION_ERROR] = "failed",
-	[OUTCOME_TIMEOUT] = "timeout",
-	[OUTCOME_NOT_LOADED] = "not-loaded",
-	[OUTCOME_SYSTEM_ERROR] = "system-error",
-	[OUTCOME_REJECTED] = "rejected",
-	[OUTCOME_BAD_REQUEST] = "bad-request",
-	[OUTCOME_CANCELED] = "canceled",
+        [OUTCOME_SUCCESS] = "succeeded",
+        [OUTCOME_FUNCTION_ERROR] = "failed",
+        [OUTCOME_TIMEOUT] = "timeout",
+        [OUTCOME_NOT_LOADED] = "not-loaded",
+        [OUTCOME_SYSTEM_ERROR] = "system-error",
+        [OUTCOME_REJECTED] = "rejected",
+        [OUTCOME_BAD_REQUEST] = "bad-request",
+        [OUTCOME_CANCELED] = "canceled",
 };
 _Static_assert(ARRAY_SIZE(outcome_states) == OUTCOMES, "a state for every outcome");
 
 static const char *const level_names[] = {
-	[LOG_DEBUG] = "DEBUG",
-	[LOG_INFO] = "INFO",
-	[LOG_WARNING] = "WARN",
-	[LOG_ERROR] = "ERROR",
+        [LOG_DEBUG] = "DEBUG",
+        [LOG_INFO] = "INFO",
+        [LOG_WARNING] = "WARN",
+        [LOG_ERROR] = "ERROR",
 };
 
 static int64_t now_us(const struct function_state *state)
@@ -49,15 +49,15 @@ static void write_lines(struct function_state *state)
 }
 
 static void message(struct function_state *state, struct invocation *invocation, const char *level,
-	const char *text, size_t length)
+        const char *text, size_t length)
 {
 	size_t before = state->lines.length;
 
 	log_format_message(&state->log_format, &state->lines, now_us(state),
-		invocation ? invocation->request_id : NULL, "latest", level, text, length);
+	        invocation ? invocation->request_id : NULL, "latest", level, text, length);
 	if (invocation && invocation->record && !state->lines.failed)
 		call_record_append(&invocation->record->log, state->lines.data + before,
-			state->lines.length - before);
+		        state->lines.length - before);
 }
 
 /* --- before ----------------------------------------------------------------------------------- */
@@ -79,13 +79,12 @@ void account_accepted(struct function_state *state, struct invocation *invocatio
 
 void account_rejected(struct function_state *state)
 {
-	metrics_record(state->metrics,
-		&(struct metrics_sample){
-			.outcome = OUTCOME_REJECTED,
-			.duration_us = -1,
-			.init_us = -1,
-			.memory_bytes = -1,
-		});
+	metrics_record(state->metrics, &(struct metrics_sample){
+	                                       .outcome = OUTCOME_REJECTED,
+	                                       .duration_us = -1,
+	                                       .init_us = -1,
+	                                       .memory_bytes = -1,
+	                               });
 }
 
 static void began(void *userdata, struct invocation *invocation)
@@ -93,8 +92,8 @@ static void began(void *userdata, struct invocation *invocation)
 	struct function_state *state = userdata;
 	struct call_record *record = invocation->record;
 
-	log_format_start(&state->log_format, &state->lines, now_us(state), invocation->request_id,
-		"latest");
+	log_format_start(
+	        &state->log_format, &state->lines, now_us(state), invocation->request_id, "latest");
 	write_lines(state);
 	if (!record)
 		return;
@@ -133,7 +132,7 @@ static struct log_lines *lines_of(struct instance *instance)
 }
 
 static void output(void *userdata, struct instance *instance, struct invocation *invocation,
-	const char *bytes, size_t length)
+        const char *bytes, size_t length)
 {
 	struct output_line context = {userdata, invocation};
 	struct log_lines *lines = lines_of(instance);
@@ -143,8 +142,8 @@ static void output(void *userdata, struct instance *instance, struct invocation 
 	write_lines(context.state);
 }
 
-static void flush_output(struct function_state *state, struct instance *instance,
-	struct invocation *invocation)
+static void flush_output(
+        struct function_state *state, struct instance *instance, struct invocation *invocation)
 {
 	struct output_line context = {state, invocation};
 
@@ -164,8 +163,8 @@ static void instance_gone(void *userdata, struct instance *instance)
 	instance->output_state = NULL;
 }
 
-static void record(void *userdata, struct invocation *invocation, int level, const char *text,
-	size_t length)
+static void record(
+        void *userdata, struct invocation *invocation, int level, const char *text, size_t length)
 {
 	struct function_state *state = userdata;
 
@@ -183,7 +182,7 @@ static int64_t memory_used(const struct invocation *invocation)
 }
 
 static void log_end(struct function_state *state, struct invocation *invocation,
-	const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
+        const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
 {
 	if (invocation->instance && invocation->instance->running_count <= 1)
 		flush_output(state, invocation->instance, invocation);
@@ -191,20 +190,21 @@ static void log_end(struct function_state *state, struct invocation *invocation,
 		message(state, invocation, "ERROR", end->error_body, end->error_length);
 	if (invocation->sent_us)
 		log_format_finish(&state->log_format, &state->lines, now_us(state),
-			&(struct log_finish){
-				.request_id = invocation->request_id,
-				.failed = end->outcome != OUTCOME_SUCCESS,
-				.duration_us = duration_us,
-				.memory_used_bytes = memory_bytes,
-				.memory_limit_bytes = state->pool.deployment
-					? state->pool.deployment->config.memory_bytes
-					: 0,
-			});
+		        &(struct log_finish){
+		                .request_id = invocation->request_id,
+		                .failed = end->outcome != OUTCOME_SUCCESS,
+		                .duration_us = duration_us,
+		                .memory_used_bytes = memory_bytes,
+		                .memory_limit_bytes =
+		                        state->pool.deployment
+		                                ? state->pool.deployment->config.memory_bytes
+		                                : 0,
+		        });
 	write_lines(state);
 }
 
 static void record_end(struct function_state *state, struct invocation *invocation,
-	const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
+        const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
 {
 	struct call_record *kept = invocation->record;
 
@@ -225,14 +225,13 @@ static void ended(void *userdata, struct invocation *invocation, const struct in
 
 	log_end(state, invocation, end, duration_us, memory_bytes);
 	record_end(state, invocation, end, duration_us, memory_bytes);
-	metrics_record(state->metrics,
-		&(struct metrics_sample){
-			.outcome = end->outcome,
-			.duration_us = duration_us,
-			.init_us = invocation->init_us,
-			.memory_bytes = memory_bytes,
-			.cold = invocation->cold,
-		});
+	metrics_record(state->metrics, &(struct metrics_sample){
+	                                       .outcome = end->outcome,
+	                                       .duration_us = duration_us,
+	                                       .init_us = invocation->init_us,
+	                                       .memory_bytes = memory_bytes,
+	                                       .cold = invocation->cold,
+	                               });
 }
 
 static void log_failed_start(struct function_state *state, const char *error, size_t length)
@@ -242,7 +241,7 @@ static void log_failed_start(struct function_state *state, const char *error, si
 }
 
 static void loaded(void *userdata, struct deployment *deployment, const char *error, size_t length,
-	int64_t init_us)
+        int64_t init_us)
 {
 	struct function_state *state = userdata;
 
@@ -277,14 +276,14 @@ static void emptied(void *userdata)
 }
 
 const struct pool_events account_events = {
-	.began = began,
-	.data = data,
-	.output = output,
-	.record = record,
-	.ended = ended,
-	.loaded = loaded,
-	.changed = changed,
-	.congested = congested,
-	.instance_gone = instance_gone,
-	.emptied = emptied,
+        .began = began,
+        .data = data,
+        .output = output,
+        .record = record,
+        .ended = ended,
+        .loaded = loaded,
+        .changed = changed,
+        .congested = congested,
+        .instance_gone = instance_gone,
+        .emptied = emptied,
 };

@@ -7,10 +7,11 @@
 #include "engine/account.h"
 #include "engine/engine_state.h"
 #include "run/host.h"
+#include "run/instance.h"
 
 int invocation_start(struct engine *engine, struct function *function, struct buf *request,
-	const struct invocation_options *options, const struct invocation_events *events,
-	void *userdata, struct invocation **out, struct buf *why)
+        const struct invocation_options *options, const struct invocation_events *events,
+        void *userdata, struct invocation **out, struct buf *why)
 {
 	struct function_state *state = engine_state(engine, function);
 	struct invocation *invocation;
@@ -28,8 +29,8 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
 		buf_puts(why, "the function is disabled: config/max_instances is 0");
 		return -EAGAIN;
 	}
-	invocation = invocation_new(
-		&state->pool, &engine->host.ids, request, options, events, userdata);
+	invocation =
+	        invocation_new(&state->pool, &engine->host.ids, request, options, events, userdata);
 	if (!invocation) {
 		buf_puts(why, "no memory");
 		return -ENOMEM;

@@ -25,19 +25,16 @@
 #define VERDICT_FILE "verdict"
 
 static const struct sm_row states[] = {
-	[DEPLOY_EMPTY] = {"empty", SM_TO(DEPLOY_CHANGED)},
-	[DEPLOY_CHANGED] = {"changed",
-		SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_EMPTY) | SM_TO(DEPLOY_LOADING) |
-			SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
-	[DEPLOY_LOADING] = {"loading",
-		SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_READY) |
-			SM_TO(DEPLOY_BROKEN)},
-	[DEPLOY_READY] = {"ready",
-		SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_READY) |
-			SM_TO(DEPLOY_BROKEN)},
-	[DEPLOY_BROKEN] = {"broken",
-		SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_READY) |
-			SM_TO(DEPLOY_BROKEN)},
+        [DEPLOY_EMPTY] = {"empty", SM_TO(DEPLOY_CHANGED)},
+        [DEPLOY_CHANGED] = {"changed", SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_EMPTY) |
+                                               SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_READY) |
+                                               SM_TO(DEPLOY_BROKEN)},
+        [DEPLOY_LOADING] = {"loading", SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_CHANGED) |
+                                               SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
+        [DEPLOY_READY] = {"ready", SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) |
+                                           SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
+        [DEPLOY_BROKEN] = {"broken", SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) |
+                                             SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
 };
 
 static struct alarms *alarms(struct deploy *deploy)
@@ -54,19 +51,20 @@ static struct function *function(const struct deploy *deploy)
 
 static void verdict_keep(struct deploy *deploy)
 {
-	CLEANUP(close_p) int fd = openat(deploy->owner->directory, VERDICT_FILE,
-		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CLEANUP(close_p)
+	int fd = openat(deploy->owner->directory, VERDICT_FILE,
+	        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	/* Without it the next daemon tries the code again: no harm. */
 	if (fd >= 0 && deploy->error.length &&
-		write(fd, deploy->error.data, deploy->error.length) < 0)
+	        write(fd, deploy->error.data, deploy->error.length) < 0)
 		unlinkat(deploy->owner->directory, VERDICT_FILE, 0);
 }
 
 static bool verdict_load(struct deploy *deploy)
 {
-	CLEANUP(close_p) int fd =
-		openat(deploy->owner->directory, VERDICT_FILE, O_RDONLY | O_CLOEXEC);
+	CLEANUP(close_p)
+	int fd = openat(deploy->owner->directory, VERDICT_FILE, O_RDONLY | O_CLOEXEC);
 	char text[16 * 1024];
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 
@@ -93,7 +91,7 @@ static bool entry_gone(const struct deploy *deploy)
 	const struct deployment *deployment = deploy->owner->pool.deployment;
 
 	return deployment && deployment->entry &&
-		!worktree_has(deploy->owner->worktree, deployment->entry);
+	       !worktree_has(deploy->owner->worktree, deployment->entry);
 }
 
 /* Keeps `since` as the time the condition began. */
@@ -113,7 +111,7 @@ static int64_t unsettled_us(struct deploy *deploy)
 	note_since(entry_gone(deploy), &deploy->entry_gone_us);
 	note_since(worktree_git_locked(deploy->owner->worktree), &deploy->git_locked_us);
 	since = deploy->entry_gone_us > deploy->git_locked_us ? deploy->entry_gone_us
-							      : deploy->git_locked_us;
+	                                                      : deploy->git_locked_us;
 	left = since ? since + UNSETTLED_US - alarm_now_us() : 0;
 	return left > 0 ? left : 0;
 }
@@ -123,8 +121,8 @@ static bool current(const struct deploy *deploy)
 	const struct deployment *deployment = deploy->owner->pool.deployment;
 
 	return deployment &&
-		deployment->code_generation == worktree_generation(deploy->owner->worktree) &&
-		deployment->config_generation == function(deploy)->config_generation;
+	       deployment->code_generation == worktree_generation(deploy->owner->worktree) &&
+	       deployment->config_generation == function(deploy)->config_generation;
 }
 
 /* --- taking in -------------------------------------------------------------------------------- */
@@ -157,7 +155,7 @@ static void submit_waiting(struct deploy *deploy)
 
 	list_each_safe(invocation, following, &deploy->waiting, link) {
 		if (invocation->code_generation > deployment->code_generation ||
-			invocation->config_generation > deployment->config_generation)
+		        invocation->config_generation > deployment->config_generation)
 			continue;
 		list_unlink(&invocation->link);
 		pool_submit(&deploy->owner->pool, invocation);
@@ -195,10 +193,10 @@ static void checked_out(void *userdata, int status, struct checkout *checkout)
 	deploy->requesting = false;
 	if (status == 0)
 		deployment = deployment_new(
-			function(deploy), checkout, engine_runtimes(deploy->owner->engine));
+		        function(deploy), checkout, engine_runtimes(deploy->owner->engine));
 	if (!deployment) {
 		snprintf(why, sizeof(why), "The code could not be taken in: %s",
-			strerror(status ? -status : ENOMEM));
+		        strerror(status ? -status : ENOMEM));
 		deploy->trial = false;
 		refuse_waiting(deploy, OUTCOME_SYSTEM_ERROR, -EIO, why);
 		return;
@@ -214,7 +212,7 @@ static void advance(struct deploy *deploy)
 	int64_t wait;
 
 	if (deploy->closed || deploy->requesting ||
-		(!deploy->trial && list_empty(&deploy->waiting)))
+	        (!deploy->trial && list_empty(&deploy->waiting)))
 		return;
 	wait = unsettled_us(deploy);
 	if (wait) {
@@ -231,7 +229,8 @@ static void advance(struct deploy *deploy)
 void deploy_submit(struct deploy *deploy, struct invocation *invocation)
 {
 	if (current(deploy) && list_empty(&deploy->waiting)) {
-		if (deploy->state.state == DEPLOY_CHANGED && deploy->owner->pool.deployment->runtime)
+		if (deploy->state.state == DEPLOY_CHANGED &&
+		        deploy->owner->pool.deployment->runtime)
 			sm_move(&deploy->state, DEPLOY_LOADING);
 		pool_submit(&deploy->owner->pool, invocation);
 		return;
@@ -274,8 +273,8 @@ void deploy_changed(struct deploy *deploy)
 		advance(deploy);
 }
 
-void deploy_loaded(struct deploy *deploy, struct deployment *deployment, const char *error,
-	size_t length)
+void deploy_loaded(
+        struct deploy *deploy, struct deployment *deployment, const char *error, size_t length)
 {
 	if (deploy->closed || !current(deploy) || deployment != deploy->owner->pool.deployment)
 		return;
@@ -307,8 +306,8 @@ void deploy_close(struct deploy *deploy)
 	if (deploy->request)
 		checkout_request_cancel(deploy->request);
 	deploy->request = NULL;
-	refuse_waiting(deploy, OUTCOME_REJECTED, -EAGAIN,
-		"The function was removed or the daemon ends");
+	refuse_waiting(
+	        deploy, OUTCOME_REJECTED, -EAGAIN, "The function was removed or the daemon ends");
 	buf_deinit(&deploy->error);
 }
 
@@ -323,21 +322,22 @@ const char *deploy_state_name(const struct deploy *deploy)
 
 static void show_error(const struct deploy *deploy, struct buf *out)
 {
-	CLEANUP(json_delete_p) cJSON *error = cJSON_ParseWithLength(
-		deploy->error.data ? deploy->error.data : "", deploy->error.length);
+	CLEANUP(json_delete_p)
+	cJSON *error = cJSON_ParseWithLength(
+	        deploy->error.data ? deploy->error.data : "", deploy->error.length);
 	const cJSON *trace = cJSON_GetObjectItemCaseSensitive(error, "stackTrace"), *line;
 
 	if (!error) {
 		buf_printf(out, "why %.*s\n", (int)deploy->error.length,
-			deploy->error.data ? deploy->error.data : "");
+		        deploy->error.data ? deploy->error.data : "");
 		return;
 	}
 	buf_printf(out, "why %s: %s\n", json_string(error, "errorType", "Error"),
-		json_string(error, "errorMessage", ""));
+	        json_string(error, "errorMessage", ""));
 	if (!cJSON_GetArraySize(trace))
 		return;
 	buf_puts(out, "\n");
-	cJSON_ArrayForEach (line, trace) {
+	cJSON_ArrayForEach(line, trace) {
 		const char *text = cJSON_IsString(line) ? line->valuestring : "";
 
 		buf_printf(out, "%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");

@@ -22,7 +22,7 @@ struct function_state;
 struct invocation;
 
 enum deploy_state {
-	DEPLOY_EMPTY, /* there is no code */
+	DEPLOY_EMPTY,   /* there is no code */
 	DEPLOY_CHANGED, /* not tried yet */
 	DEPLOY_LOADING, /* an instance starts */
 	DEPLOY_READY,
@@ -42,7 +42,7 @@ struct deploy {
 	int64_t entry_gone_us; /* since when the entry file is missing; 0 = it is not */
 	int64_t git_locked_us;
 	int64_t changed_us, settled_us; /* wall time of the last change, and of READY or BROKEN */
-	struct buf error; /* JSON of a failed start */
+	struct buf error;               /* JSON of a failed start */
 };
 
 void deploy_init(struct deploy *deploy, struct function_state *owner);
@@ -58,8 +58,8 @@ void deploy_wake(struct deploy *deploy);
 void deploy_submit(struct deploy *deploy, struct invocation *invocation);
 
 /* An instance of a deployment loaded (error NULL) or did not. */
-void deploy_loaded(struct deploy *deploy, struct deployment *deployment, const char *error,
-	size_t length);
+void deploy_loaded(
+        struct deploy *deploy, struct deployment *deployment, const char *error, size_t length);
 
 /* What `status` says: lines of `key value`, and for broken code the traceback below an empty line. */
 void deploy_show(const struct deploy *deploy, struct buf *out);

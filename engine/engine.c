@@ -128,12 +128,12 @@ static void function_removed(void *userdata, struct function *function)
 }
 
 static const struct functions_events functions_events = {
-	.configured = function_configured,
-	.removed = function_removed,
+        .configured = function_configured,
+        .removed = function_removed,
 };
 
 int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
-	struct function **out, struct buf *why)
+        struct function **out, struct buf *why)
 {
 	int r = functions_create(engine->functions, name, caller, out, why);
 
@@ -206,7 +206,7 @@ static int open_state_directory(struct engine *engine, const char *path)
 	if (mkdirat(engine->state_fd, "functions", 0700) < 0 && errno != EEXIST)
 		return fail(-errno, "making %s/functions", path);
 	engine->functions_fd =
-		openat(engine->state_fd, "functions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	        openat(engine->state_fd, "functions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return engine->functions_fd < 0 ? fail(-errno, "opening %s/functions", path) : 0;
 }
 
@@ -227,7 +227,7 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 
 	if (r == 0)
 		r = launcher_new(&engine->launcher, options->loop, options->guardian_path,
-			options->state_dir);
+		        options->state_dir);
 	if (r == 0)
 		r = host_init(&engine->host, options->loop, options->clock, engine->launcher);
 	return r;
@@ -290,8 +290,8 @@ static void drain_rings(struct alarm *alarm)
 	/* Each was killed; should a process not be reported in time, the guardian finishes it. */
 }
 
-void engine_drain(struct engine *engine, int64_t timeout_ms, void (*done)(void *userdata),
-	void *userdata)
+void engine_drain(
+        struct engine *engine, int64_t timeout_ms, void (*done)(void *userdata), void *userdata)
 {
 	struct function_state *state, *following;
 

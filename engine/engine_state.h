@@ -24,8 +24,8 @@ struct engine {
 	struct launcher *launcher;
 	struct removal removal;
 	struct last_error last_error;
-	struct list states; /* of functions touched so far */
-	int64_t started_us; /* wall time */
+	struct list states;     /* of functions touched so far */
+	int64_t started_us;     /* wall time */
 	struct buf openmetrics; /* rendered at most once a second */
 	int64_t openmetrics_us;
 	struct alarm saving; /* of metrics, once a minute */

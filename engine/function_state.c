@@ -22,7 +22,7 @@
 
 #define SEGMENT_BYTES (INT64_C(16) << 20)
 
-#define METRICS_FILE	 "metrics"
+#define METRICS_FILE     "metrics"
 #define METRICS_FILE_MAX (4 << 20)
 
 static void code_changed(void *userdata)
@@ -54,9 +54,9 @@ static int open_directory(struct engine *engine, uint64_t id)
 static struct logbook_limits log_limits(const struct function *function)
 {
 	return (struct logbook_limits){
-		.segment_bytes = SEGMENT_BYTES,
-		.retention_ms = function->config.log_retention_ms,
-		.retention_bytes = function->config.log_retention_bytes,
+	        .segment_bytes = SEGMENT_BYTES,
+	        .retention_ms = function->config.log_retention_ms,
+	        .retention_bytes = function->config.log_retention_bytes,
 	};
 }
 
@@ -81,8 +81,8 @@ void function_state_save_metrics(struct function_state *state)
 	metrics_save(state->metrics, &data);
 	if (data.failed)
 		return;
-	fd = openat(state->directory, METRICS_FILE ".new",
-		O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = openat(state->directory, METRICS_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+	        0600);
 	if (fd >= 0 && write(fd, data.data, data.length) == (ssize_t)data.length)
 		renameat(state->directory, METRICS_FILE ".new", state->directory, METRICS_FILE);
 }
@@ -116,16 +116,17 @@ static int open_parts(struct function_state *state)
 	if (!state->metrics || !state->recorder)
 		return -ENOMEM;
 	metrics_restore(state);
-	r = logbook_open(&state->logbook, engine->host.loop, engine->clock, state->directory, "logs",
-		&limits);
+	r = logbook_open(&state->logbook, engine->host.loop, engine->clock, state->directory,
+	        "logs", &limits);
 	if (r < 0)
 		return r;
 	logbook_on_drained(state->logbook, log_drained, state);
 	return worktree_open(&state->worktree, engine->host.loop, state->directory, "code", "cache",
-		code_changed, state);
+	        code_changed, state);
 }
 
-int function_state_new(struct function_state **out, struct engine *engine, struct function *function)
+int function_state_new(
+        struct function_state **out, struct engine *engine, struct function *function)
 {
 	struct function_state *state = calloc(1, sizeof(*state));
 	int r;

@@ -26,7 +26,7 @@ struct function_state {
 	struct function *function; /* NULL once it was removed */
 	uint64_t id;
 	struct list link; /* engine.states */
-	int directory; /* STATE/functions/ID */
+	int directory;    /* STATE/functions/ID */
 	struct worktree *worktree;
 	struct deploy deploy;
 	struct pool pool;
@@ -39,8 +39,8 @@ struct function_state {
 };
 
 /* 0 or -errno. */
-int function_state_new(struct function_state **out, struct engine *engine,
-	struct function *function);
+int function_state_new(
+        struct function_state **out, struct engine *engine, struct function *function);
 
 /* The function is gone: what runs ends, then the state frees itself and its directory. */
 void function_state_remove(struct function_state *state);

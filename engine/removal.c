@@ -112,8 +112,8 @@ void removal_begin(struct removal *removal, uint64_t function_id)
 	start_job(removal, open_trash(removal), to + strlen("trash/"));
 }
 
-void removal_sweep(struct removal *removal, int (*exists)(void *userdata, uint64_t id),
-	void *userdata)
+void removal_sweep(
+        struct removal *removal, int (*exists)(void *userdata, uint64_t id), void *userdata)
 {
 	int fd = openat(removal->state_fd, "functions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);

@@ -9,7 +9,7 @@
 
 struct removal {
 	uv_loop_t *loop;
-	int state_fd; /* borrowed */
+	int state_fd;  /* borrowed */
 	unsigned jobs; /* under way */
 	uint64_t last;
 };
@@ -18,5 +18,5 @@ void removal_init(struct removal *removal, uv_loop_t *loop, int state_fd);
 void removal_begin(struct removal *removal, uint64_t function_id);
 
 /* Removes directories in functions/ for which `exists` says no: of functions removed in a crash. */
-void removal_sweep(struct removal *removal, int (*exists)(void *userdata, uint64_t id),
-	void *userdata);
+void removal_sweep(
+        struct removal *removal, int (*exists)(void *userdata, uint64_t id), void *userdata);

@@ -24,7 +24,7 @@ static void show_runtimes(struct engine *engine, struct buf *out)
 
 	for (i = 0; (runtime = runtimes_at(engine->runtimes, i)); i++)
 		buf_printf(out, "runtime.%s %s\n", runtime->name,
-			runtime->available ? "available" : runtime->missing);
+		        runtime->available ? "available" : runtime->missing);
 }
 
 void engine_show_status(struct engine *engine, struct buf *out)
@@ -111,22 +111,22 @@ static void describe(struct instance *instance, struct instance_info *out)
 	const struct process_usage *usage = instance_usage(instance);
 
 	*out = (struct instance_info){
-		.id = instance->id,
-		.pid = instance->process ? process_pid(instance->process) : 0,
-		.state = sm_name(&instance->state),
-		.version = "latest",
-		.started_us = instance->started_us,
-		.calls = instance->last_call,
-		.memory_bytes = usage->memory_bytes,
-		.cpu_us = usage->cpu_us,
-		.idle_ms = instance->state.state == INSTANCE_IDLE
-			? (alarm_now_us() - instance->idle_since_us) / 1000
-			: 0,
+	        .id = instance->id,
+	        .pid = instance->process ? process_pid(instance->process) : 0,
+	        .state = sm_name(&instance->state),
+	        .version = "latest",
+	        .started_us = instance->started_us,
+	        .calls = instance->last_call,
+	        .memory_bytes = usage->memory_bytes,
+	        .cpu_us = usage->cpu_us,
+	        .idle_ms = instance->state.state == INSTANCE_IDLE
+	                           ? (alarm_now_us() - instance->idle_since_us) / 1000
+	                           : 0,
 	};
 }
 
-bool engine_instance_next(struct engine *engine, struct function *function, uint64_t after,
-	struct instance_info *out)
+bool engine_instance_next(
+        struct engine *engine, struct function *function, uint64_t after, struct instance_info *out)
 {
 	struct function_state *state = engine_state(engine, function);
 	struct instance *instance;
@@ -142,8 +142,8 @@ bool engine_instance_next(struct engine *engine, struct function *function, uint
 	return false;
 }
 
-bool engine_instance_get(struct engine *engine, uint64_t id, struct instance_info *out,
-	struct function **function)
+bool engine_instance_get(
+        struct engine *engine, uint64_t id, struct instance_info *out, struct function **function)
 {
 	struct instance *instance = map_get(&engine->host.instances, id);
 

@@ -17,7 +17,7 @@ struct alarm {
 	alarm_fn ring;
 	int64_t due_us;
 	uint64_t order; /* alarms due at the same time ring in the order they were set */
-	size_t place; /* 1-based place in the heap; 0 = not set */
+	size_t place;   /* 1-based place in the heap; 0 = not set */
 };
 
 struct alarms {

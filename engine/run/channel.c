@@ -31,8 +31,8 @@ static ssize_t deliver(struct channel *channel, const char *data, size_t length)
 
 	while (taken < length) {
 		struct frame frame;
-		long n = protocol_decode(PROTOCOL_FROM_RUNTIME, data + taken, length - taken, &frame,
-			&missing);
+		long n = protocol_decode(
+		        PROTOCOL_FROM_RUNTIME, data + taken, length - taken, &frame, &missing);
 
 		if (n < 0)
 			return n;
@@ -123,7 +123,7 @@ static void writable(void *userdata, int events)
 }
 
 int channel_open(struct channel *channel, uv_loop_t *loop, const struct channel_events *events,
-	void *userdata, int *in, int *out)
+        void *userdata, int *in, int *out)
 {
 	int down[2], up[2];
 
@@ -176,7 +176,7 @@ static int keep_unsent(struct channel *channel, const struct iovec *parts, int c
 		size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
 
 		buf_append(&channel->unsent, (char *)parts[i].iov_base + skip,
-			parts[i].iov_len - skip);
+		        parts[i].iov_len - skip);
 		sent -= skip;
 	}
 	if (channel->unsent.failed)

@@ -22,7 +22,7 @@ struct channel_events {
 };
 
 struct channel {
-	int in; /* we write: the runtime's descriptor 3 */
+	int in;  /* we write: the runtime's descriptor 3 */
 	int out; /* we read: the runtime's descriptor 4 */
 	struct watch *readable;
 	struct watch *writable; /* made when the descriptor is full for the first time */
@@ -38,7 +38,7 @@ struct channel {
  * handed to the launcher and closed. 0 or -errno (EMFILE).
  */
 int channel_open(struct channel *channel, uv_loop_t *loop, const struct channel_events *events,
-	void *userdata, int *in, int *out);
+        void *userdata, int *in, int *out);
 void channel_close(struct channel *channel); /* harmless twice; no event comes after it */
 
 /* 0 or -ENOMEM; a broken pipe shows as the end of the channel. The parts form one frame. */

@@ -79,7 +79,7 @@ static void add_string(struct strings *strings, char *item)
 }
 
 __attribute__((format(printf, 2, 3))) static void add(
-	struct strings *strings, const char *format, ...)
+        struct strings *strings, const char *format, ...)
 {
 	va_list arguments;
 	char *item = NULL;
@@ -110,8 +110,8 @@ static cJSON *user_data(const struct function *function)
 	return object;
 }
 
-static void add_functiongraph(struct strings *out, const struct deployment *deployment,
-	const struct function *function)
+static void add_functiongraph(
+        struct strings *out, const struct deployment *deployment, const struct function *function)
 {
 	const struct config *config = &deployment->config;
 	CLEANUP(json_delete_p) cJSON *data = user_data(function);
@@ -135,13 +135,13 @@ static void add_functiongraph(struct strings *out, const struct deployment *depl
 }
 
 /* What handlers written for Lambda look at; the rest of Lambda's set is for custom runtimes. */
-static void add_lambda(struct strings *out, const struct deployment *deployment,
-	const struct function *function)
+static void add_lambda(
+        struct strings *out, const struct deployment *deployment, const struct function *function)
 {
 	add(out, "AWS_LAMBDA_FUNCTION_NAME=%s", function->name);
 	add(out, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST");
 	add(out, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%" PRId64,
-		deployment->config.memory_bytes / MEGABYTE);
+	        deployment->config.memory_bytes / MEGABYTE);
 	add(out, "AWS_LAMBDA_LOG_GROUP_NAME=/fnfs/%s", function->name);
 	add(out, "AWS_LAMBDA_LOG_STREAM_NAME=latest");
 	add(out, "LAMBDA_TASK_ROOT=/var/task");
@@ -223,13 +223,13 @@ static void deployment_free(struct deployment *deployment)
 }
 
 static int fill(struct deployment *deployment, const struct function *function,
-	const struct runtimes *runtimes)
+        const struct runtimes *runtimes)
 {
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
 
 	deployment->function_name = strdup(function->name);
 	deployment->runtime = runtimes_choose(runtimes, function->config.runtime,
-		function->config.handler, checkout_fd(deployment->checkout), &why);
+	        function->config.handler, checkout_fd(deployment->checkout), &why);
 	if (!deployment->runtime)
 		deployment->why = buf_take(&why);
 	else
@@ -240,8 +240,8 @@ static int fill(struct deployment *deployment, const struct function *function,
 	return make_init(deployment, function);
 }
 
-struct deployment *deployment_new(const struct function *function, struct checkout *checkout,
-	const struct runtimes *runtimes)
+struct deployment *deployment_new(
+        const struct function *function, struct checkout *checkout, const struct runtimes *runtimes)
 {
 	struct deployment *deployment = calloc(1, sizeof(*deployment));
 

@@ -31,12 +31,12 @@ struct deployment {
 	gid_t gid;
 	char *entry; /* the file the handler is in, relative to the code; NULL when not found */
 	char **environment; /* KEY=VALUE, NULL-ended: of the process */
-	struct buf init; /* payload of FRAME_INIT */
+	struct buf init;    /* payload of FRAME_INIT */
 };
 
 /* Takes over the reference to the checkout, also on failure. NULL: no memory. */
 struct deployment *deployment_new(const struct function *function, struct checkout *checkout,
-	const struct runtimes *runtimes);
+        const struct runtimes *runtimes);
 struct deployment *deployment_ref(struct deployment *deployment);
 struct deployment *deployment_unref(struct deployment *deployment); /* NULL */
 

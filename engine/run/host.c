@@ -14,8 +14,8 @@ static unsigned start_limit(void)
 	return processors < 2 ? 4 : processors * 2;
 }
 
-int host_init(struct host *host, uv_loop_t *loop, const struct clock *clock,
-	struct launcher *launcher)
+int host_init(
+        struct host *host, uv_loop_t *loop, const struct clock *clock, struct launcher *launcher)
 {
 	memset(host, 0, sizeof(*host));
 	host->loop = loop;

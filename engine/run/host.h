@@ -28,14 +28,14 @@ struct host {
 	uint64_t last_instance;
 	unsigned starting; /* instances that hold the right to start */
 	unsigned starting_max;
-	struct list start_queue; /* pools that want to start one */
-	struct buf scratch; /* heads of frames */
+	struct list start_queue;         /* pools that want to start one */
+	struct buf scratch;              /* heads of frames */
 	void (*emptied)(void *userdata); /* the last instance is gone; may be NULL */
 	void *userdata;
 };
 
-int host_init(struct host *host, uv_loop_t *loop, const struct clock *clock,
-	struct launcher *launcher);
+int host_init(
+        struct host *host, uv_loop_t *loop, const struct clock *clock, struct launcher *launcher);
 void host_deinit(struct host *host); /* no instance may be left */
 
 /* True: the pool may start one now and gives the right back with host_started(). */

@@ -34,18 +34,18 @@
 #define GENTLE_END_US (200 * 1000)
 
 #define OUTPUT_READ_SIZE (64 * 1024)
-#define USAGE_AGE_US	 (100 * 1000)
+#define USAGE_AGE_US     (100 * 1000)
 
 static const struct sm_row states[] = {
-	[INSTANCE_STARTING] = {"starting", SM_TO(INSTANCE_IDLE) | SM_TO(INSTANCE_ENDING) |
-			SM_TO(INSTANCE_ENDED)},
-	[INSTANCE_IDLE] = {"idle", SM_TO(INSTANCE_BUSY) | SM_TO(INSTANCE_DRAINING) |
-			SM_TO(INSTANCE_ENDING) | SM_TO(INSTANCE_ENDED)},
-	[INSTANCE_BUSY] = {"busy", SM_TO(INSTANCE_IDLE) | SM_TO(INSTANCE_DRAINING) |
-			SM_TO(INSTANCE_ENDING) | SM_TO(INSTANCE_ENDED)},
-	[INSTANCE_DRAINING] = {"draining", SM_TO(INSTANCE_ENDING) | SM_TO(INSTANCE_ENDED)},
-	[INSTANCE_ENDING] = {"ending", SM_TO(INSTANCE_ENDED)},
-	[INSTANCE_ENDED] = {"ended", 0, true},
+        [INSTANCE_STARTING] = {"starting",
+                SM_TO(INSTANCE_IDLE) | SM_TO(INSTANCE_ENDING) | SM_TO(INSTANCE_ENDED)},
+        [INSTANCE_IDLE] = {"idle", SM_TO(INSTANCE_BUSY) | SM_TO(INSTANCE_DRAINING) |
+                                           SM_TO(INSTANCE_ENDING) | SM_TO(INSTANCE_ENDED)},
+        [INSTANCE_BUSY] = {"busy", SM_TO(INSTANCE_IDLE) | SM_TO(INSTANCE_DRAINING) |
+                                           SM_TO(INSTANCE_ENDING) | SM_TO(INSTANCE_ENDED)},
+        [INSTANCE_DRAINING] = {"draining", SM_TO(INSTANCE_ENDING) | SM_TO(INSTANCE_ENDED)},
+        [INSTANCE_ENDING] = {"ending", SM_TO(INSTANCE_ENDED)},
+        [INSTANCE_ENDED] = {"ended", 0, true},
 };
 
 static bool in(const struct instance *instance, enum instance_state state)
@@ -61,7 +61,7 @@ static bool ending(const struct instance *instance)
 bool instance_has_room(const struct instance *instance)
 {
 	return (in(instance, INSTANCE_IDLE) || in(instance, INSTANCE_BUSY)) &&
-		instance->running_count < (unsigned)instance->deployment->config.concurrency;
+	       instance->running_count < (unsigned)instance->deployment->config.concurrency;
 }
 
 /* --- leaving -------------------------------------------------------------------------------- */
@@ -100,7 +100,8 @@ static void end_gently(struct instance *instance)
 	stop_counting(instance, INSTANCE_ENDING);
 	protocol_encode_header(header, FRAME_STOP, 0, 0, 0);
 	channel_send(&instance->channel, &part, 1);
-	if (alarm_set(&instance->pool->host->alarms, &instance->alarm, GENTLE_END_US, kill_late) < 0)
+	if (alarm_set(&instance->pool->host->alarms, &instance->alarm, GENTLE_END_US, kill_late) <
+	        0)
 		process_kill(instance->process);
 }
 
@@ -129,8 +130,8 @@ void instance_retire(struct instance *instance)
 static struct invocation *only_invocation(struct instance *instance)
 {
 	return instance->running_count == 1
-		? list_first(&instance->running, struct invocation, link)
-		: NULL;
+	               ? list_first(&instance->running, struct invocation, link)
+	               : NULL;
 }
 
 /* Reads what is there; false at its end. With `all` it goes on although the log is congested. */
@@ -152,8 +153,8 @@ static bool read_output(struct instance *instance, bool all)
 			return errno == EAGAIN || errno == EINTR;
 		if (!n)
 			return false;
-		pool->events->output(pool->userdata, instance, only_invocation(instance), data,
-			(size_t)n);
+		pool->events->output(
+		        pool->userdata, instance, only_invocation(instance), data, (size_t)n);
 		if (n < (ssize_t)sizeof(data))
 			return true;
 	}
@@ -204,7 +205,7 @@ static void became_idle(struct instance *instance)
 	sm_move(&instance->state, INSTANCE_IDLE);
 	instance->idle_since_us = alarm_now_us();
 	alarm_set(&instance->pool->host->alarms, &instance->alarm,
-		instance->deployment->config.idle_timeout_ms * 1000, idle_too_long);
+	        instance->deployment->config.idle_timeout_ms * 1000, idle_too_long);
 }
 
 /* One call fewer runs here: what follows for the instance. */
@@ -232,7 +233,7 @@ static void out_of_time(struct alarm *alarm)
 	struct buf body = BUF_INIT;
 
 	error_body(&body, "Sandbox.Timeout", "Task timed out after %.2f seconds",
-		(double)instance->deployment->config.timeout_ms / 1000);
+	        (double)instance->deployment->config.timeout_ms / 1000);
 	instance_abandon(instance, invocation);
 	pool_end_later(invocation, OUTCOME_TIMEOUT, -ETIMEDOUT, &body);
 }
@@ -241,11 +242,11 @@ static int send_call(struct instance *instance, struct invocation *invocation)
 {
 	struct host *host = instance->pool->host;
 	const struct call_head head = {
-		.request_id = invocation->request_id,
-		.deadline_ms = clock_wall_us(host->clock) / 1000 +
-			instance->deployment->config.timeout_ms,
-		.source = invocation->source,
-		.alias = invocation->alias,
+	        .request_id = invocation->request_id,
+	        .deadline_ms =
+	                clock_wall_us(host->clock) / 1000 + instance->deployment->config.timeout_ms,
+	        .source = invocation->source,
+	        .alias = invocation->alias,
 	};
 	struct iovec parts[2];
 
@@ -279,7 +280,7 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 		instance_kill(instance, OUTCOME_SYSTEM_ERROR, -ENOMEM, NULL);
 	alarm_clear(&pool->host->alarms, &instance->alarm);
 	alarm_set(&pool->host->alarms, &invocation->alarm,
-		instance->deployment->config.timeout_ms * 1000, out_of_time);
+	        instance->deployment->config.timeout_ms * 1000, out_of_time);
 	pool->events->began(pool->userdata, invocation);
 	buf_deinit(&invocation->request);
 	pool->events->changed(pool->userdata);
@@ -318,7 +319,7 @@ void instance_kill(struct instance *instance, enum outcome outcome, int error, s
 		return;
 	end_at_once(instance);
 	while (outcome != OUTCOME_SUCCESS &&
-		(invocation = list_first(&instance->running, struct invocation, link))) {
+	        (invocation = list_first(&instance->running, struct invocation, link))) {
 		struct buf copy = BUF_INIT;
 
 		if (body)
@@ -331,8 +332,8 @@ void instance_kill(struct instance *instance, enum outcome outcome, int error, s
 /* --- frames --------------------------------------------------------------------------------- */
 
 /* The start failed: whoever waits for it hears why, and the process ends. */
-static void start_failed(struct instance *instance, enum outcome outcome, int error,
-	const char *body, size_t length)
+static void start_failed(
+        struct instance *instance, enum outcome outcome, int error, const char *body, size_t length)
 {
 	struct pool *pool = instance->pool;
 
@@ -347,8 +348,8 @@ static void start_too_slow(struct alarm *alarm)
 	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
 
 	error_body(&body, "Sandbox.InitTimeout",
-		"The code did not load and initialise within %.2f seconds",
-		(double)instance->deployment->config.init_timeout_ms / 1000);
+	        "The code did not load and initialise within %.2f seconds",
+	        (double)instance->deployment->config.init_timeout_ms / 1000);
 	start_failed(instance, OUTCOME_NOT_LOADED, -ENOEXEC, body.data, body.length);
 }
 
@@ -362,8 +363,8 @@ static struct invocation *find_running(struct instance *instance, uint64_t call)
 	return NULL;
 }
 
-static void finish(struct instance *instance, struct invocation *invocation,
-	const struct invocation_end *end)
+static void finish(
+        struct instance *instance, struct invocation *invocation, const struct invocation_end *end)
 {
 	struct pool *pool = instance->pool;
 
@@ -377,14 +378,14 @@ static void give_up_too_large(struct instance *instance, struct invocation *invo
 	struct buf body = BUF_INIT;
 
 	error_body(&body, "FunctionResponseTooLarge",
-		"The response is larger than the maximum of %u bytes", INVOCATION_RESPONSE_MAX);
+	        "The response is larger than the maximum of %u bytes", INVOCATION_RESPONSE_MAX);
 	instance_abandon(instance, invocation);
 	pool_end_later(invocation, OUTCOME_FUNCTION_ERROR, -EFBIG, &body);
 }
 
 /* A piece of the response; false when that was too much and the invocation is given up. */
-static bool take_data(struct instance *instance, struct invocation *invocation,
-	const struct frame *frame)
+static bool take_data(
+        struct instance *instance, struct invocation *invocation, const struct frame *frame)
 {
 	invocation->response_bytes += frame->length;
 	if (invocation->response_bytes > INVOCATION_RESPONSE_MAX) {
@@ -396,14 +397,14 @@ static bool take_data(struct instance *instance, struct invocation *invocation,
 	return true;
 }
 
-static void take_error(struct instance *instance, struct invocation *invocation,
-	const struct frame *frame)
+static void take_error(
+        struct instance *instance, struct invocation *invocation, const struct frame *frame)
 {
 	struct invocation_end end = {
-		.outcome = OUTCOME_FUNCTION_ERROR,
-		.error = -EREMOTEIO,
-		.error_body = frame->payload,
-		.error_length = frame->length,
+	        .outcome = OUTCOME_FUNCTION_ERROR,
+	        .error = -EREMOTEIO,
+	        .error_body = frame->payload,
+	        .error_length = frame->length,
 	};
 
 	if (frame->flags & FRAME_ERROR_BAD_REQUEST) {
@@ -453,9 +454,9 @@ static void spoke_garbage(struct instance *instance)
 	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
 
 	error_body(&body, "Runtime.ProtocolError",
-		"The runtime sent something that is no frame of the protocol and was killed");
+	        "The runtime sent something that is no frame of the protocol and was killed");
 	log_line(LOG_WARNING, "instance %" PRIu64 " of %s spoke garbage", instance->id,
-		instance->deployment->function_name);
+	        instance->deployment->function_name);
 	if (in(instance, INSTANCE_STARTING))
 		start_failed(instance, OUTCOME_SYSTEM_ERROR, -EIO, body.data, body.length);
 	else
@@ -470,7 +471,7 @@ static void frame_came(void *userdata, const struct frame *frame)
 
 	if (frame->type == FRAME_LOG && frame->length) {
 		pool->events->record(pool->userdata, find_running(instance, frame->call),
-			(unsigned char)frame->payload[0], frame->payload + 1, frame->length - 1);
+		        (unsigned char)frame->payload[0], frame->payload + 1, frame->length - 1);
 	} else if (starting && frame->type == FRAME_READY) {
 		take_ready(instance);
 	} else if (starting && frame->type == FRAME_FAILED) {
@@ -504,13 +505,14 @@ static const struct channel_events channel_events = {frame_came, channel_ended};
 
 /* --- the end -------------------------------------------------------------------------------- */
 
-static void describe_end(const struct process_end *end, struct invocation_end *out, struct buf *body)
+static void describe_end(
+        const struct process_end *end, struct invocation_end *out, struct buf *body)
 {
 	out->outcome = OUTCOME_FUNCTION_ERROR;
 	out->error = -EREMOTEIO;
 	if (end->failed_to_start) {
 		error_body(body, "Sandbox.StartError", "The sandbox could not be set up: %s",
-			end->reason);
+		        end->reason);
 		out->outcome = OUTCOME_SYSTEM_ERROR;
 		out->error = -EIO;
 	} else if (end->out_of_memory) {
@@ -518,10 +520,10 @@ static void describe_end(const struct process_end *end, struct invocation_end *o
 		out->error = -ENOMEM;
 	} else if (end->signal) {
 		error_body(body, "Runtime.ExitError", "Runtime exited with error: signal: %s",
-			strsignal(end->signal));
+		        strsignal(end->signal));
 	} else if (end->exit_status) {
 		error_body(body, "Runtime.ExitError", "Runtime exited with error: exit status %d",
-			end->exit_status);
+		        end->exit_status);
 	} else {
 		error_body(body, "Runtime.ExitError", "Runtime exited without providing a reason");
 	}
@@ -563,11 +565,11 @@ static void process_ended(void *userdata, const struct process_end *process_end)
 	stop_counting(instance, INSTANCE_ENDED);
 	if (was_starting)
 		pool_instance_failed(pool, instance,
-			end.outcome == OUTCOME_FUNCTION_ERROR && end.error == -EREMOTEIO
-				? OUTCOME_NOT_LOADED
-				: end.outcome,
-			end.error == -EREMOTEIO ? -ENOEXEC : end.error, end.error_body,
-			end.error_length);
+		        end.outcome == OUTCOME_FUNCTION_ERROR && end.error == -EREMOTEIO
+		                ? OUTCOME_NOT_LOADED
+		                : end.outcome,
+		        end.error == -EREMOTEIO ? -ENOEXEC : end.error, end.error_body,
+		        end.error_length);
 	while ((invocation = list_first(&instance->running, struct invocation, link))) {
 		pool_end(invocation, &end);
 		instance->running_count--;
@@ -592,7 +594,7 @@ static int open_output(struct instance *instance, int *runtimes)
 	*runtimes = ends[1];
 	fcntl(instance->output, F_SETFL, O_NONBLOCK);
 	instance->output_watch =
-		watch_new(instance->pool->host->loop, instance->output, output_ready, instance);
+	        watch_new(instance->pool->host->loop, instance->output, output_ready, instance);
 	if (!instance->output_watch)
 		return -ENOMEM;
 	watch_events(instance->output_watch, UV_READABLE);
@@ -608,34 +610,35 @@ static int launch(struct instance *instance)
 	char name[64];
 	int r;
 
-	snprintf(name, sizeof(name), "f%" PRIu64 "-i%" PRIu64, deployment->function_id, instance->id);
+	snprintf(name, sizeof(name), "f%" PRIu64 "-i%" PRIu64, deployment->function_id,
+	        instance->id);
 	r = channel_open(&instance->channel, instance->pool->host->loop, &channel_events, instance,
-		&in_fd, &out_fd);
+	        &in_fd, &out_fd);
 	if (r < 0)
 		return r;
 	r = open_output(instance, &output);
 	if (r < 0)
 		return r;
 	return launcher_start(instance->pool->host->launcher,
-		&(struct launch){
-			.name = name,
-			.code_path = checkout_path(deployment->checkout),
-			.runtime_path = deployment->runtime->path,
-			.argv = (const char *const *)deployment->runtime->argv,
-			.environment = (const char *const *)deployment->environment,
-			.working_directory = "/opt/function",
-			.uid = deployment->uid,
-			.gid = deployment->gid,
-			.function_id = deployment->function_id,
-			.memory_bytes = deployment->config.memory_bytes,
-			.cpu_millicores = deployment->config.cpu_millicores,
-			.max_processes = PROCESSES_MAX,
-			.host_network = deployment->config.network == NETWORK_HOST,
-			.channel_in = in_fd,
-			.channel_out = out_fd,
-			.output = output,
-		},
-		process_ended, instance, &instance->process);
+	        &(struct launch){
+	                .name = name,
+	                .code_path = checkout_path(deployment->checkout),
+	                .runtime_path = deployment->runtime->path,
+	                .argv = (const char *const *)deployment->runtime->argv,
+	                .environment = (const char *const *)deployment->environment,
+	                .working_directory = "/opt/function",
+	                .uid = deployment->uid,
+	                .gid = deployment->gid,
+	                .function_id = deployment->function_id,
+	                .memory_bytes = deployment->config.memory_bytes,
+	                .cpu_millicores = deployment->config.cpu_millicores,
+	                .max_processes = PROCESSES_MAX,
+	                .host_network = deployment->config.network == NETWORK_HOST,
+	                .channel_in = in_fd,
+	                .channel_out = out_fd,
+	                .output = output,
+	        },
+	        process_ended, instance, &instance->process);
 }
 
 static int send_init(struct instance *instance)
@@ -680,7 +683,7 @@ int instance_start(struct pool *pool, bool for_warmth, struct buf *body)
 		r = launch(instance);
 	if (r < 0) {
 		error_body(body, "Sandbox.StartError", "No instance could be started: %s",
-			strerror(-r));
+		        strerror(-r));
 		if (instance)
 			instance_free(instance);
 		return r;
@@ -690,7 +693,7 @@ int instance_start(struct pool *pool, bool for_warmth, struct buf *body)
 	pool->live++;
 	pool->starting++;
 	alarm_set(&host->alarms, &instance->alarm,
-		instance->deployment->config.init_timeout_ms * 1000, start_too_slow);
+	        instance->deployment->config.init_timeout_ms * 1000, start_too_slow);
 	if (send_init(instance) < 0)
 		process_kill(instance->process);
 	pool->events->changed(pool->userdata);

@@ -25,7 +25,7 @@ enum instance_state {
 	INSTANCE_IDLE,
 	INSTANCE_BUSY,
 	INSTANCE_DRAINING, /* finishes its calls, gets no more */
-	INSTANCE_ENDING, /* asked or forced to end; the process is still to be reported */
+	INSTANCE_ENDING,   /* asked or forced to end; the process is still to be reported */
 	INSTANCE_ENDED,
 };
 
@@ -34,13 +34,13 @@ struct instance {
 	struct pool *pool;
 	struct deployment *deployment;
 	struct sm state;
-	struct list link; /* pool.instances */
+	struct list link;      /* pool.instances */
 	struct list available; /* pool.available */
 	struct channel channel;
 	struct process *process;
 	int output; /* read end of what it writes to 1 and 2 */
 	struct watch *output_watch;
-	void *output_state; /* the layer above's: an unfinished line */
+	void *output_state;  /* the layer above's: an unfinished line */
 	struct list running; /* invocations, oldest first */
 	unsigned running_count;
 	uint64_t last_call;
@@ -49,7 +49,7 @@ struct instance {
 	int64_t idle_since_us;
 	int64_t init_us;
 	bool holds_start_right;
-	bool for_warmth; /* nobody waited when it was started */
+	bool for_warmth;            /* nobody waited when it was started */
 	struct process_usage usage; /* as of usage_us */
 	int64_t usage_us;
 };
@@ -70,6 +70,7 @@ void instance_kill(struct instance *instance, enum outcome outcome, int error, s
 /* A running invocation is given up (time limit, cancel): its work ends, that of others goes on. */
 void instance_abandon(struct instance *instance, struct invocation *invocation);
 
-void instance_read_output(struct instance *instance); /* what is there now, before a call's last line */
+void instance_read_output(
+        struct instance *instance); /* what is there now, before a call's last line */
 void instance_resume_output(struct instance *instance);
 const struct process_usage *instance_usage(struct instance *instance); /* at most 100 ms old */

@@ -9,8 +9,8 @@
 #include "run/pool.h"
 
 struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, struct buf *request,
-	const struct invocation_options *options, const struct invocation_events *events,
-	void *userdata)
+        const struct invocation_options *options, const struct invocation_events *events,
+        void *userdata)
 {
 	struct invocation *invocation = calloc(1, sizeof(*invocation));
 

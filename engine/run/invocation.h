@@ -20,12 +20,12 @@ struct call_record;
 struct instance;
 struct pool;
 
-#define INVOCATION_REQUEST_MAX	(6u << 20)
+#define INVOCATION_REQUEST_MAX  (6u << 20)
 #define INVOCATION_RESPONSE_MAX (6u << 20)
 
 struct invocation_end {
 	enum outcome outcome;
-	int error; /* 0, or the negative errno a reader of `invoke` gets */
+	int error;              /* 0, or the negative errno a reader of `invoke` gets */
 	const char *error_body; /* JSON, "" on success; borrowed for the call */
 	size_t error_length;
 };
@@ -38,7 +38,7 @@ struct invocation_events {
 
 struct invocation_options {
 	const char *source; /* "sync" ... */
-	const char *alias; /* "" */
+	const char *alias;  /* "" */
 	uint64_t routes_generation;
 	const char *name; /* of a queue entry, "" */
 };
@@ -47,19 +47,19 @@ struct invocation {
 	struct list link; /* deploy's or the pool's waiting, or the instance's running ones */
 	struct pool *pool;
 	struct instance *instance; /* NULL while it waits */
-	uint64_t call; /* its number on the instance's channel */
+	uint64_t call;             /* its number on the instance's channel */
 	char request_id[UUID_TEXT_SIZE];
 	char source[64];
 	char alias[64];
-	struct buf request; /* freed when it is sent */
+	struct buf request;       /* freed when it is sent */
 	uint64_t code_generation; /* the least it may run: read your writes */
 	uint64_t config_generation;
 	struct alarm alarm; /* the end of waiting, the time limit, or a deferred end */
 	const struct invocation_events *events; /* NULL once released */
 	void *userdata;
-	struct call_record *record; /* the flight recorder's, NULL without memory */
+	struct call_record *record;  /* the flight recorder's, NULL without memory */
 	int64_t created_us, sent_us; /* alarm_now_us() */
-	int64_t init_us; /* of the start it waited for, -1 none */
+	int64_t init_us;             /* of the start it waited for, -1 none */
 	size_t response_bytes;
 	bool cold;
 	bool in_pool; /* counted in pool.waiting_count */
@@ -74,8 +74,8 @@ struct invocation {
 
 /* `request` is moved out of the buf. NULL: no memory. */
 struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, struct buf *request,
-	const struct invocation_options *options, const struct invocation_events *events,
-	void *userdata);
+        const struct invocation_options *options, const struct invocation_events *events,
+        void *userdata);
 
 void invocation_cancel(struct invocation *invocation); /* asks; `ended` comes, with -ECANCELED */
 
@@ -84,4 +84,4 @@ void invocation_release(struct invocation *invocation);
 
 /* Appends {"errorMessage":...,"errorType":...,"stackTrace":[]}. */
 void error_body(struct buf *out, const char *type, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+        __attribute__((format(printf, 3, 4)));

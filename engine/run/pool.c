@@ -13,10 +13,10 @@
 
 /* A failed start of a reserved instance is tried again after 1 s, 2 s ... at most a minute. */
 #define REFILL_FIRST_US (INT64_C(1) * 1000 * 1000)
-#define REFILL_MOST_US	(INT64_C(60) * 1000 * 1000)
+#define REFILL_MOST_US  (INT64_C(60) * 1000 * 1000)
 
-void pool_init(struct pool *pool, struct host *host, const struct pool_events *events,
-	void *userdata)
+void pool_init(
+        struct pool *pool, struct host *host, const struct pool_events *events, void *userdata)
 {
 	memset(pool, 0, sizeof(*pool));
 	pool->host = host;
@@ -84,10 +84,10 @@ static void end_now(struct alarm *alarm)
 	struct invocation *invocation = container_of(alarm, struct invocation, alarm);
 	CLEANUP(buf_deinit) struct buf body = invocation->deferred.body;
 	const struct invocation_end end = {
-		.outcome = invocation->deferred.outcome,
-		.error = invocation->deferred.error,
-		.error_body = body.data ? body.data : "",
-		.error_length = body.length,
+	        .outcome = invocation->deferred.outcome,
+	        .error = invocation->deferred.error,
+	        .error_body = body.data ? body.data : "",
+	        .error_length = body.length,
 	};
 
 	buf_init(&invocation->deferred.body);
@@ -104,7 +104,8 @@ static void leave_waiting(struct invocation *invocation)
 	invocation->in_pool = false;
 }
 
-void pool_end_later(struct invocation *invocation, enum outcome outcome, int error, struct buf *body)
+void pool_end_later(
+        struct invocation *invocation, enum outcome outcome, int error, struct buf *body)
 {
 	leave_waiting(invocation);
 	buf_deinit(&invocation->deferred.body);
@@ -122,8 +123,8 @@ void invocation_cancel(struct invocation *invocation)
 {
 	struct buf body = BUF_INIT;
 
-	if (invocation->ended || (alarm_is_set(&invocation->alarm) &&
-					 invocation->alarm.ring == end_now))
+	if (invocation->ended ||
+	        (alarm_is_set(&invocation->alarm) && invocation->alarm.ring == end_now))
 		return;
 	error_body(&body, "Canceled", "The call was canceled");
 	if (invocation->instance)
@@ -145,7 +146,8 @@ void invocation_release(struct invocation *invocation)
 static bool wants_to_start(const struct pool *pool)
 {
 	const struct deployment *deployment = pool->deployment;
-	unsigned current = pool->starting, room = pool->starting * (unsigned)deployment->config.concurrency;
+	unsigned current = pool->starting,
+	         room = pool->starting * (unsigned)deployment->config.concurrency;
 	const struct instance *instance;
 
 	if (pool->live >= (unsigned)deployment->config.max_instances)
@@ -156,8 +158,8 @@ static bool wants_to_start(const struct pool *pool)
 		return false;
 	list_each(instance, &pool->instances, link)
 		current += instance->deployment == deployment &&
-			instance->state.state != INSTANCE_STARTING &&
-			instance->state.state < INSTANCE_DRAINING;
+		           instance->state.state != INSTANCE_STARTING &&
+		           instance->state.state < INSTANCE_DRAINING;
 	if (pool->warm_wanted && !current)
 		return true;
 	return current < (unsigned)deployment->config.min_instances && !alarm_is_set(&pool->refill);
@@ -166,14 +168,14 @@ static bool wants_to_start(const struct pool *pool)
 static void start_more(struct pool *pool)
 {
 	while (!pool->closed && pool->deployment && pool->deployment->runtime &&
-		wants_to_start(pool) && host_may_start(pool->host, pool)) {
+	        wants_to_start(pool) && host_may_start(pool->host, pool)) {
 		CLEANUP(buf_deinit) struct buf body = BUF_INIT;
 		int r = instance_start(pool, !pool->waiting_count, &body);
 
 		if (r < 0) {
 			host_started(pool->host);
-			pool_instance_failed(pool, NULL, OUTCOME_SYSTEM_ERROR, -EIO, body.data,
-				body.length);
+			pool_instance_failed(
+			        pool, NULL, OUTCOME_SYSTEM_ERROR, -EIO, body.data, body.length);
 			return;
 		}
 	}
@@ -186,7 +188,7 @@ void pool_dispatch(struct pool *pool)
 	struct instance *instance;
 
 	while ((invocation = list_first(&pool->waiting, struct invocation, link)) &&
-		(instance = list_first(&pool->available, struct instance, available))) {
+	        (instance = list_first(&pool->available, struct instance, available))) {
 		leave_waiting(invocation);
 		alarm_clear(&pool->host->alarms, &invocation->alarm);
 		instance_invoke(instance, invocation);
@@ -200,7 +202,7 @@ static void waited_too_long(struct alarm *alarm)
 	struct buf body = BUF_INIT;
 
 	error_body(&body, "TooManyRequests", "All instances stayed busy for %d seconds",
-		(int)(POOL_WAITING_US / 1000000));
+	        (int)(POOL_WAITING_US / 1000000));
 	pool_end_later(invocation, OUTCOME_REJECTED, -EAGAIN, &body);
 }
 
@@ -209,14 +211,15 @@ static bool refuse(struct pool *pool, struct invocation *invocation)
 	struct buf body = BUF_INIT;
 
 	if (pool->closed) {
-		error_body(&body, "Unavailable", "The function is being removed or the daemon ends");
+		error_body(
+		        &body, "Unavailable", "The function is being removed or the daemon ends");
 		pool_end_later(invocation, OUTCOME_REJECTED, -EAGAIN, &body);
 	} else if (!pool->deployment->runtime) {
 		error_body(&body, "Runtime.InvalidEntrypoint", "%s", pool->deployment->why);
 		pool_end_later(invocation, OUTCOME_NOT_LOADED, -ENOEXEC, &body);
 	} else if (pool->waiting_count >= POOL_WAITING_MAX) {
 		error_body(&body, "TooManyRequests",
-			"All instances are busy and %u calls wait already", pool->waiting_count);
+		        "All instances are busy and %u calls wait already", pool->waiting_count);
 		pool_end_later(invocation, OUTCOME_REJECTED, -EAGAIN, &body);
 	} else {
 		return false;
@@ -249,8 +252,8 @@ void pool_warm(struct pool *pool)
 
 /* --- deployments and instances -------------------------------------------------------------- */
 
-static void fail_waiting(struct pool *pool, enum outcome outcome, int error, const char *text,
-	size_t length)
+static void fail_waiting(
+        struct pool *pool, enum outcome outcome, int error, const char *text, size_t length)
 {
 	struct invocation *invocation;
 	struct list waiting;
@@ -297,7 +300,7 @@ static void refill_later(struct pool *pool)
 
 	pool->failed_starts++;
 	alarm_set(&pool->host->alarms, &pool->refill,
-		delay < REFILL_MOST_US ? delay : REFILL_MOST_US, refill);
+	        delay < REFILL_MOST_US ? delay : REFILL_MOST_US, refill);
 }
 
 void pool_instance_ready(struct pool *pool, struct instance *instance, int64_t init_us)
@@ -314,7 +317,7 @@ void pool_instance_ready(struct pool *pool, struct instance *instance, int64_t i
 
 /* Everybody who waits hears the error: the next start would end the same way, and they waited for it. */
 void pool_instance_failed(struct pool *pool, struct instance *instance, enum outcome outcome,
-	int error, const char *text, size_t length)
+        int error, const char *text, size_t length)
 {
 	struct deployment *deployment = instance ? instance->deployment : pool->deployment;
 

@@ -27,21 +27,24 @@ struct instance;
 struct pool_events {
 	void (*began)(void *userdata, struct invocation *invocation); /* sent to its instance */
 	/* After the caller was told; the invocation may be gone when this returns. */
-	void (*ended)(void *userdata, struct invocation *invocation, const struct invocation_end *end);
-	void (*data)(void *userdata, struct invocation *invocation, const char *data, size_t length);
+	void (*ended)(
+	        void *userdata, struct invocation *invocation, const struct invocation_end *end);
+	void (*data)(
+	        void *userdata, struct invocation *invocation, const char *data, size_t length);
 	/* Raw output of an instance; `invocation` is NULL unless it runs exactly one. */
 	void (*output)(void *userdata, struct instance *instance, struct invocation *invocation,
-		const char *data, size_t length);
+	        const char *data, size_t length);
 	/* A log record of the runtime; level is an enum log_level. */
 	void (*record)(void *userdata, struct invocation *invocation, int level, const char *text,
-		size_t length);
+	        size_t length);
 	/* A start of this deployment ended: error NULL = it loads, else the error's JSON. */
 	void (*loaded)(void *userdata, struct deployment *deployment, const char *error,
-		size_t length, int64_t init_us);
-	void (*changed)(void *userdata); /* the number of instances or of running calls */
+	        size_t length, int64_t init_us);
+	void (*changed)(void *userdata);   /* the number of instances or of running calls */
 	bool (*congested)(void *userdata); /* stop reading output for now; then pool_resume() */
 	void (*instance_gone)(void *userdata, struct instance *instance);
-	void (*emptied)(void *userdata); /* pool_empty() became true after pool_close(); may free it */
+	void (*emptied)(
+	        void *userdata); /* pool_empty() became true after pool_close(); may free it */
 };
 
 struct pool {
@@ -49,23 +52,24 @@ struct pool {
 	const struct pool_events *events;
 	void *userdata;
 	struct deployment *deployment; /* NULL until the first */
-	struct list instances; /* all, by id */
-	struct list available; /* of the current deployment, with room for a call; used last first */
+	struct list instances;         /* all, by id */
+	struct list
+	        available;   /* of the current deployment, with room for a call; used last first */
 	struct list waiting; /* invocations */
 	unsigned waiting_count;
-	unsigned live; /* instances that are not ending */
-	unsigned starting; /* of the current deployment */
-	unsigned running; /* calls */
-	unsigned open; /* invocations that have not ended, wherever they wait */
+	unsigned live;          /* instances that are not ending */
+	unsigned starting;      /* of the current deployment */
+	unsigned running;       /* calls */
+	unsigned open;          /* invocations that have not ended, wherever they wait */
 	struct list start_link; /* host.start_queue */
-	struct alarm refill; /* min_instances, after a failed start */
+	struct alarm refill;    /* min_instances, after a failed start */
 	unsigned failed_starts; /* in a row */
-	bool warm_wanted; /* one instance shall start although nobody waits */
-	bool closed; /* no instance may start any more */
+	bool warm_wanted;       /* one instance shall start although nobody waits */
+	bool closed;            /* no instance may start any more */
 };
 
-void pool_init(struct pool *pool, struct host *host, const struct pool_events *events,
-	void *userdata);
+void pool_init(
+        struct pool *pool, struct host *host, const struct pool_events *events, void *userdata);
 void pool_deinit(struct pool *pool); /* after pool_close(), with no instance left */
 
 /* Takes a reference. Idle instances of the old deployment end, busy ones when their calls have. */
@@ -73,13 +77,13 @@ void pool_set_deployment(struct pool *pool, struct deployment *deployment);
 
 /* The invocation waits for an instance of the current deployment, at least. */
 void pool_submit(struct pool *pool, struct invocation *invocation);
-void pool_warm(struct pool *pool); /* start one unless one is there: tries the code ahead */
+void pool_warm(struct pool *pool);     /* start one unless one is there: tries the code ahead */
 void pool_dispatch(struct pool *pool); /* gives waiting invocations to free instances */
-void pool_resume(struct pool *pool); /* read output again */
+void pool_resume(struct pool *pool);   /* read output again */
 
 /* Ends an invocation wherever it is. Never calls `ended` inside; it follows on a later turn. */
 void pool_end_later(struct invocation *invocation, enum outcome outcome, int error,
-	struct buf *body); /* body is moved out */
+        struct buf *body); /* body is moved out */
 
 /* Refuses what waits, kills what runs (or, `gently`, lets it end) and starts no more. */
 void pool_close(struct pool *pool, bool gently);
@@ -89,7 +93,8 @@ bool pool_empty(const struct pool *pool); /* no instance left, no invocation ope
 
 void pool_instance_ready(struct pool *pool, struct instance *instance, int64_t init_us);
 void pool_instance_failed(struct pool *pool, struct instance *instance, enum outcome outcome,
-	int error, const char *body, size_t length); /* before it was ready */
+        int error, const char *body, size_t length); /* before it was ready */
 void pool_settle(struct pool *pool); /* tells when it became empty; it may be gone then */
 void pool_data(struct invocation *invocation, const char *data, size_t length);
-void pool_end(struct invocation *invocation, const struct invocation_end *end); /* tells and frees */
+void pool_end(
+        struct invocation *invocation, const struct invocation_end *end); /* tells and frees */
