@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "engine/account.h"
 #include "engine/engine_state.h"
 #include "engine/logbook.h"
