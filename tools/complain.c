@@ -6,7 +6,7 @@
 
 #include "command.h"
 
-static void say(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list arguments)
 {
 	fflush(stdout);
 	fputs("fnfs: ", stderr);

@@ -27,7 +27,8 @@ void buf_clear(struct buf *buf); /* keeps the memory */
 void buf_append(struct buf *buf, const void *data, size_t length);
 void buf_puts(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *buf, const char *format, va_list arguments);
+void buf_vprintf(struct buf *buf, const char *format, va_list arguments)
+        __attribute__((format(printf, 2, 0)));
 
 /* Makes room for `more` bytes behind the data and returns the place, or NULL; then buf_added(). */
 char *buf_reserve(struct buf *buf, size_t more);
