@@ -15,6 +15,7 @@
 
 struct engine;
 struct code;    /* behaviours/code.h: the working trees' nodes */
+struct answers; /* behaviours/answers.h: what `cat invoke` reads; made by call.c when first needed */
 struct texts;   /* texts.h: renderings kept between stat and open */
 struct scratch; /* scratch.h: the editors' files */
 
@@ -29,6 +30,7 @@ struct fs {
 	struct handles *handles;
 	struct texts *texts;
 	struct scratch *scratch;
+	struct answers *answers;
 	struct code *code;
 	struct map generations; /* by inode: raised by an rmdir without effect */
 	int state_fd;           /* the state directory, for statfs */

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/behaviours/conversation.h"
+
+#include <assert.h>
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "engine/engine.h"
+#include "fs/behaviours/call.h"
+#include "fs/fs.h"
+#include "fs/handle.h"
+#include "fs/request.h"
+
+struct reader {
+	struct list link; /* conversation.readers */
+	struct conversation *conversation;
+	struct request *request;
+	size_t size;
+	off_t offset;
+};
+
+struct conversation *conversation_new(struct fs *fs, struct handle *handle, uint64_t function)
+{
+	struct conversation *conversation = calloc(1, sizeof(*conversation));
+
+	if (!conversation)
+		return NULL;
+	conversation->fs = fs;
+	conversation->handle = handle;
+	conversation->function = function;
+	list_init(&conversation->readers);
+	return conversation;
+}
+
+static void conversation_free(struct conversation *conversation)
+{
+	assert(list_empty(&conversation->readers) && !conversation->flusher);
+	buf_deinit(&conversation->request);
+	buf_deinit(&conversation->response);
+	buf_deinit(&conversation->why);
+	free(conversation);
+}
+
+/* --- waiting reads ---------------------------------------------------------------------------- */
+
+/* Answers a read that can be answered; false when it must wait. */
+static bool answer(struct conversation *conversation, struct request *request, size_t size,
+        off_t offset, int *result)
+{
+	off_t position = offset - conversation->base;
+	size_t length = conversation->response.length, at, count;
+
+	if (position < 0)
+		position = 0; /* a seek back behind the request: the response from its start */
+	at = (size_t)position;
+	if (at < length) {
+		count = length - at < size ? length - at : size;
+		if (at + count > conversation->seen)
+			conversation->seen = at + count;
+		*result = request_data(request, conversation->response.data + at, count);
+		return true;
+	}
+	if (!conversation->ended)
+		return false;
+	if (conversation->error) {
+		buf_append(&request->why, conversation->why.data, conversation->why.length);
+		*result = request->adopted ? request_end(request, conversation->error)
+		                           : conversation->error;
+		return true;
+	}
+	*result = request_data(request, "", 0);
+	return true;
+}
+
+static void reader_free(struct reader *reader)
+{
+	list_unlink(&reader->link);
+	free(reader);
+}
+
+static void answer_readers(struct conversation *conversation)
+{
+	struct reader *reader, *following;
+	int result;
+
+	list_each_safe(reader, following, &conversation->readers, link)
+		if (answer(conversation, reader->request, reader->size, reader->offset, &result))
+			reader_free(reader);
+	if (conversation->handle)
+		handle_wake(conversation->handle);
+}
+
+/* The wait ends, the call goes on. */
+static void read_interrupted(struct request *request, void *userdata)
+{
+	struct reader *reader = userdata;
+
+	reader_free(reader);
+	request_end(request, -EINTR);
+}
+
+int conversation_read(
+        struct conversation *conversation, struct request *request, size_t size, off_t offset)
+{
+	struct reader *reader;
+	int result;
+
+	if (answer(conversation, request, size, offset, &result))
+		return result;
+	if (request_nonblocking(request))
+		return -EAGAIN;
+	reader = malloc(sizeof(*reader));
+	if (!reader)
+		return -ENOMEM;
+	*reader = (struct reader){
+	        .conversation = conversation, .request = request, .size = size, .offset = offset};
+	list_append(&conversation->readers, &reader->link);
+	return request_adopt(request, read_interrupted, reader);
+}
+
+bool conversation_readable(const struct conversation *conversation)
+{
+	return conversation->begun &&
+	       (conversation->ended || conversation->response.length > conversation->seen);
+}
+
+/* --- the call --------------------------------------------------------------------------------- */
+
+static void response_came(void *userdata, const char *data, size_t length)
+{
+	struct conversation *conversation = userdata;
+
+	buf_append(&conversation->response, data, length);
+	answer_readers(conversation);
+}
+
+/* `Type: message` of an error's JSON, for last_error. */
+static void explain(struct buf *out, const struct invocation_end *end)
+{
+	CLEANUP(json_delete_p)
+	cJSON *error = cJSON_ParseWithLength(end->error_body, end->error_length);
+
+	if (error)
+		buf_printf(out, "%s: %s", json_string(error, "errorType", "Error"),
+		        json_string(error, "errorMessage", ""));
+	else
+		buf_append(out, end->error_body, end->error_length < 512 ? end->error_length : 512);
+}
+
+static void keep_answer(struct conversation *conversation)
+{
+	struct answers *answers = call_answers(conversation->fs);
+	struct answer *kept = answers ? calloc(1, sizeof(*kept)) : NULL;
+
+	if (!kept)
+		return;
+	kept->references = 1;
+	list_init(&kept->link);
+	kept->function = conversation->function;
+	kept->writer = conversation->writer;
+	kept->error = conversation->error;
+	kept->response = conversation->response;
+	buf_init(&conversation->response);
+	buf_append(&kept->why, conversation->why.data, conversation->why.length);
+	answers_keep(answers, kept);
+}
+
+static void answer_flusher(struct conversation *conversation)
+{
+	struct request *request = conversation->flusher;
+
+	if (!request)
+		return;
+	conversation->flusher = NULL;
+	buf_append(&request->why, conversation->why.data, conversation->why.length);
+	request_end(request, conversation->error);
+}
+
+static void call_ended(void *userdata, const struct invocation_end *end)
+{
+	struct conversation *conversation = userdata;
+	struct invocation *invocation = conversation->invocation;
+
+	conversation->invocation = NULL;
+	conversation->ended = true;
+	conversation->error = end->error;
+	if (end->error) {
+		buf_append(&conversation->response, end->error_body, end->error_length);
+		explain(&conversation->why, end);
+	}
+	if (conversation->response.failed)
+		conversation->error = -ENOMEM;
+	invocation_release(invocation);
+	if (conversation->write_only && conversation->kin_known)
+		keep_answer(conversation);
+	answer_flusher(conversation);
+	answer_readers(conversation);
+	if (!conversation->handle)
+		conversation_free(conversation);
+}
+
+static const struct invocation_events events = {response_came, call_ended};
+
+/* A further call begins: the one before, if it still runs, is nobody's any more. */
+static void forget_call(struct conversation *conversation)
+{
+	struct invocation *invocation = conversation->invocation;
+
+	conversation->invocation = NULL;
+	if (!invocation)
+		return;
+	invocation_cancel(invocation);
+	invocation_release(invocation);
+}
+
+int conversation_begin(struct conversation *conversation, struct buf *why)
+{
+	static const struct invocation_options options = {
+	        .source = "sync", .alias = "", .name = ""};
+	struct function *function =
+	        functions_get(engine_functions(conversation->fs->engine), conversation->function);
+	int r;
+
+	forget_call(conversation);
+	buf_deinit(&conversation->response);
+	buf_clear(&conversation->why);
+	conversation->written = false;
+	conversation->begun = true;
+	conversation->ended = false;
+	conversation->error = 0;
+	conversation->seen = 0;
+	r = function ? invocation_start(conversation->fs->engine, function, &conversation->request,
+	                       &options, &events, conversation, &conversation->invocation, why)
+	             : -ENOENT;
+	if (r < 0) {
+		conversation->ended = true;
+		conversation->error = r;
+		buf_clear(&conversation->request);
+		buf_append(&conversation->why, why->data, why->length);
+	}
+	return r;
+}
+
+int conversation_write(struct conversation *conversation, const char *data, size_t length)
+{
+	if (conversation->overflowed)
+		return -EFBIG;
+	if (conversation->request.length + length > INVOCATION_REQUEST_MAX) {
+		conversation->overflowed = true;
+		conversation->written = false;
+		buf_deinit(&conversation->request);
+		return -EFBIG;
+	}
+	buf_append(&conversation->request, data, length);
+	if (conversation->request.failed) {
+		buf_deinit(&conversation->request);
+		conversation->overflowed = true;
+		return -ENOMEM;
+	}
+	conversation->written = true;
+	return 0;
+}
+
+static void flush_interrupted(struct request *request, void *userdata)
+{
+	struct conversation *conversation = userdata;
+
+	conversation->flusher = NULL;
+	request_end(request, -EINTR);
+}
+
+int conversation_await(struct conversation *conversation, struct request *request)
+{
+	if (conversation->ended) {
+		buf_append(&request->why, conversation->why.data, conversation->why.length);
+		return conversation->error;
+	}
+	if (conversation->flusher)
+		return 0; /* another descriptor's close waits already */
+	conversation->flusher = request;
+	return request_adopt(request, flush_interrupted, conversation);
+}
+
+void conversation_close(struct conversation *conversation)
+{
+	conversation->handle = NULL;
+	if (conversation->write_only && conversation->invocation)
+		return; /* it goes on, and its answer can be read by `cat invoke` */
+	forget_call(conversation);
+	conversation_free(conversation);
+}
