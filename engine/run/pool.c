@@ -64,8 +64,8 @@ void pool_end(struct invocation *invocation, const struct invocation_end *end)
 {
 	struct pool *pool = invocation->pool;
 
-	assert(!invocation->ended);
-	invocation->ended = true;
+	assert(!invocation->ending);
+	invocation->ending = true; /* a release or cancel in what follows changes nothing here */
 	alarm_clear(&pool->host->alarms, &invocation->alarm);
 	if (invocation->events)
 		invocation->events->ended(invocation->userdata, end);
@@ -74,6 +74,7 @@ void pool_end(struct invocation *invocation, const struct invocation_end *end)
 	pool->events->ended(pool->userdata, invocation, end);
 	list_unlink(&invocation->link);
 	pool->open--;
+	invocation->ended = true;
 	if (invocation->released)
 		invocation_free(invocation);
 	pool_settle(pool);
@@ -123,7 +124,7 @@ void invocation_cancel(struct invocation *invocation)
 {
 	struct buf body = BUF_INIT;
 
-	if (invocation->ended ||
+	if (invocation->ending ||
 	        (alarm_is_set(&invocation->alarm) && invocation->alarm.ring == end_now))
 		return;
 	error_body(&body, "Canceled", "The call was canceled");
@@ -137,7 +138,7 @@ void invocation_release(struct invocation *invocation)
 	assert(!invocation->released);
 	invocation->released = true;
 	invocation->events = NULL;
-	if (invocation->ended && list_empty(&invocation->link))
+	if (invocation->ended)
 		invocation_free(invocation);
 }
 

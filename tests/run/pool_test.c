@@ -1,0 +1,708 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pool with its instances, without any process: the launcher is this file's own, and the test plays
+ * the runtime at the other end of the pipes, frame by frame.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "run/deployment.h"
+#include "run/host.h"
+#include "run/instance.h"
+#include "run/pool.h"
+#include "run/runtime.h"
+#include "store/worktree.h"
+#include "test.h"
+
+/* --- a launcher without processes --------------------------------------------------------------- */
+
+struct process {
+	int in, out, output; /* the runtime's ends */
+	process_end_fn ended;
+	void *userdata;
+	bool killed;
+	bool gone;
+	struct buf received;
+};
+
+static struct process processes[2048];
+static unsigned process_count;
+static int start_error;
+
+int launcher_start(struct launcher *launcher, const struct launch *launch, process_end_fn ended,
+        void *userdata, struct process **out)
+{
+	struct process *process = &processes[process_count];
+
+	if (start_error)
+		return start_error;
+	process_count++;
+	*process = (struct process){
+	        .in = dup(launch->channel_in),
+	        .out = dup(launch->channel_out),
+	        .output = dup(launch->output),
+	        .ended = ended,
+	        .userdata = userdata,
+	};
+	*out = process;
+	return 0;
+}
+
+void process_kill(struct process *process)
+{
+	process->killed = true;
+}
+
+pid_t process_pid(const struct process *process)
+{
+	return 1;
+}
+
+void process_usage(const struct process *process, struct process_usage *usage)
+{
+	*usage = (struct process_usage){1 << 20, 2 << 20, 1000};
+}
+
+const char *checkout_path(const struct checkout *checkout)
+{
+	return "/nowhere";
+}
+
+struct checkout *checkout_unref(struct checkout *checkout)
+{
+	return NULL;
+}
+
+uint64_t checkout_generation(const struct checkout *checkout)
+{
+	return 1;
+}
+
+int checkout_fd(const struct checkout *checkout)
+{
+	return -1;
+}
+
+/* --- the scene ---------------------------------------------------------------------------------- */
+
+struct caller_of {
+	struct invocation *invocation;
+	struct buf response;
+	struct buf error_body;
+	int error;
+	enum outcome outcome;
+	int ends;
+};
+
+struct scene {
+	uv_loop_t loop;
+	struct host host;
+	struct pool pool;
+	struct deployment *deployment;
+	struct runtime runtime;
+	int began, ended, loaded, failed, emptied;
+	struct buf output;
+};
+
+static void on_began(void *userdata, struct invocation *invocation)
+{
+	((struct scene *)userdata)->began++;
+}
+
+static void on_ended(
+        void *userdata, struct invocation *invocation, const struct invocation_end *end)
+{
+	((struct scene *)userdata)->ended++;
+}
+
+static void on_data(void *userdata, struct invocation *invocation, const char *data, size_t length)
+{
+}
+
+static void on_output(void *userdata, struct instance *instance, struct invocation *invocation,
+        const char *data, size_t length)
+{
+	buf_append(&((struct scene *)userdata)->output, data, length);
+}
+
+static void on_record(
+        void *userdata, struct invocation *invocation, int level, const char *text, size_t length)
+{
+}
+
+static void on_loaded(void *userdata, struct deployment *deployment, const char *error,
+        size_t length, int64_t init_us)
+{
+	struct scene *scene = userdata;
+
+	scene->loaded += !error;
+	scene->failed += !!error;
+}
+
+static void on_changed(void *userdata)
+{
+}
+
+static bool on_congested(void *userdata)
+{
+	return false;
+}
+
+static void on_instance_gone(void *userdata, struct instance *instance)
+{
+}
+
+static void on_emptied(void *userdata)
+{
+	((struct scene *)userdata)->emptied++;
+}
+
+static const struct pool_events pool_events = {
+        .began = on_began,
+        .ended = on_ended,
+        .data = on_data,
+        .output = on_output,
+        .record = on_record,
+        .loaded = on_loaded,
+        .changed = on_changed,
+        .congested = on_congested,
+        .instance_gone = on_instance_gone,
+        .emptied = on_emptied,
+};
+
+static struct deployment *make_deployment(struct scene *scene)
+{
+	struct deployment *deployment = calloc(1, sizeof(*deployment));
+
+	deployment->references = 1;
+	config_defaults(&deployment->config);
+	deployment->runtime = &scene->runtime;
+	deployment->function_name = strdup("f");
+	deployment->environment = calloc(1, sizeof(char *));
+	buf_puts(&deployment->init, "{}");
+	return deployment;
+}
+
+static void scene_open(struct scene *scene)
+{
+	memset(scene, 0, sizeof(*scene));
+	process_count = 0;
+	start_error = 0;
+	signal(SIGPIPE, SIG_IGN);
+	REQUIRE(uv_loop_init(&scene->loop) == 0);
+	REQUIRE(host_init(&scene->host, &scene->loop, &clock_system, NULL) == 0);
+	pool_init(&scene->pool, &scene->host, &pool_events, scene);
+	scene->deployment = make_deployment(scene);
+}
+
+static void deploy(struct scene *scene)
+{
+	pool_set_deployment(&scene->pool, scene->deployment);
+}
+
+/* Turns of the loop until nothing is ready any more. */
+static void turn(struct scene *scene)
+{
+	int i;
+
+	for (i = 0; i < 20; i++)
+		uv_run(&scene->loop, UV_RUN_NOWAIT);
+}
+
+static void fake_die(struct process *process, const struct process_end *end)
+{
+	if (process->gone)
+		return;
+	process->gone = true;
+	close(process->in);
+	close(process->out);
+	close(process->output);
+	buf_deinit(&process->received);
+	process->ended(process->userdata, end);
+}
+
+static const struct process_end killed_end = {
+        .exit_status = -1, .signal = SIGKILL, .memory_peak_bytes = -1, .cpu_us = -1};
+
+static void scene_close(struct scene *scene)
+{
+	bool was_empty = pool_empty(&scene->pool);
+	unsigned i;
+
+	pool_close(&scene->pool, false);
+	for (i = 0; i < process_count; i++)
+		fake_die(&processes[i], &killed_end);
+	turn(scene);
+	CHECK(pool_empty(&scene->pool));
+	CHECK_INT(scene->emptied, !was_empty);
+	CHECK_INT(scene->host.starting, 0);
+	pool_deinit(&scene->pool);
+	deployment_unref(scene->deployment);
+	host_deinit(&scene->host);
+	buf_deinit(&scene->output);
+	turn(scene);
+	CHECK_INT(uv_loop_close(&scene->loop), 0);
+}
+
+/* --- the runtime's side ------------------------------------------------------------------------- */
+
+static void fake_send(
+        struct process *process, uint8_t type, uint8_t flags, uint64_t call, const char *payload)
+{
+	CLEANUP(buf_deinit) struct buf frame = BUF_INIT;
+
+	protocol_encode(&frame, type, flags, call, payload, strlen(payload));
+	REQUIRE(write(process->out, frame.data, frame.length) == (ssize_t)frame.length);
+}
+
+/* The next frame the daemon sent, copied; type 0 when there is none. */
+static struct frame fake_receive(struct process *process, struct buf *payload)
+{
+	struct frame frame = {0};
+	size_t missing;
+	long n;
+
+	fcntl(process->in, F_SETFL, O_NONBLOCK);
+	for (;;) {
+		char *place = buf_reserve(&process->received, 4096);
+		ssize_t got;
+
+		n = protocol_decode(PROTOCOL_TO_RUNTIME, process->received.data,
+		        process->received.length, &frame, &missing);
+		REQUIRE(n >= 0);
+		if (n)
+			break;
+		got = read(process->in, place, 4096);
+		if (got <= 0)
+			return (struct frame){0};
+		buf_added(&process->received, (size_t)got);
+	}
+	buf_clear(payload);
+	buf_append(payload, frame.payload, frame.length);
+	buf_consume(&process->received, (size_t)n);
+	return frame;
+}
+
+/* Takes frames up to a CALL; returns its number, 0 when none came. */
+static uint64_t fake_call(struct process *process, const char *event)
+{
+	CLEANUP(buf_deinit) struct buf payload = BUF_INIT;
+	struct frame frame;
+
+	do
+		frame = fake_receive(process, &payload);
+	while (frame.type && frame.type != FRAME_CALL);
+	if (frame.type && event) {
+		unsigned head = (unsigned char)payload.data[0] |
+		                (unsigned)(unsigned char)payload.data[1] << 8;
+
+		CHECK_STR(payload.data + 2 + head, event);
+	}
+	return frame.type ? frame.call : 0;
+}
+
+/* --- the caller's side -------------------------------------------------------------------------- */
+
+static void caller_data(void *userdata, const char *data, size_t length)
+{
+	buf_append(&((struct caller_of *)userdata)->response, data, length);
+}
+
+static void caller_ended(void *userdata, const struct invocation_end *end)
+{
+	struct caller_of *caller = userdata;
+
+	caller->ends++;
+	caller->error = end->error;
+	caller->outcome = end->outcome;
+	buf_append(&caller->error_body, end->error_body, end->error_length);
+	invocation_release(caller->invocation);
+}
+
+static const struct invocation_events caller_events = {caller_data, caller_ended};
+
+static void call(struct scene *scene, struct caller_of *caller, const char *event)
+{
+	static const struct invocation_options options = {
+	        .source = "sync", .alias = "", .name = ""};
+	struct buf request = BUF_INIT;
+
+	memset(caller, 0, sizeof(*caller));
+	buf_puts(&request, event);
+	caller->invocation = invocation_new(
+	        &scene->pool, &scene->host.ids, &request, &options, &caller_events, caller);
+	REQUIRE(caller->invocation);
+	pool_submit(&scene->pool, caller->invocation);
+	CHECK_INT(caller->ends, 0); /* never inside */
+}
+
+static void caller_done(struct caller_of *caller)
+{
+	CHECK_INT(caller->ends, 1);
+	buf_deinit(&caller->response);
+	buf_deinit(&caller->error_body);
+}
+
+/* --- tests -------------------------------------------------------------------------------------- */
+
+static void a_call_starts_an_instance_and_the_next_reuses_it(void)
+{
+	struct caller_of caller;
+	struct scene scene;
+	uint64_t number;
+	int i;
+
+	scene_open(&scene);
+	deploy(&scene);
+	for (i = 0; i < 3; i++) {
+		call(&scene, &caller, "{\"n\":1}");
+		if (i == 0)
+			fake_send(&processes[0], FRAME_READY, 0, 0, "");
+		turn(&scene);
+		number = fake_call(&processes[0], "{\"n\":1}");
+		CHECK_INT(number, i + 1);
+		fake_send(&processes[0], FRAME_DATA, 0, number, "hel");
+		fake_send(&processes[0], FRAME_END, 0, number, "lo");
+		turn(&scene);
+		CHECK_STR(caller.response.data, "hello");
+		CHECK_INT(caller.error, 0);
+		caller_done(&caller);
+	}
+	CHECK_INT(process_count, 1);
+	CHECK_INT(scene.loaded, 1);
+	CHECK_INT(scene.ended, 3);
+	scene_close(&scene);
+}
+
+static void calls_beyond_the_instances_wait_their_turn(void)
+{
+	struct caller_of callers[3];
+	struct scene scene;
+	uint64_t number;
+
+	scene_open(&scene);
+	scene.deployment->config.max_instances = 2;
+	deploy(&scene);
+	call(&scene, &callers[0], "0");
+	call(&scene, &callers[1], "1");
+	call(&scene, &callers[2], "2");
+	CHECK_INT(process_count, 2);
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	fake_send(&processes[1], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	number = fake_call(&processes[0], "0");
+	CHECK(fake_call(&processes[1], "1"));
+	fake_send(&processes[0], FRAME_END, 0, number, "a");
+	turn(&scene);
+	CHECK_STR(callers[0].response.data, "a");
+	number = fake_call(&processes[0], "2");
+	fake_send(&processes[0], FRAME_ERROR, 0, number, "{\"errorMessage\":\"no\"}");
+	turn(&scene);
+	CHECK_INT(callers[2].error, -EREMOTEIO);
+	CHECK_STR(callers[2].error_body.data, "{\"errorMessage\":\"no\"}");
+	fake_die(&processes[1], &(struct process_end){.exit_status = 3, .memory_peak_bytes = -1});
+	turn(&scene);
+	CHECK_INT(callers[1].error, -EREMOTEIO);
+	CHECK(strstr(callers[1].error_body.data, "exit status 3"));
+	caller_done(&callers[0]);
+	caller_done(&callers[1]);
+	caller_done(&callers[2]);
+	scene_close(&scene);
+}
+
+static void an_instance_is_filled_before_another_starts(void)
+{
+	struct caller_of callers[9];
+	struct scene scene;
+	uint64_t numbers[8];
+	int i;
+
+	scene_open(&scene);
+	scene.deployment->config.concurrency = 8;
+	deploy(&scene);
+	for (i = 0; i < 8; i++)
+		call(&scene, &callers[i], "{}");
+	CHECK_INT(process_count, 1);
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	for (i = 0; i < 8; i++)
+		CHECK(numbers[i] = fake_call(&processes[0], "{}"));
+	call(&scene, &callers[8], "{}");
+	CHECK_INT(process_count, 2);
+	for (i = 7; i >= 0; i--) /* answered in another order */
+		fake_send(&processes[0], FRAME_END, 0, numbers[i], "x");
+	turn(&scene);
+	for (i = 0; i < 8; i++)
+		caller_done(&callers[i]);
+	numbers[0] = fake_call(&processes[0], "{}"); /* the ninth went to the first that had room */
+	fake_send(&processes[0], FRAME_END, 0, numbers[0], "x");
+	turn(&scene);
+	caller_done(&callers[8]);
+	scene_close(&scene);
+}
+
+static void a_time_limit_ends_the_call_and_the_instance(void)
+{
+	struct caller_of caller;
+	struct scene scene;
+
+	scene_open(&scene);
+	scene.deployment->config.timeout_ms = 30;
+	deploy(&scene);
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK(fake_call(&processes[0], "{}"));
+	while (!caller.ends)
+		uv_run(&scene.loop, UV_RUN_ONCE);
+	CHECK_INT(caller.error, -ETIMEDOUT);
+	CHECK_INT(caller.outcome, OUTCOME_TIMEOUT);
+	CHECK(processes[0].killed);
+	caller_done(&caller);
+	scene_close(&scene);
+}
+
+static void cancel_ends_waiting_and_running_calls(void)
+{
+	struct caller_of running, waiting;
+	struct scene scene;
+
+	scene_open(&scene);
+	scene.deployment->config.max_instances = 1;
+	deploy(&scene);
+	call(&scene, &running, "{}");
+	call(&scene, &waiting, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	invocation_cancel(waiting.invocation);
+	CHECK_INT(waiting.ends, 0);
+	turn(&scene);
+	CHECK_INT(waiting.error, -ECANCELED);
+	CHECK(!processes[0].killed);
+	invocation_cancel(running.invocation);
+	invocation_cancel(running.invocation); /* twice is once */
+	turn(&scene);
+	CHECK_INT(running.error, -ECANCELED);
+	CHECK(processes[0].killed);
+	caller_done(&running);
+	caller_done(&waiting);
+	scene_close(&scene);
+}
+
+static void code_that_does_not_load_fails_whoever_waits(void)
+{
+	struct caller_of callers[2];
+	struct scene scene;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &callers[0], "{}");
+	call(&scene, &callers[1], "{}");
+	fake_send(&processes[0], FRAME_FAILED, 0, 0, "{\"errorType\":\"SyntaxError\"}");
+	turn(&scene);
+	CHECK_INT(callers[0].error, -ENOEXEC);
+	CHECK_INT(callers[1].error, -ENOEXEC);
+	CHECK_STR(callers[0].error_body.data, "{\"errorType\":\"SyntaxError\"}");
+	CHECK_INT(scene.failed, 1);
+	caller_done(&callers[0]);
+	caller_done(&callers[1]);
+	scene_close(&scene);
+}
+
+static void garbage_kills_the_instance_and_is_our_fault(void)
+{
+	struct caller_of caller;
+	struct scene scene;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK(write(processes[0].out, "\xff\xff\xff\xff garbage garbage garbage", 28) == 28);
+	turn(&scene);
+	CHECK_INT(caller.error, -EIO);
+	CHECK(processes[0].killed);
+	caller_done(&caller);
+	scene_close(&scene);
+}
+
+static void memory_and_signals_are_told_apart(void)
+{
+	struct caller_of caller;
+	struct scene scene;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	fake_die(&processes[0], &(struct process_end){.exit_status = -1,
+	                                .signal = SIGKILL,
+	                                .out_of_memory = true,
+	                                .memory_peak_bytes = -1});
+	turn(&scene);
+	CHECK_INT(caller.error, -ENOMEM);
+	caller_done(&caller);
+	call(&scene, &caller, "{}");
+	fake_die(&processes[1],
+	        &(struct process_end){
+	                .failed_to_start = true, .memory_peak_bytes = -1, .reason = "no bwrap"});
+	turn(&scene);
+	CHECK_INT(caller.error, -EIO);
+	CHECK(strstr(caller.error_body.data, "no bwrap"));
+	caller_done(&caller);
+	scene_close(&scene);
+}
+
+static void new_code_takes_over_and_old_calls_finish(void)
+{
+	struct caller_of old, fresh;
+	struct deployment *next;
+	struct scene scene;
+	uint64_t number;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &old, "old");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	number = fake_call(&processes[0], "old");
+	next = make_deployment(&scene);
+	pool_set_deployment(&scene.pool, next);
+	call(&scene, &fresh, "new");
+	CHECK_INT(process_count, 2);
+	fake_send(&processes[1], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK(fake_call(&processes[1], "new"));
+	fake_send(&processes[1], FRAME_END, 0, 1, "n");
+	fake_send(&processes[0], FRAME_END, 0, number, "o");
+	turn(&scene);
+	CHECK_STR(old.response.data, "o");
+	CHECK_STR(fresh.response.data, "n");
+	CHECK_INT(scene.pool.live, 1); /* the old instance was told to stop */
+	deployment_unref(next);
+	caller_done(&old);
+	caller_done(&fresh);
+	scene_close(&scene);
+}
+
+static void the_wait_queue_is_bounded(void)
+{
+	static struct caller_of callers[POOL_WAITING_MAX + 2];
+	struct scene scene;
+	unsigned i;
+
+	scene_open(&scene);
+	scene.deployment->config.max_instances = 1;
+	deploy(&scene);
+	for (i = 0; i < ARRAY_SIZE(callers); i++)
+		call(&scene, &callers[i], "{}");
+	turn(&scene);
+	CHECK_INT(callers[POOL_WAITING_MAX].error, -EAGAIN);
+	CHECK_INT(callers[POOL_WAITING_MAX].outcome, OUTCOME_REJECTED);
+	CHECK_INT(callers[0].ends, 0);
+	pool_close(&scene.pool, false);
+	turn(&scene);
+	for (i = 0; i < ARRAY_SIZE(callers); i++)
+		caller_done(&callers[i]);
+	scene_close(&scene);
+}
+
+static void a_response_is_bounded(void)
+{
+	CLEANUP(buf_deinit) struct buf piece = BUF_INIT;
+	struct caller_of caller;
+	struct scene scene;
+	size_t sent = 0;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	memset(buf_reserve(&piece, 32768), 'x', 32768);
+	buf_added(&piece, 32768);
+	while (!caller.ends && sent < 2 * INVOCATION_RESPONSE_MAX) {
+		fake_send(&processes[0], FRAME_DATA, 0, 1, piece.data);
+		sent += piece.length;
+		turn(&scene);
+	}
+	CHECK_INT(caller.error, -EFBIG);
+	CHECK_INT(caller.response.length, INVOCATION_RESPONSE_MAX);
+	CHECK(processes[0].killed);
+	caller_done(&caller);
+	scene_close(&scene);
+}
+
+static void an_instance_that_cannot_start_fails_its_calls(void)
+{
+	struct caller_of caller;
+	struct scene scene;
+
+	scene_open(&scene);
+	deploy(&scene);
+	start_error = -EMFILE;
+	call(&scene, &caller, "{}");
+	turn(&scene);
+	CHECK_INT(caller.error, -EIO);
+	caller_done(&caller);
+	start_error = 0;
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK(fake_call(&processes[0], "{}"));
+	fake_send(&processes[0], FRAME_END, 0, 1, "");
+	turn(&scene);
+	CHECK_INT(caller.error, 0);
+	caller_done(&caller);
+	scene_close(&scene);
+}
+
+static void output_of_the_dying_is_not_lost(void)
+{
+	struct caller_of caller;
+	struct scene scene;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK(fake_call(&processes[0], "{}"));
+	CHECK(write(processes[0].output, "last words", 10) == 10);
+	fake_send(&processes[0], FRAME_END, 0, 1, "done");
+	fake_die(&processes[0], &(struct process_end){.exit_status = 0, .memory_peak_bytes = -1});
+	turn(&scene);
+	CHECK_INT(caller.error, 0); /* what it said before it went counts */
+	CHECK_STR(caller.response.data, "done");
+	CHECK_STR(scene.output.data, "last words");
+	caller_done(&caller);
+	scene_close(&scene);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+	        TEST(a_call_starts_an_instance_and_the_next_reuses_it),
+	        TEST(calls_beyond_the_instances_wait_their_turn),
+	        TEST(an_instance_is_filled_before_another_starts),
+	        TEST(a_time_limit_ends_the_call_and_the_instance),
+	        TEST(cancel_ends_waiting_and_running_calls),
+	        TEST(code_that_does_not_load_fails_whoever_waits),
+	        TEST(garbage_kills_the_instance_and_is_our_fault),
+	        TEST(memory_and_signals_are_told_apart),
+	        TEST(new_code_takes_over_and_old_calls_finish),
+	        TEST(the_wait_queue_is_bounded),
+	        TEST(a_response_is_bounded),
+	        TEST(an_instance_that_cannot_start_fails_its_calls),
+	        TEST(output_of_the_dying_is_not_lost),
+	        {},
+	};
+
+	return test_main(tests, argc, argv);
+}
