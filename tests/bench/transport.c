@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * held   one open `invoke`: write, read
+ * open   open, write, read to the end, close
+ * http   one TCP connection to 127.0.0.1, POST and its response, HTTP/1.1 keep-alive; the target is the port
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+static int held_connect(const char *target)
+{
+	return open(target, O_RDWR | O_CLOEXEC);
+}
+
+static long held_call(
+        int fd, const char *target, const char *event, size_t length, char *response, size_t size)
+{
+	if (write(fd, event, length) != (ssize_t)length)
+		return -1;
+	return read(fd, response, size);
+}
+
+static long read_to_end(int fd, char *response, size_t size)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	while ((got = read(fd, response + have, size - have)) > 0)
+		have += (size_t)got;
+	return got < 0 ? -1 : (long)have;
+}
+
+static long open_call(int unused, const char *target, const char *event, size_t length,
+        char *response, size_t size)
+{
+	int fd = open(target, O_RDWR | O_CLOEXEC);
+	long got = -1;
+
+	if (fd < 0)
+		return -1;
+	if (write(fd, event, length) == (ssize_t)length)
+		got = read_to_end(fd, response, size);
+	close(fd);
+	return got;
+}
+
+static int http_connect(const char *target)
+{
+	struct sockaddr_in address = {
+	        .sin_family = AF_INET,
+	        .sin_port = htons((uint16_t)atoi(target)),
+	        .sin_addr = {htonl(INADDR_LOOPBACK)},
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Finds the body when the whole response is in the buffer; NULL while it is not. */
+static const char *http_body(const char *response, size_t have, size_t *length)
+{
+	const char *end = memmem(response, have, "\r\n\r\n", 4);
+	const char *line = response;
+
+	while (end && line && line < end && strncasecmp(line, "content-length:", 15) != 0) {
+		line = memchr(line, '\n', (size_t)(end - line));
+		line = line ? line + 1 : NULL;
+	}
+	if (!end || !line || line >= end)
+		return NULL;
+	*length = strtoul(line + 15, NULL, 10);
+	return end + 4 + *length <= response + have ? end + 4 : NULL;
+}
+
+static int http_send(int fd, const char *event, size_t length)
+{
+	char request[65536];
+	int head = snprintf(request, sizeof(request),
+	        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+	        "Content-Length: %zu\r\n\r\n",
+	        length);
+
+	if ((size_t)head + length > sizeof(request)) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	memcpy(request + head, event, length);
+	return write(fd, request, (size_t)head + length) == head + (ssize_t)length ? 0 : -1;
+}
+
+static long http_call(
+        int fd, const char *target, const char *event, size_t length, char *response, size_t size)
+{
+	const char *body = NULL;
+	size_t have = 0, whole = 0;
+
+	if (http_send(fd, event, length) < 0)
+		return -1;
+	while (!body) {
+		ssize_t got = read(fd, response + have, size - have);
+		if (got <= 0)
+			return -1;
+		have += (size_t)got;
+		body = http_body(response, have, &whole);
+	}
+	memmove(response, body, whole);
+	return (long)whole;
+}
+
+static const struct transport transports[] = {
+        {"held", held_connect, held_call},
+        {"open", NULL, open_call},
+        {"http", http_connect, http_call},
+};
+
+const struct transport *transport_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++)
+		if (strcmp(transports[i].name, name) == 0)
+			return &transports[i];
+	return NULL;
+}
