@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls an instance carries: sent, given up, killed. */
+#include "run/instance_private.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "run/deployment.h"
+#include "run/host.h"
+#include "run/invocation.h"
+#include "run/pool.h"
+
+static void idle_too_long(struct alarm *alarm)
+{
+	struct instance *instance = container_of(alarm, struct instance, alarm);
+
+	if (instance->pool->live > (unsigned)instance->deployment->config.min_instances)
+		instance_retire(instance);
+}
+
+void instance_became_idle(struct instance *instance)
+{
+	sm_move(&instance->state, INSTANCE_IDLE);
+	instance->idle_since_us = alarm_now_us();
+	alarm_set(&instance->pool->host->alarms, &instance->alarm,
+	        instance->deployment->config.idle_timeout_ms * 1000, idle_too_long);
+}
+
+/* One call fewer runs here: what follows for the instance. */
+void instance_one_less(struct instance *instance)
+{
+	struct pool *pool = instance->pool;
+
+	instance->running_count--;
+	pool->running--;
+	if (instance_in(instance, INSTANCE_BUSY)) {
+		if (!instance->running_count)
+			instance_became_idle(instance);
+		list_unlink(&instance->available);
+		list_prepend(&pool->available, &instance->available);
+	} else if (instance_in(instance, INSTANCE_DRAINING) && !instance->running_count) {
+		instance_end_gently(instance);
+	}
+	pool->events->changed(pool->userdata);
+}
+
+static void out_of_time(struct alarm *alarm)
+{
+	struct invocation *invocation = container_of(alarm, struct invocation, alarm);
+	struct instance *instance = invocation->instance;
+	struct buf body = BUF_INIT;
+
+	error_body(&body, "Sandbox.Timeout", "Task timed out after %.2f seconds",
+	        (double)instance->deployment->config.timeout_ms / 1000);
+	instance_abandon(instance, invocation);
+	pool_end_later(invocation, OUTCOME_TIMEOUT, -ETIMEDOUT, &body);
+}
+
+static int send_call(struct instance *instance, struct invocation *invocation)
+{
+	struct host *host = instance->pool->host;
+	const struct call_head head = {
+	        .request_id = invocation->request_id,
+	        .deadline_ms =
+	                clock_wall_us(host->clock) / 1000 + instance->deployment->config.timeout_ms,
+	        .source = invocation->source,
+	        .alias = invocation->alias,
+	};
+	struct iovec parts[2];
+
+	buf_clear(&host->scratch);
+	protocol_encode_call(&host->scratch, invocation->call, &head, invocation->request.length);
+	if (host->scratch.failed)
+		return -ENOMEM;
+	parts[0] = (struct iovec){host->scratch.data, host->scratch.length};
+	parts[1] = (struct iovec){invocation->request.data, invocation->request.length};
+	return channel_send(&instance->channel, parts, invocation->request.length ? 2 : 1);
+}
+
+void instance_invoke(struct instance *instance, struct invocation *invocation)
+{
+	struct pool *pool = instance->pool;
+
+	assert(instance_has_room(instance));
+	invocation->instance = instance;
+	invocation->call = ++instance->last_call;
+	invocation->sent_us = alarm_now_us();
+	invocation->cold = invocation->created_us < instance->begun_us + instance->init_us;
+	invocation->init_us = invocation->cold ? instance->init_us : -1;
+	list_append(&instance->running, &invocation->link);
+	instance->running_count++;
+	pool->running++;
+	if (instance_in(instance, INSTANCE_IDLE))
+		sm_move(&instance->state, INSTANCE_BUSY);
+	if (!instance_has_room(instance))
+		list_unlink(&instance->available);
+	if (send_call(instance, invocation) < 0)
+		instance_kill(instance, OUTCOME_SYSTEM_ERROR, -ENOMEM, NULL);
+	alarm_clear(&pool->host->alarms, &instance->alarm);
+	alarm_set(&pool->host->alarms, &invocation->alarm,
+	        instance->deployment->config.timeout_ms * 1000, out_of_time);
+	pool->events->began(pool->userdata, invocation);
+	buf_deinit(&invocation->request);
+	pool->events->changed(pool->userdata);
+}
+
+void instance_abandon(struct instance *instance, struct invocation *invocation)
+{
+	char header[PROTOCOL_HEADER_SIZE];
+	struct iovec part = {header, sizeof(header)};
+
+	if (!instance_is_ending(instance))
+		instance_take_output(instance, false); /* what it printed until now is its own */
+	list_unlink(&invocation->link);
+	instance->running_count--;
+	instance->pool->running--;
+	if (instance_is_ending(instance))
+		return;
+	if (!instance->running_count) {
+		instance_end_at_once(instance);
+		return;
+	}
+	protocol_encode_header(header, FRAME_CANCEL, 0, invocation->call, 0);
+	channel_send(&instance->channel, &part, 1);
+	if (instance_in(instance, INSTANCE_BUSY)) {
+		sm_move(&instance->state, INSTANCE_DRAINING);
+		list_unlink(&instance->available);
+	}
+	instance->pool->events->changed(instance->pool->userdata);
+}
+
+void instance_kill(struct instance *instance, enum outcome outcome, int error, struct buf *body)
+{
+	struct invocation *invocation;
+
+	if (instance_in(instance, INSTANCE_ENDED))
+		return;
+	instance_end_at_once(instance);
+	while (outcome != OUTCOME_SUCCESS &&
+	        (invocation = list_first(&instance->running, struct invocation, link))) {
+		struct buf copy = BUF_INIT;
+
+		if (body)
+			buf_append(&copy, body->data, body->length);
+		instance_abandon(instance, invocation);
+		pool_end_later(invocation, outcome, error, &copy);
+	}
+}
