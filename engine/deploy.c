@@ -24,17 +24,16 @@
 /* The outcome of the last trial, kept over restarts; it is gone while code is changed and untried. */
 #define VERDICT_FILE "verdict"
 
+/* Whatever the state, code can be saved, taken away, or taken in by a call. */
+#define SAVED \
+	(SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_EMPTY) | SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_BROKEN))
+
 static const struct sm_row states[] = {
-        [DEPLOY_EMPTY] = {"empty", SM_TO(DEPLOY_CHANGED)},
-        [DEPLOY_CHANGED] = {"changed", SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_EMPTY) |
-                                               SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_READY) |
-                                               SM_TO(DEPLOY_BROKEN)},
-        [DEPLOY_LOADING] = {"loading", SM_TO(DEPLOY_LOADING) | SM_TO(DEPLOY_CHANGED) |
-                                               SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
-        [DEPLOY_READY] = {"ready", SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) |
-                                           SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
-        [DEPLOY_BROKEN] = {"broken", SM_TO(DEPLOY_CHANGED) | SM_TO(DEPLOY_LOADING) |
-                                             SM_TO(DEPLOY_READY) | SM_TO(DEPLOY_BROKEN)},
+        [DEPLOY_EMPTY] = {"empty", SAVED},
+        [DEPLOY_CHANGED] = {"changed", SAVED | SM_TO(DEPLOY_READY)},
+        [DEPLOY_LOADING] = {"loading", SAVED | SM_TO(DEPLOY_READY)},
+        [DEPLOY_READY] = {"ready", SAVED},
+        [DEPLOY_BROKEN] = {"broken", SAVED | SM_TO(DEPLOY_READY)},
 };
 
 static struct alarms *alarms(struct deploy *deploy)
@@ -171,14 +170,15 @@ static void install(struct deploy *deploy, struct deployment *deployment)
 	deploy->trial = false;
 	pool_set_deployment(pool, deployment);
 	if (worktree_empty(deploy->owner->worktree)) {
-		if (deploy->state.state == DEPLOY_CHANGED)
+		if (deploy->state.state != DEPLOY_EMPTY)
 			sm_move(&deploy->state, DEPLOY_EMPTY);
 	} else if (!deployment->runtime) {
 		error_body(&body, "Runtime.InvalidEntrypoint", "%s", deployment->why);
 		settle(deploy, DEPLOY_BROKEN, body.data, body.length);
-	} else if (trial && deployment->config.max_instances > 0) {
+	} else if (deployment->config.max_instances > 0) {
 		sm_move(&deploy->state, DEPLOY_LOADING);
-		pool_warm(pool);
+		if (trial)
+			pool_warm(pool);
 	}
 	submit_waiting(deploy);
 }
@@ -245,7 +245,7 @@ static void try_ahead(struct alarm *alarm)
 {
 	struct deploy *deploy = container_of(alarm, struct deploy, quiet);
 
-	if (deploy->state.state != DEPLOY_CHANGED && current(deploy))
+	if (current(deploy))
 		return; /* a call was quicker */
 	deploy->trial = true;
 	advance(deploy);
@@ -261,8 +261,8 @@ void deploy_wake(struct deploy *deploy)
 
 void deploy_changed(struct deploy *deploy)
 {
-	if (deploy->closed)
-		return;
+	if (deploy->closed || current(deploy))
+		return; /* a call was quicker and has taken it in */
 	if (deploy->state.state != DEPLOY_CHANGED)
 		unlinkat(deploy->owner->directory, VERDICT_FILE, 0);
 	sm_move(&deploy->state, DEPLOY_CHANGED);

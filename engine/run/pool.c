@@ -179,8 +179,8 @@ static void start_more(struct pool *pool)
 			        pool, NULL, OUTCOME_SYSTEM_ERROR, -EIO, body.data, body.length);
 			return;
 		}
+		pool->warm_wanted = false;
 	}
-	pool->warm_wanted = false;
 }
 
 void pool_dispatch(struct pool *pool)
