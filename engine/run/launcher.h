@@ -13,12 +13,10 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "run/instance_limits.h"
 
 struct launcher;
 struct process;
-
-/* How limits are kept on this machine; found once at start. */
-enum limits_kind { LIMITS_CGROUP2, LIMITS_CGROUP1, LIMITS_POLL };
 
 /* What is to run. Strings and descriptors are borrowed until launcher_start() returns. */
 struct launch {

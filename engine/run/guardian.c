@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fnfs-guardian: parent of all sandboxes of one daemon. Single-threaded, and small for its whole life, so
+ * that forking costs nothing; in a session of its own, so that a Ctrl-C meant for a foreground daemon
+ * does not reach it; subreaper, so that nothing below it gets away.
+ *
+ *	daemon --START--> guardian --fork--> bwrap --clone--> init --vfork--> runtime
+ *	       <-STARTED-                       (status packets) <---- 'p' 'r' 'e'
+ *	       --KILL--->
+ *	       <--ENDED--   when nothing of it is left
+ *
+ * Descriptor 3 is the socket to the daemon. When it ends, the daemon is gone, and all this goes too. It
+ * polls nothing while it is idle; it looks again after some milliseconds only while something ends,
+ * and samples memory only where control groups cannot be had.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "run/guardian_message.h"
+#include "run/guardian_ward.h"
+#include "run/process_tree.h"
+
+enum {
+	CHANNEL = 3,
+	LOOK_AGAIN_MS = 5,
+	MEMORY_LOOKS = 20, /* after the kernel said that memory ran out in a group */
+	SAMPLE_BUSY_MS = 100,
+	SAMPLE_IDLE_MS = 500,
+};
+
+enum source { FROM_DAEMON, FROM_SIGNAL, FROM_STATUS, FROM_MEMORY };
+
+struct guardian {
+	int epoll, signals;
+	struct sandbox sandbox;
+	struct limits limits;
+	struct list wards;
+	struct map by_id;
+	struct outbox outbox;
+	struct buf message;
+	char *incoming;
+	int memory_looks;
+	int sample_ms;
+	int64_t next_sample_us;
+	bool daemon_gone;
+};
+
+static void watch(
+        struct guardian *guardian, int fd, uint32_t events, enum source source, uint64_t id)
+{
+	struct epoll_event event = {.events = events, .data.u64 = id << 2 | source};
+
+	if (fd >= 0 && epoll_ctl(guardian->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		fail(-errno, "watching a descriptor");
+}
+
+static void watch_outbox(struct guardian *guardian)
+{
+	bool waits = !list_empty(&guardian->outbox.waiting);
+	struct epoll_event event = {
+	        .events = EPOLLIN | (waits ? EPOLLOUT : 0), .data.u64 = FROM_DAEMON};
+
+	epoll_ctl(guardian->epoll, EPOLL_CTL_MOD, CHANNEL, &event);
+}
+
+static void tell(struct guardian *guardian, enum message_type type, uint64_t id, const void *body,
+        size_t length)
+{
+	bool waited = !list_empty(&guardian->outbox.waiting);
+
+	message_begin(&guardian->message, type, id);
+	buf_append(&guardian->message, body, length);
+	if (outbox_send(&guardian->outbox, CHANNEL, &guardian->message, NULL) == -EPIPE)
+		guardian->daemon_gone = true;
+	if (waited != !list_empty(&guardian->outbox.waiting))
+		watch_outbox(guardian);
+}
+
+/* Our log is the daemon's. `TIME LEVEL ` is added there. */
+static void log_to_daemon(void *userdata, const char *line, size_t length)
+{
+	const char *text = memchr(line, ' ', length);
+
+	text = text ? memchr(text + 1, ' ', length - (size_t)(text + 1 - line)) : NULL;
+	if (text && text[1])
+		tell(userdata, MESSAGE_LOG, 0, text + 1, length - (size_t)(text + 2 - line));
+}
+
+static void say_hello(struct guardian *guardian)
+{
+	struct buf body = BUF_INIT;
+
+	limits_store(&guardian->limits, &body);
+	tell(guardian, MESSAGE_HELLO, 0, body.data, body.length);
+	buf_deinit(&body);
+}
+
+static void refuse(struct guardian *guardian, uint64_t id, const struct buf *why)
+{
+	struct process_end end = {
+	        .exit_status = -1, .failed_to_start = true, .memory_peak_bytes = -1, .cpu_us = -1};
+
+	snprintf(end.reason, sizeof(end.reason), "%s", why->data ? why->data : "out of memory");
+	tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
+}
+
+static void start(struct guardian *guardian, uint64_t id, const char *body, size_t length,
+        const int descriptors[MESSAGE_DESCRIPTORS])
+{
+	struct buf why = BUF_INIT;
+	struct ward *ward;
+
+	if (ward_start(&ward, &guardian->sandbox, &guardian->limits, id, body, length, descriptors,
+	            &why) == 0) {
+		list_append(&guardian->wards, &ward->link);
+		map_put(&guardian->by_id, id, ward);
+		watch(guardian, ward->status, EPOLLIN, FROM_STATUS, id);
+		watch(guardian, ward->memory_event, EPOLLIN, FROM_MEMORY, id);
+		guardian->sample_ms = SAMPLE_BUSY_MS;
+	} else {
+		refuse(guardian, id, &why);
+	}
+	buf_deinit(&why);
+}
+
+static void obey(struct guardian *guardian, const char *data, size_t length,
+        const int descriptors[MESSAGE_DESCRIPTORS])
+{
+	struct ward *ward;
+	struct message message;
+
+	if (length < sizeof(message))
+		return;
+	memcpy(&message, data, sizeof(message));
+	if (message.type == MESSAGE_START) {
+		start(guardian, message.process, data + sizeof(message), length - sizeof(message),
+		        descriptors);
+	} else if (message.type == MESSAGE_KILL) {
+		ward = map_get(&guardian->by_id, message.process);
+		if (ward)
+			ward_kill(ward, &guardian->limits);
+	}
+}
+
+static void hear_daemon(struct guardian *guardian, uint32_t events)
+{
+	int descriptors[MESSAGE_DESCRIPTORS];
+	ssize_t length;
+
+	if (events & EPOLLOUT) {
+		outbox_flush(&guardian->outbox, CHANNEL);
+		watch_outbox(guardian);
+	}
+	while ((length = message_receive(CHANNEL, guardian->incoming, descriptors)) > 0) {
+		obey(guardian, guardian->incoming, (size_t)length, descriptors);
+		for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
+			close_fd(descriptors[i]);
+	}
+	if (length != -EAGAIN)
+		guardian->daemon_gone = true;
+}
+
+static void hear_status(struct guardian *guardian, struct ward *ward, uint32_t events)
+{
+	if (ward_listen(ward, &guardian->limits))
+		tell(guardian, MESSAGE_STARTED, ward->id, &ward->runtime, sizeof(ward->runtime));
+	/* Everybody who could say something is gone; SIGCHLD tells the rest. */
+	if (events & EPOLLHUP)
+		epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, ward->status, NULL);
+}
+
+static void run_out(struct guardian *guardian, struct ward *ward)
+{
+	if (!ward_ran_out(ward, &guardian->limits))
+		return;
+	ward_kill(ward, &guardian->limits);
+}
+
+static void hear_memory(struct guardian *guardian, struct ward *ward)
+{
+	uint64_t count;
+
+	if (read(ward->memory_event, &count, sizeof(count)) < 0)
+		return;
+	/* The event comes before the kill it announces, and also when a group above ran out. */
+	guardian->memory_looks = MEMORY_LOOKS;
+	run_out(guardian, ward);
+}
+
+static struct ward *find_by_pid(struct guardian *guardian, pid_t pid)
+{
+	struct ward *ward;
+
+	list_each(ward, &guardian->wards, link)
+		if (ward->bubblewrap == pid)
+			return ward;
+	return NULL;
+}
+
+static void reap(struct guardian *guardian)
+{
+	struct ward *ward;
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+		ward = find_by_pid(guardian, pid);
+		if (ward)
+			ward_reaped(ward, status, &usage);
+	}
+}
+
+static void hear_signals(struct guardian *guardian)
+{
+	struct signalfd_siginfo signals[8];
+
+	while (read(guardian->signals, signals, sizeof(signals)) > 0)
+		continue;
+	reap(guardian);
+}
+
+static void bury(struct guardian *guardian)
+{
+	struct ward *ward, *following;
+	struct process_end end;
+
+	list_each_safe(ward, following, &guardian->wards, link) {
+		if (!ward_over(ward, &guardian->limits, &end))
+			continue;
+		tell(guardian, MESSAGE_ENDED, ward->id, &end, sizeof(end));
+		map_remove(&guardian->by_id, ward->id);
+		ward_free(ward);
+	}
+}
+
+static void judge_sample(
+        struct guardian *guardian, struct ward *ward, const struct limits_usage *now)
+{
+	if (now->cpu_us > ward->usage.cpu_us)
+		guardian->sample_ms = SAMPLE_BUSY_MS;
+	ward_used(ward, now);
+	if (now->memory_bytes <= ward->memory_limit || ward->doomed)
+		return;
+	ward->out_of_memory = true;
+	ward_kill(ward, &guardian->limits);
+}
+
+static void sample(struct guardian *guardian)
+{
+	struct process_tree *trees = calloc(guardian->by_id.count, sizeof(*trees));
+	struct ward *ward;
+	size_t count = 0;
+
+	if (!trees)
+		return;
+	list_each(ward, &guardian->wards, link)
+		trees[count++].root = ward->bubblewrap;
+	process_tree_sample(trees, count);
+	guardian->sample_ms = SAMPLE_IDLE_MS;
+	count = 0;
+	list_each(ward, &guardian->wards, link) {
+		trees[count].usage.memory_peak_bytes = trees[count].usage.memory_bytes;
+		judge_sample(guardian, ward, &trees[count++].usage);
+	}
+	free(trees);
+}
+
+static void sample_when_due(struct guardian *guardian)
+{
+	int64_t now = clock_monotonic_us(&clock_system);
+
+	if (guardian->limits.kind != LIMITS_POLL || !guardian->by_id.count ||
+	        now < guardian->next_sample_us)
+		return;
+	sample(guardian);
+	guardian->next_sample_us = now + guardian->sample_ms * 1000;
+}
+
+static void look_again_at_memory(struct guardian *guardian)
+{
+	struct ward *ward;
+
+	if (!guardian->memory_looks)
+		return;
+	guardian->memory_looks--;
+	list_each(ward, &guardian->wards, link)
+		if (!ward->doomed)
+			run_out(guardian, ward);
+}
+
+static bool something_ends(const struct guardian *guardian)
+{
+	struct ward *ward;
+
+	list_each(ward, &guardian->wards, link)
+		if (!ward->bubblewrap)
+			return true;
+	return false;
+}
+
+static int patience_ms(const struct guardian *guardian)
+{
+	if (guardian->memory_looks || something_ends(guardian))
+		return LOOK_AGAIN_MS;
+	return guardian->limits.kind == LIMITS_POLL && guardian->by_id.count ? guardian->sample_ms
+	                                                                     : -1;
+}
+
+static void hear(struct guardian *guardian, const struct epoll_event *event)
+{
+	enum source source = (enum source)(event->data.u64 & 3);
+	struct ward *ward;
+
+	if (source == FROM_DAEMON) {
+		hear_daemon(guardian, event->events);
+		return;
+	}
+	if (source == FROM_SIGNAL) {
+		hear_signals(guardian);
+		return;
+	}
+	ward = map_get(&guardian->by_id, event->data.u64 >> 2);
+	if (ward && source == FROM_STATUS)
+		hear_status(guardian, ward, event->events);
+	else if (ward)
+		hear_memory(guardian, ward);
+}
+
+static void turn(struct guardian *guardian)
+{
+	struct epoll_event events[32];
+	int count = epoll_wait(guardian->epoll, events, ARRAY_SIZE(events), patience_ms(guardian));
+
+	for (int i = 0; i < count; i++)
+		hear(guardian, &events[i]);
+	look_again_at_memory(guardian);
+	sample_when_due(guardian);
+	bury(guardian);
+}
+
+/* Ends whatever is still below us: the orphans of sandboxes that were only half made. */
+static void kill_children(void)
+{
+	FILE *file = fopen("/proc/thread-self/children", "re");
+	int pid;
+
+	while (file && fscanf(file, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	if (file)
+		fclose(file);
+}
+
+static void end_everything(struct guardian *guardian)
+{
+	struct ward *ward;
+	int status;
+
+	epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, CHANNEL, NULL);
+	list_each(ward, &guardian->wards, link)
+		ward_kill(ward, &guardian->limits);
+	while (!list_empty(&guardian->wards))
+		turn(guardian);
+	/* No child at all: nobody is left, for what loses its parent becomes our child. */
+	while (waitpid(-1, &status, WNOHANG) >= 0) {
+		kill_children();
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+}
+
+/*
+ * The mount of the daemon must be gone when it is unmounted: no instance may hold a copy of it in a
+ * mount namespace. Ours is made before the first mount; a later guardian finds it and lets it go.
+ */
+static void leave_mounts(void)
+{
+	FILE *file;
+	char *line = NULL, point[4096];
+	size_t room = 0;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+	        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return;
+	file = fopen("/proc/self/mountinfo", "re");
+	while (file && getline(&line, &room, file) > 0)
+		if (strstr(line, " - fuse.fnfs ") &&
+		        sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1)
+			umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW);
+	free(line);
+	if (file)
+		fclose(file);
+}
+
+static void prepare_process(void)
+{
+	struct rlimit limit;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (chdir("/") < 0)
+		_exit(1);
+	leave_mounts();
+}
+
+static int guardian_init(struct guardian *guardian, const char *state_dir)
+{
+	sigset_t children;
+
+	memset(guardian, 0, sizeof(*guardian));
+	list_init(&guardian->wards);
+	map_init(&guardian->by_id);
+	outbox_init(&guardian->outbox);
+	guardian->incoming = malloc(MESSAGE_SIZE_MAX);
+	guardian->epoll = epoll_create1(EPOLL_CLOEXEC);
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, NULL);
+	guardian->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (!guardian->incoming || guardian->epoll < 0 || guardian->signals < 0)
+		return -ENOMEM;
+	message_prepare_socket(CHANNEL);
+	watch(guardian, CHANNEL, EPOLLIN, FROM_DAEMON, 0);
+	watch(guardian, guardian->signals, EPOLLIN, FROM_SIGNAL, 0);
+	log_set_sink(log_to_daemon, guardian);
+	limits_find(&guardian->limits, state_dir, getppid());
+	return sandbox_init(&guardian->sandbox);
+}
+
+static void guardian_deinit(struct guardian *guardian)
+{
+	log_set_sink(NULL, NULL);
+	limits_end(&guardian->limits);
+	sandbox_deinit(&guardian->sandbox);
+	outbox_deinit(&guardian->outbox);
+	map_deinit(&guardian->by_id);
+	buf_deinit(&guardian->message);
+	close_fd(guardian->epoll);
+	close_fd(guardian->signals);
+	free(guardian->incoming);
+}
+
+int main(int argc, char **argv)
+{
+	struct guardian guardian;
+
+	if (argc != 2 || fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0) {
+		fprintf(stderr, "fnfs-guardian is started by the daemon, never by hand\n");
+		return 2;
+	}
+	prepare_process();
+	if (guardian_init(&guardian, argv[1]) < 0)
+		return 1;
+	say_hello(&guardian);
+	while (!guardian.daemon_gone)
+		turn(&guardian);
+	end_everything(&guardian);
+	guardian_deinit(&guardian);
+	return 0;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/guardian_ward.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+
+#define BUBBLEWRAP_PROCESSES 2 /* itself and init; they count in the control group */
+#define WORDS_MAX            2048
+#define GROUP_TRIES          400 /* of removing a control group, 5 ms apart */
+
+struct order {
+	struct message_start numbers;
+	const char *name, *code, *runtime, *directory;
+	const char **argv, **environment;
+};
+
+static void order_deinit(struct order *order)
+{
+	free(order->argv);
+	free(order->environment);
+}
+
+static const char **take_strings(const char **place, const char *end, size_t count)
+{
+	const char **strings = calloc(count + 1, sizeof(*strings));
+
+	for (size_t i = 0; strings && i < count; i++) {
+		strings[i] = message_next_string(place, end);
+		if (!strings[i]) {
+			free(strings);
+			return NULL;
+		}
+	}
+	return strings;
+}
+
+static int parse_order(struct order *order, const char *body, size_t length)
+{
+	const char *place = body + sizeof(order->numbers), *end = body + length;
+
+	memset(order, 0, sizeof(*order));
+	if (length < sizeof(order->numbers))
+		return -EBADMSG;
+	memcpy(&order->numbers, body, sizeof(order->numbers));
+	order->name = message_next_string(&place, end);
+	order->code = message_next_string(&place, end);
+	order->runtime = message_next_string(&place, end);
+	order->directory = message_next_string(&place, end);
+	order->argv = take_strings(&place, end, order->numbers.arguments);
+	order->environment = take_strings(&place, end, order->numbers.variables);
+	return order->directory && order->argv && order->environment ? 0 : -EBADMSG;
+}
+
+struct ward *ward_free(struct ward *ward)
+{
+	if (!ward)
+		return NULL;
+	list_unlink(&ward->link);
+	close_fd(ward->status);
+	close_fd(ward->memory_event);
+	buf_deinit(&ward->words);
+	free(ward->group);
+	free(ward);
+	return NULL;
+}
+
+static struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit)
+{
+	struct ward *ward = calloc(1, sizeof(*ward));
+
+	if (!ward)
+		return NULL;
+	list_init(&ward->link);
+	ward->id = id;
+	ward->status = ward->memory_event = -1;
+	ward->usage = (struct limits_usage){-1, -1, -1, -1};
+	ward->memory_limit = memory_limit;
+	if (asprintf(&ward->group, "%s", name) < 0)
+		ward->group = NULL;
+	return ward->group ? ward : ward_free(ward);
+}
+
+/* Packets with their sender's pid: our end, and the end that bubblewrap and init get. */
+static int open_status(int pair[2])
+{
+	int one = 1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
+	return 0;
+}
+
+static void limit_values(const struct order *order, struct limits_values *values)
+{
+	values->memory_bytes = order->numbers.memory_bytes;
+	values->cpu_millicores = order->numbers.cpu_millicores;
+	values->max_processes = order->numbers.max_processes + BUBBLEWRAP_PROCESSES;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static pid_t fork_instance(const struct order *order, const struct sandbox *sandbox,
+        const struct limits *limits, const char *group, int status, const int *descriptors)
+{
+	const struct message_start *numbers = &order->numbers;
+	const struct sandbox_start start = {
+	        .sandbox = sandbox,
+	        .limits = limits,
+	        .group = group,
+	        .view = {.code = order->code,
+	                .runtime = order->runtime,
+	                .init = sandbox->init,
+	                .hostname = order->name,
+	                .working_directory = order->directory,
+	                .environment = order->environment,
+	                .host_network = numbers->host_network,
+	                .tmp_bytes = limits_has(limits, LIMITS_MEMORY)
+	                                     ? SANDBOX_TMP_BYTES
+	                                     : smaller(SANDBOX_TMP_BYTES, numbers->memory_bytes)},
+	        .argv = order->argv,
+	        .uid = sandbox_owner(numbers->uid, numbers->function_id),
+	        .gid = numbers->uid ? numbers->gid : sandbox_owner(0, numbers->function_id),
+	        .process_limit = limits_has(limits, LIMITS_PIDS) ? 0 : numbers->max_processes,
+	        .status = status,
+	        .channel_in = descriptors[0],
+	        .channel_out = descriptors[1],
+	        .output = descriptors[2],
+	};
+	pid_t guardian = getpid(), pid = fork();
+
+	if (pid == 0)
+		sandbox_enter(&start, guardian);
+	return pid;
+}
+
+static int launch(struct ward *ward, const struct order *order, const struct sandbox *sandbox,
+        const struct limits *limits, const int *descriptors, struct buf *why)
+{
+	struct limits_values values;
+	CLEANUP(close_p) int ours = -1;
+	CLEANUP(close_p) int theirs = -1;
+	int pair[2], error = open_status(pair);
+
+	if (error) {
+		buf_printf(why, "opening a socket: %s", strerror(-error));
+		return error;
+	}
+	ours = pair[0];
+	theirs = pair[1];
+	limit_values(order, &values);
+	error = limits_create(limits, ward->group, &values);
+	if (error) {
+		buf_printf(why, "making the control group: %s", strerror(-error));
+		return error;
+	}
+	ward->memory_event = limits_watch_memory(limits, ward->group);
+	ward->bubblewrap = fork_instance(order, sandbox, limits, ward->group, theirs, descriptors);
+	if (ward->bubblewrap < 0) {
+		error = -errno;
+		buf_printf(why, "starting a process: %s", strerror(-error));
+		limits_remove(limits, ward->group);
+		return error;
+	}
+	ward->status = take_fd(ours);
+	return 0;
+}
+
+int ward_start(struct ward **out, const struct sandbox *sandbox, const struct limits *limits,
+        uint64_t id, const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
+        struct buf *why)
+{
+	struct order order;
+	struct ward *ward = NULL;
+	int error = parse_order(&order, body, length);
+
+	for (size_t i = 0; i < MESSAGE_DESCRIPTORS && !error; i++)
+		if (descriptors[i] < 0)
+			error = -EMFILE;
+	if (!error && !(ward = ward_new(id, order.name, order.numbers.memory_bytes)))
+		error = -ENOMEM;
+	if (error)
+		buf_printf(why, "reading the order: %s", strerror(-error));
+	else
+		error = launch(ward, &order, sandbox, limits, descriptors, why);
+	order_deinit(&order);
+	*out = error ? ward_free(ward) : ward;
+	return error;
+}
+
+/* One packet; 0 when there is none now. */
+static ssize_t receive_packet(int socket, char *text, size_t size, pid_t *sender)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec io = {.iov_base = text, .iov_len = size - 1};
+	struct msghdr header = {.msg_iov = &io,
+	        .msg_iovlen = 1,
+	        .msg_control = &control,
+	        .msg_controllen = sizeof(control)};
+	ssize_t length = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *first = length > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+	struct ucred credentials = {0};
+
+	if (length <= 0)
+		return 0;
+	text[length] = 0;
+	if (first && first->cmsg_type == SCM_CREDENTIALS)
+		memcpy(&credentials, CMSG_DATA(first), sizeof(credentials));
+	*sender = credentials.pid;
+	return length;
+}
+
+static void take_packet(struct ward *ward, const char *text, size_t length, pid_t sender)
+{
+	if (text[0] != 1) {
+		if (!ward->running && ward->words.length < WORDS_MAX)
+			buf_append(&ward->words, text, length);
+		return;
+	}
+	switch (text[1]) {
+	case 'p':
+		ward->runtime = sender;
+		return;
+	case 'r':
+		ward->init = sender;
+		ward->running = true;
+		return;
+	case 'e':
+		ward->end = atoi(text + 2);
+		ward->has_end = true;
+		return;
+	}
+}
+
+bool ward_listen(struct ward *ward, const struct limits *limits)
+{
+	bool was_running = ward->running;
+	char text[1024];
+	ssize_t length;
+	pid_t sender;
+
+	while ((length = receive_packet(ward->status, text, sizeof(text), &sender)) > 0)
+		take_packet(ward, text, (size_t)length, sender);
+	if (was_running || !ward->running)
+		return false;
+	/* Killed while bubblewrap was at work: what it made since goes now. */
+	if (ward->doomed)
+		ward_kill(ward, limits);
+	return !ward->doomed;
+}
+
+/*
+ * Init ends with everything in its namespace, and bubblewrap then by itself, so that its being reaped
+ * means that all is over. Before init is known, bubblewrap goes first, lest it make more.
+ */
+void ward_kill(struct ward *ward, const struct limits *limits)
+{
+	ward->doomed = true;
+	if (ward->init)
+		kill(ward->init, SIGKILL);
+	else if (ward->bubblewrap > 0)
+		kill(ward->bubblewrap, SIGKILL);
+	limits_kill(limits, ward->group);
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void ward_used(struct ward *ward, const struct limits_usage *now)
+{
+	struct limits_usage *usage = &ward->usage;
+
+	usage->memory_bytes = now->memory_bytes;
+	usage->memory_peak_bytes = larger(usage->memory_peak_bytes, now->memory_peak_bytes);
+	usage->cpu_us = larger(usage->cpu_us, now->cpu_us);
+	usage->oom_kills = larger(usage->oom_kills, now->oom_kills);
+}
+
+static int64_t microseconds(const struct timeval *time)
+{
+	return (int64_t)time->tv_sec * 1000000 + time->tv_usec;
+}
+
+void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
+{
+	ward->bubblewrap = 0;
+	ward_used(ward,
+	        &(struct limits_usage){
+	                .memory_bytes = -1,
+	                .memory_peak_bytes = (int64_t)usage->ru_maxrss * 1024,
+	                .cpu_us = microseconds(&usage->ru_utime) + microseconds(&usage->ru_stime),
+	                .oom_kills = -1,
+	        });
+	if (!ward->words.length && !ward->running && WIFEXITED(status))
+		buf_printf(&ward->words, "the sandbox ended with status %d", WEXITSTATUS(status));
+}
+
+static bool init_is_gone(const struct ward *ward)
+{
+	return !ward->init || waitpid(ward->init, NULL, WNOHANG) != 0;
+}
+
+static void fill_end(const struct ward *ward, struct process_end *end)
+{
+	const struct limits_usage *usage = &ward->usage;
+
+	*end = (struct process_end){.exit_status = -1, .signal = SIGKILL};
+	end->memory_peak_bytes = usage->memory_peak_bytes;
+	end->cpu_us = usage->cpu_us;
+	end->out_of_memory = ward->out_of_memory || usage->oom_kills > 0;
+	end->failed_to_start = !ward->running && (!ward->doomed || end->out_of_memory);
+	if (ward->has_end && WIFEXITED(ward->end)) {
+		end->exit_status = WEXITSTATUS(ward->end);
+		end->signal = 0;
+	} else if (ward->has_end) {
+		end->signal = WTERMSIG(ward->end);
+	}
+	if (end->failed_to_start)
+		snprintf(end->reason, sizeof(end->reason), "%s",
+		        ward->words.length ? ward->words.data
+		                           : "the sandbox was killed while it was made");
+	end->reason[strcspn(end->reason, "\n")] = 0;
+}
+
+bool ward_over(struct ward *ward, const struct limits *limits, struct process_end *end)
+{
+	struct limits_usage last;
+
+	if (ward->bubblewrap || !init_is_gone(ward))
+		return false;
+	ward_listen(ward, limits);
+	/* The counters go with the group. */
+	limits_read(limits, ward->group, &last);
+	ward_used(ward, &last);
+	if (limits_remove(limits, ward->group) == -EBUSY) {
+		limits_kill(limits, ward->group);
+		if (ward->group_tries++ < GROUP_TRIES)
+			return false;
+		fail(-EBUSY, "removing the control group %s", ward->group);
+	}
+	fill_end(ward, end);
+	return true;
+}
+
+bool ward_ran_out(struct ward *ward, const struct limits *limits)
+{
+	struct limits_usage now;
+
+	limits_read(limits, ward->group, &now);
+	if (now.oom_kills > 0)
+		ward->out_of_memory = true;
+	return ward->out_of_memory;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * One sandbox as its guardian sees it: bubblewrap outside, init and the runtime inside. It is *over*
+ * when bubblewrap is reaped, init is gone and its control groups could be removed; only then the daemon
+ * is told, so "ended" means that nothing of it is left.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "run/guardian_message.h"
+#include "run/launcher.h"
+#include "run/instance_limits.h"
+#include "run/sandbox.h"
+
+struct ward {
+	struct list link;
+	uint64_t id;
+	char *group;
+	pid_t bubblewrap; /* 0 once reaped */
+	pid_t init;       /* 0 until it has said hello */
+	pid_t runtime;
+	int status;       /* packets of bubblewrap and init */
+	int memory_event; /* -1: none */
+	bool running;
+	bool doomed; /* a kill was asked for or decided */
+	bool out_of_memory;
+	bool has_end;
+	int end; /* of the runtime, as wait(2) says it */
+	int group_tries;
+	struct buf words; /* of bubblewrap, when it does not start */
+	int64_t memory_limit;
+	struct limits_usage usage; /* the largest seen, by sampling, at its end, by wait4(2) */
+};
+
+/*
+ * Starts what the message asks for; the descriptors remain the caller's. On failure the reason is in
+ * `why` and there is no instance.
+ */
+int ward_start(struct ward **out, const struct sandbox *sandbox, const struct limits *limits,
+        uint64_t id, const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
+        struct buf *why);
+struct ward *ward_free(struct ward *ward);
+
+/* Reads what bubblewrap and init have said. True when the runtime has begun to run by it. */
+bool ward_listen(struct ward *ward, const struct limits *limits);
+
+/* Ends the whole tree. */
+void ward_kill(struct ward *ward, const struct limits *limits);
+
+/* What it uses now, as sampled; -1 for what is unknown. */
+void ward_used(struct ward *ward, const struct limits_usage *now);
+
+/* bubblewrap was reaped. */
+void ward_reaped(struct ward *ward, int status, const struct rusage *usage);
+
+/* Whether nothing is left of it. Then `end` is filled in and its control groups are gone. */
+bool ward_over(struct ward *ward, const struct limits *limits, struct process_end *end);
+
+/* The kernel has looked for memory in its group: true when a process was killed for it. */
+bool ward_ran_out(struct ward *ward, const struct limits *limits);

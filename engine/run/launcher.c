@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's side. Orders go out as they are given, and wait in the outbox when the guardian is busy;
+ * what it answers is handed on from the loop. A process is freed after its `ended` has run. When the
+ * guardian dies its sandboxes die with it: all processes are reported as ended and a new guardian is
+ * started, at once, or when the next process is to be started if that one died young.
+ */
+#include "run/launcher.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "run/guardian_message.h"
+#include "run/process_tree.h"
+
+enum {
+	HELLO_TIMEOUT_MS = 10000,
+	GUARDIAN_DESCRIPTOR = 3,
+	GOODBYE_TIMEOUT_MS = 5000,
+	NAME_MAX_LENGTH = 48,
+};
+
+struct launcher {
+	uv_loop_t *loop;
+	char *guardian_path, *state_dir;
+	pid_t guardian; /* 0: there is none */
+	int socket;
+	uv_poll_t *poll; /* NULL: there is no guardian */
+	bool young;      /* it has not said hello yet */
+	struct outbox outbox;
+	struct map processes;
+	uint64_t last_id;
+	struct limits limits;
+	struct buf message;
+	char *incoming;
+};
+
+struct process {
+	struct launcher *launcher;
+	uint64_t id;
+	char *group;
+	process_end_fn ended;
+	void *userdata;
+	pid_t pid;
+	bool killed;
+};
+
+static void hear_guardian(uv_poll_t *poll, int status, int events);
+
+static void process_free(struct process *process)
+{
+	free(process->group);
+	free(process);
+}
+
+/* A child with nothing but /dev/null, our standard error and its end of the socket. */
+static int spawn_guardian(const struct launcher *launcher, int socket, pid_t *pid)
+{
+	char *argv[] = {"fnfs-guardian", launcher->state_dir, NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t set;
+	int error;
+
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&files, 0, 1);
+	posix_spawn_file_actions_adddup2(&files, socket, GUARDIAN_DESCRIPTOR);
+	posix_spawn_file_actions_addclosefrom_np(&files, GUARDIAN_DESCRIPTOR + 1);
+	sigemptyset(&set);
+	posix_spawnattr_setsigmask(&attributes, &set);
+	sigfillset(&set);
+	posix_spawnattr_setsigdefault(&attributes, &set);
+	posix_spawnattr_setflags(
+	        &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawn(pid, launcher->guardian_path, &files, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&files);
+	return -error;
+}
+
+static void free_poll(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void watch_guardian(struct launcher *launcher)
+{
+	int events = UV_READABLE | (list_empty(&launcher->outbox.waiting) ? 0 : UV_WRITABLE);
+
+	if (launcher->poll)
+		uv_poll_start(launcher->poll, events, hear_guardian);
+}
+
+/* The order of things: our end of the pair, the child, the handle that watches it. */
+static int start_guardian(struct launcher *launcher)
+{
+	CLEANUP(close_p) int ours = -1;
+	CLEANUP(close_p) int theirs = -1;
+	CLEANUP(free_p) uv_poll_t *handle = malloc(sizeof(*handle));
+	int pair[2], error;
+
+	if (!handle)
+		return fail(-ENOMEM, "starting the guardian");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(-errno, "making the guardian's socket");
+	ours = pair[0];
+	theirs = pair[1];
+	/* dup2 onto itself would leave close-on-exec set. */
+	if (theirs == GUARDIAN_DESCRIPTOR) {
+		theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, GUARDIAN_DESCRIPTOR + 1);
+		close(pair[1]);
+	}
+	message_prepare_socket(ours);
+	error = spawn_guardian(launcher, theirs, &launcher->guardian);
+	if (error)
+		return fail(error, "starting %s", launcher->guardian_path);
+	error = uv_poll_init(launcher->loop, handle, ours);
+	if (error) {
+		kill(launcher->guardian, SIGKILL);
+		waitpid(launcher->guardian, NULL, 0);
+		launcher->guardian = 0;
+		return fail(error, "watching the guardian");
+	}
+	handle->data = launcher;
+	launcher->socket = take_fd(ours);
+	launcher->poll = take(handle);
+	launcher->young = true;
+	watch_guardian(launcher);
+	return 0;
+}
+
+/* It has lost its socket, so it ends by itself; if it does not, it is made to. */
+static void reap_guardian(pid_t pid, int patience_ms)
+{
+	for (int i = 0; i < patience_ms; i++) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void drop_guardian(struct launcher *launcher, int patience_ms)
+{
+	if (!launcher->poll)
+		return;
+	uv_poll_stop(launcher->poll);
+	uv_close((uv_handle_t *)take(launcher->poll), free_poll);
+	launcher->socket = close_fd(launcher->socket);
+	reap_guardian(launcher->guardian, patience_ms);
+	launcher->guardian = 0;
+	outbox_deinit(&launcher->outbox);
+}
+
+static void end_process(struct process *process, const struct process_end *end)
+{
+	map_remove(&process->launcher->processes, process->id);
+	process->ended(process->userdata, end);
+	process_free(process);
+}
+
+/* Swapped out first: the callbacks may start processes anew. */
+static void end_all(struct launcher *launcher)
+{
+	struct map processes = launcher->processes;
+	struct process *process;
+
+	map_init(&launcher->processes);
+	map_each(process, &processes, cursor) {
+		struct process_end end = {.exit_status = -1,
+		        .signal = SIGKILL,
+		        .failed_to_start = !process->pid && !process->killed,
+		        .memory_peak_bytes = -1,
+		        .cpu_us = -1,
+		        .reason = "the guardian of all instances died"};
+
+		process->ended(process->userdata, &end);
+		process_free(process);
+	}
+	map_deinit(&processes);
+}
+
+static void lose_guardian(struct launcher *launcher)
+{
+	bool young = launcher->young;
+
+	fail(-EPIPE, "the guardian died, and all instances with it");
+	drop_guardian(launcher, 0);
+	if (!young)
+		start_guardian(launcher);
+	end_all(launcher);
+}
+
+static void take_hello(struct launcher *launcher, const char *body, size_t length)
+{
+	limits_deinit(&launcher->limits);
+	if (limits_load(&launcher->limits, body, length) < 0)
+		fail(-EPROTO, "the guardian's hello");
+	launcher->young = false;
+}
+
+static void take_end(struct process *process, const char *body, size_t length)
+{
+	struct process_end end;
+
+	if (length != sizeof(end))
+		return;
+	memcpy(&end, body, sizeof(end));
+	end_process(process, &end);
+}
+
+static void take_message(struct launcher *launcher, const char *data, size_t length)
+{
+	const char *body = data + sizeof(struct message);
+	struct message message;
+	struct process *process;
+
+	if (length < sizeof(message))
+		return;
+	memcpy(&message, data, sizeof(message));
+	length -= sizeof(message);
+	process = map_get(&launcher->processes, message.process);
+	switch (message.type) {
+	case MESSAGE_HELLO:
+		take_hello(launcher, body, length);
+		break;
+	case MESSAGE_LOG:
+		log_line(LOG_WARNING, "guardian: %.*s", (int)length, body);
+		break;
+	case MESSAGE_STARTED:
+		if (process && length == sizeof(process->pid))
+			memcpy(&process->pid, body, length);
+		break;
+	case MESSAGE_ENDED:
+		if (process)
+			take_end(process, body, length);
+		break;
+	}
+}
+
+/* A callback may free nothing of the launcher, but the guardian may be lost meanwhile. */
+static void hear_guardian(uv_poll_t *poll, int status, int events)
+{
+	struct launcher *launcher = poll->data;
+	int unused[MESSAGE_DESCRIPTORS];
+	ssize_t length = -EAGAIN;
+
+	if (events & UV_WRITABLE)
+		outbox_flush(&launcher->outbox, launcher->socket);
+	while (launcher->poll == poll &&
+	        (length = message_receive(launcher->socket, launcher->incoming, unused)) > 0)
+		take_message(launcher, launcher->incoming, (size_t)length);
+	if (launcher->poll != poll)
+		return;
+	if (length != -EAGAIN)
+		lose_guardian(launcher);
+	else
+		watch_guardian(launcher);
+}
+
+/* The first hello is waited for: launcher_limits() is to be true from the beginning. */
+static int await_hello(struct launcher *launcher)
+{
+	struct pollfd poll_for = {.fd = launcher->socket, .events = POLLIN};
+	int unused[MESSAGE_DESCRIPTORS];
+	ssize_t length;
+
+	while (launcher->young) {
+		if (poll(&poll_for, 1, HELLO_TIMEOUT_MS) == 0)
+			return fail(-ETIMEDOUT, "waiting for the guardian");
+		length = message_receive(launcher->socket, launcher->incoming, unused);
+		if (length == 0)
+			return fail(-EPIPE, "the guardian died at its start");
+		if (length > 0)
+			take_message(launcher, launcher->incoming, (size_t)length);
+	}
+	return 0;
+}
+
+static void launcher_free_p(struct launcher **launcher)
+{
+	launcher_free(*launcher);
+}
+
+int launcher_new(
+        struct launcher **out, uv_loop_t *loop, const char *guardian_path, const char *state_dir)
+{
+	CLEANUP(launcher_free_p) struct launcher *launcher = calloc(1, sizeof(*launcher));
+	int error;
+
+	if (!launcher)
+		return fail(-ENOMEM, "making the launcher");
+	launcher->loop = loop;
+	launcher->socket = -1;
+	launcher->limits.kind = LIMITS_POLL;
+	outbox_init(&launcher->outbox);
+	map_init(&launcher->processes);
+	launcher->guardian_path = strdup(guardian_path);
+	launcher->state_dir = strdup(state_dir);
+	launcher->incoming = malloc(MESSAGE_SIZE_MAX);
+	if (!launcher->guardian_path || !launcher->state_dir || !launcher->incoming)
+		return fail(-ENOMEM, "making the launcher");
+	error = start_guardian(launcher);
+	if (!error)
+		error = await_hello(launcher);
+	if (error)
+		return error;
+	*out = take(launcher);
+	return 0;
+}
+
+struct launcher *launcher_free(struct launcher *launcher)
+{
+	if (!launcher)
+		return NULL;
+	assert(launcher->processes.count == 0);
+	drop_guardian(launcher, GOODBYE_TIMEOUT_MS);
+	outbox_deinit(&launcher->outbox);
+	map_deinit(&launcher->processes);
+	limits_deinit(&launcher->limits);
+	buf_deinit(&launcher->message);
+	free(launcher->incoming);
+	free(launcher->guardian_path);
+	free(launcher->state_dir);
+	free(launcher);
+	return NULL;
+}
+
+enum limits_kind launcher_limits(const struct launcher *launcher)
+{
+	return launcher->limits.kind;
+}
+
+void launcher_describe(const struct launcher *launcher, struct buf *out)
+{
+	buf_printf(out, "limits %s\n", limits_kind_name(launcher->limits.kind));
+	if (launcher->limits.why[0])
+		buf_printf(out, "limits_why %s\n", launcher->limits.why);
+	buf_printf(out, "guardian %d\n", (int)launcher->guardian);
+	buf_printf(out, "processes %zu\n", launcher->processes.count);
+}
+
+/* Letters, digits and `-` of the name, and a number that is never used again. */
+static char *make_group(const char *name, uint64_t id)
+{
+	char clean[NAME_MAX_LENGTH + 1];
+	size_t length = 0;
+	char *group;
+
+	for (; *name && length < NAME_MAX_LENGTH; name++)
+		if ((*name >= '0' && *name <= '9') || (*name >= 'a' && *name <= 'z') ||
+		        (*name >= 'A' && *name <= 'Z') || *name == '-')
+			clean[length++] = *name;
+	clean[length] = 0;
+	return asprintf(&group, "%s%s%" PRIu64, clean, length ? "." : "", id) < 0 ? NULL : group;
+}
+
+static struct process *process_new(struct launcher *launcher, const struct launch *launch,
+        process_end_fn ended, void *userdata)
+{
+	struct process *process = calloc(1, sizeof(*process));
+
+	if (!process)
+		return NULL;
+	process->launcher = launcher;
+	process->id = ++launcher->last_id;
+	process->ended = ended;
+	process->userdata = userdata;
+	process->group = make_group(launch->name, process->id);
+	if (process->group && map_put(&launcher->processes, process->id, process) == 0)
+		return process;
+	process_free(process);
+	return NULL;
+}
+
+static uint32_t count_strings(const char *const *strings)
+{
+	uint32_t count = 0;
+
+	while (strings[count])
+		count++;
+	return count;
+}
+
+static void write_order(struct buf *out, const struct process *process, const struct launch *launch)
+{
+	const struct message_start numbers = {
+	        .function_id = launch->function_id,
+	        .memory_bytes = launch->memory_bytes,
+	        .uid = launch->uid,
+	        .gid = launch->gid,
+	        .cpu_millicores = launch->cpu_millicores,
+	        .max_processes = launch->max_processes,
+	        .host_network = launch->host_network,
+	        .arguments = count_strings(launch->argv),
+	        .variables = count_strings(launch->environment),
+	};
+
+	message_begin(out, MESSAGE_START, process->id);
+	buf_append(out, &numbers, sizeof(numbers));
+	message_string(out, process->group);
+	message_string(out, launch->code_path);
+	message_string(out, launch->runtime_path);
+	message_string(out, launch->working_directory);
+	for (size_t i = 0; launch->argv[i]; i++)
+		message_string(out, launch->argv[i]);
+	for (size_t i = 0; launch->environment[i]; i++)
+		message_string(out, launch->environment[i]);
+}
+
+int launcher_start(struct launcher *launcher, const struct launch *launch, process_end_fn ended,
+        void *userdata, struct process **out)
+{
+	const int descriptors[MESSAGE_DESCRIPTORS] = {
+	        launch->channel_in, launch->channel_out, launch->output};
+	struct process *process;
+	int error = launcher->poll ? 0 : start_guardian(launcher);
+
+	if (error)
+		return error;
+	process = process_new(launcher, launch, ended, userdata);
+	if (!process)
+		return -ENOMEM;
+	write_order(&launcher->message, process, launch);
+	error = outbox_send(&launcher->outbox, launcher->socket, &launcher->message, descriptors);
+	/* A guardian that just died is heard of on the loop, and this process with all others. */
+	if (error && error != -EPIPE) {
+		map_remove(&launcher->processes, process->id);
+		process_free(process);
+		return error;
+	}
+	watch_guardian(launcher);
+	*out = process;
+	return 0;
+}
+
+void process_kill(struct process *process)
+{
+	struct launcher *launcher = process->launcher;
+
+	if (process->killed || launcher->socket < 0)
+		return;
+	process->killed = true;
+	message_begin(&launcher->message, MESSAGE_KILL, process->id);
+	outbox_send(&launcher->outbox, launcher->socket, &launcher->message, NULL);
+	watch_guardian(launcher);
+}
+
+pid_t process_pid(const struct process *process)
+{
+	return process->pid;
+}
+
+void process_usage(const struct process *process, struct process_usage *usage)
+{
+	struct process_tree tree = {.root = process->pid};
+
+	limits_read(&process->launcher->limits, process->group, &tree.usage);
+	if (tree.usage.memory_bytes < 0 && process->pid)
+		process_tree_sample(&tree, 1);
+	usage->memory_bytes = tree.usage.memory_bytes;
+	usage->memory_peak_bytes = tree.usage.memory_peak_bytes;
+	usage->cpu_us = tree.usage.cpu_us;
+}

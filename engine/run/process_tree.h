@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Memory and processor time of process trees, from /proc, where no control group counts them. One look
+ * over /proc serves all trees that are asked for.
+ */
+#include <stddef.h>
+
+#include "run/instance_limits.h"
+
+struct process_tree {
+	pid_t root;
+	struct limits_usage usage; /* memory_bytes and cpu_us are filled in */
+};
+
+void process_tree_sample(struct process_tree *trees, size_t count);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What an instance sees of the machine, as bubblewrap's command line, and the way into it: the part
+ * between fork and exec. docs/decisions/004-sandbox.md says why it is as it is.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "run/instance_limits.h"
+
+#define SANDBOX_ID         1003 /* uid and gid inside */
+#define SANDBOX_INIT       "/opt/fnfs/init"
+#define SANDBOX_TMP_BYTES  (INT64_C(512) << 20)
+#define SANDBOX_OWNER_BASE 1900000000u /* host ids of functions that root owns begin here */
+
+/* Descriptors as bubblewrap finds them; the last five are read by it and do not reach the instance. */
+enum sandbox_descriptor {
+	SANDBOX_STATUS = 2, /* its standard error, and the messages of init */
+	SANDBOX_CHANNEL_IN = 3,
+	SANDBOX_CHANNEL_OUT = 4,
+	SANDBOX_OUTPUT = 5,
+	SANDBOX_ARGUMENTS,
+	SANDBOX_SECCOMP,
+	SANDBOX_PASSWD,
+	SANDBOX_GROUP,
+	SANDBOX_HOSTS,
+	SANDBOX_DESCRIPTORS,
+};
+
+/* What all instances share; made once by the guardian. */
+struct sandbox {
+	char *init;                        /* absolute path of fnfs-init on the host */
+	int seccomp, passwd, group, hosts; /* files in memory */
+	bool is_root;
+};
+
+struct sandbox_view {
+	const char *code, *runtime, *init; /* sources of bind mounts, as the owner can reach them */
+	const char *hostname;
+	const char *working_directory;
+	const char *const *environment;
+	bool host_network;
+	int64_t tmp_bytes;
+};
+
+/* What one instance is started with. All borrowed. */
+struct sandbox_start {
+	const struct sandbox *sandbox;
+	const struct limits *limits;
+	const char *group;
+	struct sandbox_view view; /* with paths of the host */
+	const char *const *argv;
+	uid_t uid;
+	gid_t gid;
+	int process_limit; /* set by init itself; 0: the control group does it */
+	int status, channel_in, channel_out, output;
+};
+
+int sandbox_init(struct sandbox *sandbox);
+void sandbox_deinit(struct sandbox *sandbox);
+
+/* Options for `--args`, each ended by a zero byte. */
+void sandbox_arguments(struct buf *out, const struct sandbox_view *view);
+
+/* bubblewrap's path, or NULL when it is not installed. Static memory. */
+const char *sandbox_find_bubblewrap(void);
+
+/* The host's user for a function: its owner, or for root's functions one of the function's own. */
+uid_t sandbox_owner(uid_t uid, uint64_t function_id);
+
+/* In the forked child of `guardian`. Says on `status` what went wrong; never returns. */
+_Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian);

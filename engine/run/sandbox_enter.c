@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From fork to bubblewrap. Order matters: the control groups are entered and mounts made while we still
+ * may; then the identity goes, for good; what kills us with the guardian is set after that (changing
+ * identity clears it); and the last thing before exec is to have no descriptor that is not meant.
+ *
+ * As root, the code lies in a directory only root can enter, and the owner must reach it: a mount
+ * namespace of its own has a small tmpfs over /tmp with the three sources bound into it. It goes
+ * with the last process in it.
+ */
+#include "run/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define BRIDGE        "/tmp"
+#define ABOVE_TARGETS 64
+#define ARGUMENTS_MAX 256
+
+struct entry {
+	const struct sandbox_start *start;
+	struct sandbox_view view; /* its sources change when they are bridged */
+	int status;
+};
+
+__attribute__((format(printf, 2, 3))) static _Noreturn void give_up(
+        const struct entry *entry, const char *format, ...)
+{
+	char text[512];
+	int error = errno, length;
+	va_list arguments;
+
+	va_start(arguments, format);
+	length = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (error && length > 0 && (size_t)length < sizeof(text))
+		snprintf(text + length, sizeof(text) - (size_t)length, ": %s", strerror(error));
+	if (write(entry->status, text, strlen(text)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+uid_t sandbox_owner(uid_t uid, uint64_t function_id)
+{
+	return uid ? uid : SANDBOX_OWNER_BASE + (uid_t)(function_id % 100000000);
+}
+
+static void open_source(const struct entry *entry, const char *path, char link[32])
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		give_up(entry, "%s", path);
+	snprintf(link, 32, "/proc/self/fd/%d", fd);
+}
+
+static const char *bind_source(const struct entry *entry, const char *source, const char *target)
+{
+	if (mount(source, target, NULL, MS_BIND, NULL) < 0)
+		give_up(entry, "binding %s", target);
+	return target;
+}
+
+static void bridge_sources(struct entry *entry)
+{
+	struct sandbox_view *view = &entry->view;
+	char code[32], runtime[32], init[32];
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		give_up(entry, "making a mount namespace");
+	/* Opened before /tmp is covered, for they may lie there. */
+	open_source(entry, view->code, code);
+	open_source(entry, view->runtime, runtime);
+	open_source(entry, view->init, init);
+	if (mount("fnfs", BRIDGE, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0711") < 0)
+		give_up(entry, "mounting a tmpfs on " BRIDGE);
+	if (mkdir(BRIDGE "/code", 0755) < 0 || mkdir(BRIDGE "/runtime", 0755) < 0 ||
+	        mknod(BRIDGE "/init", S_IFREG | 0755, 0) < 0)
+		give_up(entry, "preparing " BRIDGE);
+	view->code = bind_source(entry, code, BRIDGE "/code");
+	view->runtime = bind_source(entry, runtime, BRIDGE "/runtime");
+	view->init = bind_source(entry, init, BRIDGE "/init");
+}
+
+static void set_limit(int resource, rlim_t soft, rlim_t hard)
+{
+	struct rlimit limit;
+
+	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+		return;
+	if (limit.rlim_max > hard)
+		limit.rlim_max = hard;
+	limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+	setrlimit((__rlimit_resource_t)resource, &limit);
+}
+
+static void set_resources(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	set_limit(RLIMIT_CORE, 0, 0);
+	set_limit(RLIMIT_NOFILE, 2048, 65536);
+	set_limit(RLIMIT_STACK, 8 << 20, RLIM_INFINITY);
+	/* When the machine itself runs out, an instance goes before the daemon does. */
+	if (fd >= 0 && write(fd, "500", 3) >= 0)
+		close(fd);
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void take_identity(const struct entry *entry, pid_t guardian)
+{
+	uid_t uid = entry->start->uid;
+	gid_t gid = entry->start->gid;
+
+	if (entry->start->sandbox->is_root &&
+	        (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+	                setresuid(uid, uid, uid) < 0))
+		give_up(entry, "becoming user %u", (unsigned)uid);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != guardian)
+		_exit(126);
+}
+
+/* A description of its own, for bubblewrap reads from the present position. */
+static int reopen(const struct entry *entry, int fd)
+{
+	char path[32];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY);
+	if (again < 0)
+		give_up(entry, "opening a file in memory");
+	return again;
+}
+
+static int arguments_file(const struct entry *entry)
+{
+	struct buf arguments = BUF_INIT;
+	int fd = memfd_create("arguments", 0);
+
+	sandbox_arguments(&arguments, &entry->view);
+	if (fd < 0 || arguments.failed ||
+	        write(fd, arguments.data, arguments.length) != (ssize_t)arguments.length)
+		give_up(entry, "writing the arguments");
+	lseek(fd, 0, SEEK_SET);
+	buf_deinit(&arguments);
+	return fd;
+}
+
+static void place_descriptors(struct entry *entry)
+{
+	const struct sandbox_start *start = entry->start;
+	int null = open("/dev/null", O_RDWR);
+	int fds[SANDBOX_DESCRIPTORS] = {
+	        [0] = null,
+	        [1] = null,
+	        [SANDBOX_STATUS] = start->status,
+	        [SANDBOX_CHANNEL_IN] = start->channel_in,
+	        [SANDBOX_CHANNEL_OUT] = start->channel_out,
+	        [SANDBOX_OUTPUT] = start->output,
+	        [SANDBOX_ARGUMENTS] = arguments_file(entry),
+	        [SANDBOX_SECCOMP] = reopen(entry, start->sandbox->seccomp),
+	        [SANDBOX_PASSWD] = reopen(entry, start->sandbox->passwd),
+	        [SANDBOX_GROUP] = reopen(entry, start->sandbox->group),
+	        [SANDBOX_HOSTS] = reopen(entry, start->sandbox->hosts),
+	};
+
+	/* First all out of the way of the numbers that bubblewrap is told, then down to them. */
+	for (int i = 0; i < SANDBOX_DESCRIPTORS; i++)
+		if ((fds[i] = fcntl(fds[i], F_DUPFD, ABOVE_TARGETS)) < 0)
+			give_up(entry, "arranging descriptors");
+	entry->status = fds[SANDBOX_STATUS];
+	for (int i = 0; i < SANDBOX_DESCRIPTORS; i++)
+		if (dup2(fds[i], i) < 0)
+			give_up(entry, "arranging descriptors");
+	entry->status = SANDBOX_STATUS;
+	close_range(SANDBOX_DESCRIPTORS, ~0u, 0);
+}
+
+static _Noreturn void execute(const struct entry *entry)
+{
+	const char *bubblewrap = sandbox_find_bubblewrap();
+	char *environment[] = {NULL};
+	char arguments[16], limit[16];
+	const char *argv[ARGUMENTS_MAX + 8] = {
+	        "bwrap", "--args", arguments, "--", SANDBOX_INIT, limit};
+	size_t count = 6;
+
+	snprintf(arguments, sizeof(arguments), "%d", SANDBOX_ARGUMENTS);
+	snprintf(limit, sizeof(limit), "%d", entry->start->process_limit);
+	for (size_t i = 0; entry->start->argv[i]; i++) {
+		errno = E2BIG;
+		if (i == ARGUMENTS_MAX)
+			give_up(entry, "starting the runtime");
+		argv[count++] = entry->start->argv[i];
+	}
+	errno = 0;
+	if (!bubblewrap)
+		give_up(entry, "bubblewrap is not installed: apt-get install bubblewrap");
+	execve(bubblewrap, (char *const *)argv, environment);
+	give_up(entry, "starting %s", bubblewrap);
+}
+
+_Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian)
+{
+	struct entry entry = {.start = start, .view = start->view, .status = start->status};
+	int error;
+
+	reset_signals();
+	error = limits_enter(start->limits, start->group);
+	if (error) {
+		errno = -error;
+		give_up(&entry, "entering the control group %s", start->group);
+	}
+	set_resources();
+	umask(022);
+	if (start->sandbox->is_root)
+		bridge_sources(&entry);
+	if (chdir("/") < 0)
+		give_up(&entry, "/");
+	place_descriptors(&entry);
+	take_identity(&entry, guardian);
+	execute(&entry);
+}

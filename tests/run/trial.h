@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What tests of the launcher need: a loop, a state directory with code and a runtime, and a *trial*: a
+ * process with pipes, its output and its end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "run/launcher.h"
+#include "test.h"
+
+struct yard {
+	uv_loop_t loop;
+	struct launcher *launcher;
+	char *state, *code, *runtime;
+};
+
+struct trial {
+	struct yard *yard;
+	struct process *process; /* NULL once ended */
+	struct process_end end;
+	int ends; /* how often `ended` ran */
+	int to, from, output;
+	struct buf text; /* what it has printed */
+};
+
+void yard_open(struct yard *yard);
+void yard_close(struct yard *yard);
+
+/* `sh -c script` with sensible limits; tests change what they are about. */
+struct launch yard_launch(struct yard *yard, const char *script);
+
+/* 0 or -errno of launcher_start; takes the channel descriptors from `launch` when they are there. */
+int trial_start(struct trial *trial, struct yard *yard, struct launch *launch);
+void trial_wait(struct trial *trial);         /* until it has ended and its output is read */
+void trial_wait_running(struct trial *trial); /* until its pid is known, or it has ended */
+void trial_expect(struct trial *trial, const char *text); /* until it has printed this */
+void trial_deinit(struct trial *trial);
+
+/* Start, wait; the trial is the caller's to look at and deinit. */
+void trial_run(struct trial *trial, struct yard *yard, const char *script);
