@@ -229,12 +229,11 @@ static void advance(struct deploy *deploy)
 void deploy_submit(struct deploy *deploy, struct invocation *invocation)
 {
 	if (current(deploy) && list_empty(&deploy->waiting)) {
-		if (deploy->state.state == DEPLOY_CHANGED &&
-		        deploy->owner->pool.deployment->runtime)
-			sm_move(&deploy->state, DEPLOY_LOADING);
 		pool_submit(&deploy->owner->pool, invocation);
 		return;
 	}
+	if (deploy->state.state != DEPLOY_CHANGED && deploy->owner->pool.deployment)
+		deploy_changed(deploy); /* the working tree tells only at the end of the turn */
 	invocation->code_generation = worktree_generation(deploy->owner->worktree);
 	invocation->config_generation = function(deploy)->config_generation;
 	list_append(&deploy->waiting, &invocation->link);
