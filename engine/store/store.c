@@ -69,12 +69,12 @@ int store_error(struct store *store, int answer, const char *what)
 {
 	int extended = sqlite3_extended_errcode(store->database);
 
-	if (extended == SQLITE_CONSTRAINT_UNIQUE || extended == SQLITE_CONSTRAINT_PRIMARYKEY)
-		return -EEXIST;
-	if (extended == SQLITE_CONSTRAINT_FOREIGNKEY)
-		return -ENOENT;
 	if ((extended & 0xff) == (answer & 0xff))
 		answer = extended;
+	if (answer == SQLITE_CONSTRAINT_UNIQUE || answer == SQLITE_CONSTRAINT_PRIMARYKEY)
+		return -EEXIST;
+	if (answer == SQLITE_CONSTRAINT_FOREIGNKEY)
+		return -ENOENT;
 	if ((answer & 0xff) == SQLITE_BUSY)
 		return fail(-EBUSY, "%s is in use by another daemon", store->path);
 	return fail(errno_of(store->database, answer), "%s: %s: %s", store->path, what,
@@ -128,10 +128,21 @@ static int take_possession(struct store *store)
 
 	if (r < 0)
 		return r;
-	if (sqlite3_db_readonly(store->database, "main"))
-		return fail(-EROFS, "%s cannot be written", store->path);
 	/* An empty transaction that writes: the lock is ours from here on, not from the first change. */
 	return store_execute(store, "BEGIN EXCLUSIVE; COMMIT", "taking possession of it");
+}
+
+static int judge_integrity(struct store *store, const char *found)
+{
+	const char *line;
+
+	if (!found)
+		return fail(-ENOMEM, "checking %s", store->path);
+	if (strcmp(found, "ok") == 0)
+		return 0;
+	line = strrchr(found, '\n'); /* what was found stands below a headline */
+	return fail(-EIO, "%s is damaged, restore it from a backup: %s", store->path,
+	        line ? line + 1 : found);
 }
 
 /* A damaged page is found now, with a sentence, and not by the command that meets it one day. */
@@ -139,20 +150,14 @@ static int check_integrity(struct store *store)
 {
 	sqlite3_stmt *statement = NULL;
 	int r = store_prepare(store, "PRAGMA quick_check(1)", &statement);
-	const char *found;
 
 	if (r < 0)
 		return r;
 	r = sqlite3_step(statement);
-	found = r == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-	if (r != SQLITE_ROW)
-		r = store_error(store, r, "checking the file");
-	else if (!found)
-		r = -ENOMEM;
-	else if (strcmp(found, "ok") != 0)
-		r = fail(-EIO, "%s is damaged, restore it from a backup: %s", store->path, found);
+	if (r == SQLITE_ROW)
+		r = judge_integrity(store, (const char *)sqlite3_column_text(statement, 0));
 	else
-		r = 0;
+		r = store_error(store, r, "checking the file");
 	sqlite3_finalize(statement);
 	return r;
 }
@@ -175,7 +180,12 @@ static int open_database(struct store *store)
 
 	if (!store->database)
 		return fail(-ENOMEM, "opening %s", store->path);
-	return answer == SQLITE_OK ? 0 : store_error(store, answer, "opening it");
+	if (answer != SQLITE_OK)
+		return store_error(store, answer, "opening it");
+	/* SQLite is content with less than it was asked for. */
+	if (sqlite3_db_readonly(store->database, "main"))
+		return fail(-EROFS, "%s cannot be written", store->path);
+	return 0;
 }
 
 static void store_close_p(struct store **store)

@@ -17,6 +17,30 @@ struct reference *reference_new(void)
 	return reference;
 }
 
+static void copy_texts(struct reference_text *texts, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		texts[i].name = strdup(texts[i].name);
+		texts[i].value = strdup(texts[i].value);
+	}
+}
+
+struct reference *reference_copy(const struct reference *reference)
+{
+	struct reference *copy = malloc(sizeof(*copy));
+	size_t i;
+
+	REQUIRE(copy);
+	*copy = *reference;
+	for (i = 0; i < copy->functions_count; i++)
+		copy->functions[i].name = strdup(copy->functions[i].name);
+	copy_texts(copy->settings, copy->settings_count);
+	copy_texts(copy->variables, copy->variables_count);
+	return copy;
+}
+
 struct reference *reference_free(struct reference *reference)
 {
 	size_t i;
@@ -67,6 +91,17 @@ static struct reference_text *text_find(
 	return NULL;
 }
 
+static struct reference_text *text_place(struct reference_text *texts, size_t *count)
+{
+	size_t i;
+
+	for (i = 0; i < *count && texts[i].function; i++)
+		; /* the first free place */
+	REQUIRE(i < REFERENCE_MOST);
+	*count += i == *count;
+	return &texts[i];
+}
+
 static struct reference_text *variable_by_id(
         struct reference *reference, uint64_t function, uint64_t id)
 {
@@ -102,10 +137,16 @@ static void forget_attributes(struct reference *reference, uint64_t object)
 static int create(
         struct reference *reference, const struct command *c, struct command_result *result)
 {
+	size_t i;
+
 	if (name_taken(reference, c->name, 0))
 		return -EEXIST;
-	REQUIRE(reference->functions_count < REFERENCE_MOST);
-	reference->functions[reference->functions_count++] = (struct reference_function){
+	for (i = 0; i < reference->functions_count && reference->functions[i].id; i++)
+		; /* the first free place */
+	REQUIRE(i < REFERENCE_MOST);
+	reference->functions_count += i == reference->functions_count;
+	free(reference->functions[i].name);
+	reference->functions[i] = (struct reference_function){
 	        ++reference->last_id, strdup(c->name), c->uid, c->gid, c->time_us};
 	result->object = reference->last_id;
 	return 0;
@@ -167,9 +208,8 @@ static int set_setting(struct reference *reference, const struct command *c)
 			setting->function = 0;
 		return 0;
 	}
-	REQUIRE(reference->settings_count < REFERENCE_MOST);
 	if (!setting)
-		setting = &reference->settings[reference->settings_count++];
+		setting = text_place(reference->settings, &reference->settings_count);
 	put_text(setting, c->object, 0, c->name, c->value);
 	return 0;
 }
@@ -182,9 +222,8 @@ static int set_variable(
 
 	if (!function_by_id(reference, c->object))
 		return -ENOENT;
-	REQUIRE(reference->variables_count < REFERENCE_MOST);
 	if (!variable) {
-		variable = &reference->variables[reference->variables_count++];
+		variable = text_place(reference->variables, &reference->variables_count);
 		variable->id = ++reference->last_id;
 	}
 	put_text(variable, c->object, variable->id, c->name, c->value);
@@ -229,8 +268,11 @@ static int set_attributes(struct reference *reference, const struct command *c)
 		if (reference->attributes[i].set && reference->attributes[i].ino == c->ino)
 			entry = &reference->attributes[i];
 	if (!entry) {
-		REQUIRE(reference->attributes_count < REFERENCE_MOST);
-		entry = &reference->attributes[reference->attributes_count++];
+		for (i = 0; i < reference->attributes_count && reference->attributes[i].set; i++)
+			; /* the first free place */
+		REQUIRE(i < REFERENCE_MOST);
+		reference->attributes_count += i == reference->attributes_count;
+		entry = &reference->attributes[i];
 		*entry = (struct command){.ino = c->ino};
 	}
 	entry->set |= c->set;
@@ -384,7 +426,15 @@ static void random_text(uint64_t *state, struct buf *out, const char *prefix, un
 	buf_printf(out, "%s%u", prefix, (unsigned)(test_random(state) % choices));
 }
 
-void random_command(uint64_t seed, uint64_t number, struct command *command, struct buf texts[2])
+static uint64_t random_id(uint64_t *state, uint64_t newest)
+{
+	uint64_t back = test_random(state) % 32;
+
+	return back > newest ? 0 : newest + 1 - back; /* newest + 1 is nobody yet */
+}
+
+void random_command(uint64_t seed, uint64_t number, uint64_t newest, struct command *command,
+        struct buf texts[2])
 {
 	uint64_t state = seed ^ (number * UINT64_C(0x2545f4914f6cdd1d));
 	unsigned draw = (unsigned)(test_random(&state) % 16), i, length;
@@ -397,9 +447,9 @@ void random_command(uint64_t seed, uint64_t number, struct command *command, str
 	        COMMAND_VARIABLE_SET, COMMAND_SETTING_SET, COMMAND_ATTRIBUTES_SET};
 
 	*command = (struct command){.kind = kinds[draw]};
-	command->object = test_random(&state) % (8 + number / 8);
-	command->child = test_random(&state) % (8 + number / 8);
-	command->ino = (test_random(&state) % 4 + 1) << 48 | test_random(&state) % (8 + number / 8);
+	command->object = random_id(&state, newest);
+	command->child = random_id(&state, newest);
+	command->ino = (test_random(&state) % 4 + 1) << 48 | random_id(&state, newest);
 	random_text(&state, &texts[0], "name", 12);
 	buf_clear(&texts[1]);
 	length = test_random(&state) % 16 == 0 ? 20000 : (unsigned)(test_random(&state) % 40);

@@ -38,6 +38,7 @@ struct reference {
 };
 
 struct reference *reference_new(void);
+struct reference *reference_copy(const struct reference *reference);
 struct reference *reference_free(struct reference *reference);
 int reference_apply(
         struct reference *reference, const struct command *command, struct command_result *result);
@@ -45,5 +46,9 @@ void reference_dump(const struct reference *reference, struct buf *out);
 
 int reference_dump_store(struct store *store, struct buf *out);
 
-/* The command of this number; its texts live in `texts`, which is emptied first. */
-void random_command(uint64_t seed, uint64_t number, struct command *command, struct buf texts[2]);
+/*
+ * The command of this number, about objects not much older than the one with the id `newest`. Its texts
+ * live in `texts`, which is emptied first.
+ */
+void random_command(uint64_t seed, uint64_t number, uint64_t newest, struct command *command,
+        struct buf texts[2]);

@@ -170,7 +170,8 @@ static void keeps_variables(void)
 	check_holds(&fixture, "function 1 a 7 8 9\nfunction 2 b 7 8 9\n"
 	                      "variable 1 3 M \xff\x01 '\"\n"
 	                      "variable 1 5 L \nvariable 2 4 K \n");
-	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_RENAME, .object = a, .child = k, .name = "L"), 0);
+	CHECK_INT(
+	        APPLY(&fixture, COMMAND_VARIABLE_RENAME, .object = a, .child = k, .name = "L"), 0);
 	check_holds(&fixture, "function 1 a 7 8 9\nfunction 2 b 7 8 9\n"
 	                      "variable 1 3 L \xff\x01 '\"\n"
 	                      "variable 2 4 K \n");
@@ -273,7 +274,7 @@ static void agrees_with_the_reference(void)
 		struct command command;
 		int r, should;
 
-		random_command(seed, number, &command, texts);
+		random_command(seed, number, reference->last_id, &command, texts);
 		r = store_apply(fixture.store, &command, &result);
 		should = reference_apply(reference, &command, &wanted);
 		if (!CHECK_INT(r, should) || !CHECK_INT(result.object, wanted.object) ||
