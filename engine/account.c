@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "engine/error_text.h"
 #include "engine/function_state.h"
 #include "engine/logbook.h"
 #include "engine/metrics.h"
@@ -181,13 +182,25 @@ static int64_t memory_used(const struct invocation *invocation)
 	return invocation->instance ? instance_usage(invocation->instance)->memory_bytes : -1;
 }
 
+static void log_error(struct function_state *state, struct invocation *invocation,
+        const char *error, size_t length)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_INIT;
+
+	error_text_sentence(&text, error, length);
+	buf_puts(&text, "\n");
+	error_text_trace(&text, error, length);
+	if (!text.failed)
+		message(state, invocation, "ERROR", text.data, text.length);
+}
+
 static void log_end(struct function_state *state, struct invocation *invocation,
         const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
 {
 	if (invocation->instance && invocation->instance->running_count <= 1)
 		flush_output(state, invocation->instance, invocation);
 	if (end->error_length && end->outcome != OUTCOME_CANCELED)
-		message(state, invocation, "ERROR", end->error_body, end->error_length);
+		log_error(state, invocation, end->error_body, end->error_length);
 	if (invocation->sent_us)
 		log_format_finish(&state->log_format, &state->lines, now_us(state),
 		        &(struct log_finish){
@@ -234,21 +247,17 @@ static void ended(void *userdata, struct invocation *invocation, const struct in
 	                               });
 }
 
-static void log_failed_start(struct function_state *state, const char *error, size_t length)
-{
-	message(state, NULL, "ERROR", error, length);
-	write_lines(state);
-}
-
 static void loaded(void *userdata, struct deployment *deployment, const char *error, size_t length,
         int64_t init_us)
 {
 	struct function_state *state = userdata;
 
-	if (error)
-		log_failed_start(state, error, length);
-	else
+	if (error) {
+		log_error(state, NULL, error, length);
+		write_lines(state);
+	} else {
 		metrics_cold_start(state->metrics, init_us);
+	}
 	if (state->function)
 		deploy_loaded(&state->deploy, deployment, error, length);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/deploy.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,9 +8,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/fail.h"
-#include "base/json.h"
 #include "engine/engine.h"
+#include "engine/error_text.h"
 #include "engine/function_state.h"
 #include "run/deployment.h"
 #include "run/host.h"
@@ -319,28 +317,16 @@ const char *deploy_state_name(const struct deploy *deploy)
 	return sm_name(&deploy->state);
 }
 
-static void show_error(const struct deploy *deploy, struct buf *out)
+static void show_error(const struct buf *error, struct buf *out)
 {
-	CLEANUP(json_delete_p)
-	cJSON *error = cJSON_ParseWithLength(
-	        deploy->error.data ? deploy->error.data : "", deploy->error.length);
-	const cJSON *trace = cJSON_GetObjectItemCaseSensitive(error, "stackTrace"), *line;
+	CLEANUP(buf_deinit) struct buf trace = BUF_INIT;
 
-	if (!error) {
-		buf_printf(out, "why %.*s\n", (int)deploy->error.length,
-		        deploy->error.data ? deploy->error.data : "");
-		return;
-	}
-	buf_printf(out, "why %s: %s\n", json_string(error, "errorType", "Error"),
-	        json_string(error, "errorMessage", ""));
-	if (!cJSON_GetArraySize(trace))
-		return;
+	buf_puts(out, "why ");
+	error_text_sentence(out, error->data, error->length);
 	buf_puts(out, "\n");
-	cJSON_ArrayForEach(line, trace) {
-		const char *text = cJSON_IsString(line) ? line->valuestring : "";
-
-		buf_printf(out, "%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
-	}
+	error_text_trace(&trace, error->data, error->length);
+	if (trace.length)
+		buf_printf(out, "\n%s", trace.data);
 }
 
 void deploy_show(const struct deploy *deploy, struct buf *out)
@@ -361,5 +347,5 @@ void deploy_show(const struct deploy *deploy, struct buf *out)
 		buf_printf(out, "handler %s\n", deployment_handler(deployment));
 	}
 	if (deploy->state.state == DEPLOY_BROKEN)
-		show_error(deploy, out);
+		show_error(&deploy->error, out);
 }

@@ -2,13 +2,11 @@
 #include "fs/behaviours/conversation.h"
 
 #include <assert.h>
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
-#include "base/json.h"
 #include "engine/engine.h"
+#include "engine/error_text.h"
 #include "fs/behaviours/call.h"
 #include "fs/fs.h"
 #include "fs/handle.h"
@@ -137,19 +135,6 @@ static void response_came(void *userdata, const char *data, size_t length)
 	answer_readers(conversation);
 }
 
-/* `Type: message` of an error's JSON, for last_error. */
-static void explain(struct buf *out, const struct invocation_end *end)
-{
-	CLEANUP(json_delete_p)
-	cJSON *error = cJSON_ParseWithLength(end->error_body, end->error_length);
-
-	if (error)
-		buf_printf(out, "%s: %s", json_string(error, "errorType", "Error"),
-		        json_string(error, "errorMessage", ""));
-	else
-		buf_append(out, end->error_body, end->error_length < 512 ? end->error_length : 512);
-}
-
 static void keep_answer(struct conversation *conversation)
 {
 	struct answers *answers = call_answers(conversation->fs);
@@ -189,7 +174,7 @@ static void call_ended(void *userdata, const struct invocation_end *end)
 	conversation->error = end->error;
 	if (end->error) {
 		buf_append(&conversation->response, end->error_body, end->error_length);
-		explain(&conversation->why, end);
+		error_text_sentence(&conversation->why, end->error_body, end->error_length);
 	}
 	if (conversation->response.failed)
 		conversation->error = -ENOMEM;
