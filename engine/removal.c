@@ -16,7 +16,6 @@
 
 struct job {
 	uv_work_t work;
-	struct removal *removal;
 	int trash_fd;
 	char name[32];
 };
@@ -65,7 +64,6 @@ static void done(uv_work_t *request, int status)
 {
 	struct job *job = request->data;
 
-	job->removal->jobs--;
 	close(job->trash_fd);
 	free(job);
 }
@@ -79,10 +77,8 @@ static void start_job(struct removal *removal, int trash_fd, const char *name)
 		return; /* the next daemon removes it */
 	}
 	job->work.data = job;
-	job->removal = removal;
 	job->trash_fd = trash_fd;
 	snprintf(job->name, sizeof(job->name), "%s", name);
-	removal->jobs++;
 	if (uv_queue_work(removal->loop, &job->work, work, done) < 0)
 		done(&job->work, -EIO);
 }

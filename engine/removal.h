@@ -10,7 +10,6 @@
 struct removal {
 	uv_loop_t *loop;
 	int state_fd;  /* borrowed */
-	unsigned jobs; /* under way */
 	uint64_t last;
 };
 
