@@ -18,7 +18,7 @@ import tempfile
 import time
 
 BUILD = os.environ.get('FNFS_BUILD', '')
-LONG = os.environ.get('FNFS_LONG') == '1' or '--long' in sys.argv
+LONG = os.environ.get('LONG') == '1' or '--long' in sys.argv  # the long forms of the tests
 SKIP = 77  # what meson takes for "skipped"
 
 
