@@ -15,54 +15,27 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "base/map.h"
-#include "run/guardian_message.h"
-#include "run/guardian_ward.h"
-#include "run/process_tree.h"
+#include "run/guardian.h"
 
 enum {
 	CHANNEL = 3,
 	LOOK_AGAIN_MS = 5,
-	MEMORY_LOOKS = 20, /* after the kernel said that memory ran out in a group */
-	SAMPLE_BUSY_MS = 100,
-	SAMPLE_IDLE_MS = 500,
 };
 
 enum source { FROM_DAEMON, FROM_SIGNAL, FROM_STATUS, FROM_MEMORY };
-
-struct guardian {
-	int epoll, signals;
-	struct sandbox sandbox;
-	struct limits limits;
-	struct list wards;
-	struct map by_id;
-	struct outbox outbox;
-	struct buf message;
-	char *incoming;
-	int memory_looks;
-	int sample_ms;
-	int64_t next_sample_us;
-	bool daemon_gone;
-};
 
 static void watch(
         struct guardian *guardian, int fd, uint32_t events, enum source source, uint64_t id)
@@ -135,7 +108,7 @@ static void start(struct guardian *guardian, uint64_t id, const char *body, size
 		map_put(&guardian->by_id, id, ward);
 		watch(guardian, ward->status, EPOLLIN, FROM_STATUS, id);
 		watch(guardian, ward->memory_event, EPOLLIN, FROM_MEMORY, id);
-		guardian->sample_ms = SAMPLE_BUSY_MS;
+		guardian->sample_ms = 0;
 	} else {
 		refuse(guardian, id, &why);
 	}
@@ -156,6 +129,7 @@ static void obey(struct guardian *guardian, const char *data, size_t length,
 		        descriptors);
 	} else if (message.type == MESSAGE_KILL) {
 		ward = map_get(&guardian->by_id, message.process);
+		guardian_sample_at_last(guardian);
 		if (ward)
 			ward_kill(ward, &guardian->limits);
 	}
@@ -186,24 +160,6 @@ static void hear_status(struct guardian *guardian, struct ward *ward, uint32_t e
 	/* Everybody who could say something is gone; SIGCHLD tells the rest. */
 	if (events & EPOLLHUP)
 		epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, ward->status, NULL);
-}
-
-static void run_out(struct guardian *guardian, struct ward *ward)
-{
-	if (!ward_ran_out(ward, &guardian->limits))
-		return;
-	ward_kill(ward, &guardian->limits);
-}
-
-static void hear_memory(struct guardian *guardian, struct ward *ward)
-{
-	uint64_t count;
-
-	if (read(ward->memory_event, &count, sizeof(count)) < 0)
-		return;
-	/* The event comes before the kill it announces, and also when a group above ran out. */
-	guardian->memory_looks = MEMORY_LOOKS;
-	run_out(guardian, ward);
 }
 
 static struct ward *find_by_pid(struct guardian *guardian, pid_t pid)
@@ -247,65 +203,12 @@ static void bury(struct guardian *guardian)
 	list_each_safe(ward, following, &guardian->wards, link) {
 		if (!ward_over(ward, &guardian->limits, &end))
 			continue;
+		if (!ward->init)
+			guardian_kill_orphans(guardian);
 		tell(guardian, MESSAGE_ENDED, ward->id, &end, sizeof(end));
 		map_remove(&guardian->by_id, ward->id);
 		ward_free(ward);
 	}
-}
-
-static void judge_sample(
-        struct guardian *guardian, struct ward *ward, const struct limits_usage *now)
-{
-	if (now->cpu_us > ward->usage.cpu_us)
-		guardian->sample_ms = SAMPLE_BUSY_MS;
-	ward_used(ward, now);
-	if (now->memory_bytes <= ward->memory_limit || ward->doomed)
-		return;
-	ward->out_of_memory = true;
-	ward_kill(ward, &guardian->limits);
-}
-
-static void sample(struct guardian *guardian)
-{
-	struct process_tree *trees = calloc(guardian->by_id.count, sizeof(*trees));
-	struct ward *ward;
-	size_t count = 0;
-
-	if (!trees)
-		return;
-	list_each(ward, &guardian->wards, link)
-		trees[count++].root = ward->bubblewrap;
-	process_tree_sample(trees, count);
-	guardian->sample_ms = SAMPLE_IDLE_MS;
-	count = 0;
-	list_each(ward, &guardian->wards, link) {
-		trees[count].usage.memory_peak_bytes = trees[count].usage.memory_bytes;
-		judge_sample(guardian, ward, &trees[count++].usage);
-	}
-	free(trees);
-}
-
-static void sample_when_due(struct guardian *guardian)
-{
-	int64_t now = clock_monotonic_us(&clock_system);
-
-	if (guardian->limits.kind != LIMITS_POLL || !guardian->by_id.count ||
-	        now < guardian->next_sample_us)
-		return;
-	sample(guardian);
-	guardian->next_sample_us = now + guardian->sample_ms * 1000;
-}
-
-static void look_again_at_memory(struct guardian *guardian)
-{
-	struct ward *ward;
-
-	if (!guardian->memory_looks)
-		return;
-	guardian->memory_looks--;
-	list_each(ward, &guardian->wards, link)
-		if (!ward->doomed)
-			run_out(guardian, ward);
 }
 
 static bool something_ends(const struct guardian *guardian)
@@ -320,10 +223,7 @@ static bool something_ends(const struct guardian *guardian)
 
 static int patience_ms(const struct guardian *guardian)
 {
-	if (guardian->memory_looks || something_ends(guardian))
-		return LOOK_AGAIN_MS;
-	return guardian->limits.kind == LIMITS_POLL && guardian->by_id.count ? guardian->sample_ms
-	                                                                     : -1;
+	return something_ends(guardian) ? LOOK_AGAIN_MS : guardian_memory_patience_ms(guardian);
 }
 
 static void hear(struct guardian *guardian, const struct epoll_event *event)
@@ -343,7 +243,7 @@ static void hear(struct guardian *guardian, const struct epoll_event *event)
 	if (ward && source == FROM_STATUS)
 		hear_status(guardian, ward, event->events);
 	else if (ward)
-		hear_memory(guardian, ward);
+		guardian_hear_memory(guardian, ward);
 }
 
 static void turn(struct guardian *guardian)
@@ -353,21 +253,9 @@ static void turn(struct guardian *guardian)
 
 	for (int i = 0; i < count; i++)
 		hear(guardian, &events[i]);
-	look_again_at_memory(guardian);
-	sample_when_due(guardian);
+	guardian_look_at_memory(guardian);
+	guardian_sample_memory(guardian);
 	bury(guardian);
-}
-
-/* Ends whatever is still below us: the orphans of sandboxes that were only half made. */
-static void kill_children(void)
-{
-	FILE *file = fopen("/proc/thread-self/children", "re");
-	int pid;
-
-	while (file && fscanf(file, "%d", &pid) == 1)
-		kill(pid, SIGKILL);
-	if (file)
-		fclose(file);
 }
 
 static void end_everything(struct guardian *guardian)
@@ -382,50 +270,9 @@ static void end_everything(struct guardian *guardian)
 		turn(guardian);
 	/* No child at all: nobody is left, for what loses its parent becomes our child. */
 	while (waitpid(-1, &status, WNOHANG) >= 0) {
-		kill_children();
+		guardian_kill_orphans(guardian);
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
-}
-
-/*
- * The mount of the daemon must be gone when it is unmounted: no instance may hold a copy of it in a
- * mount namespace. Ours is made before the first mount; a later guardian finds it and lets it go.
- */
-static void leave_mounts(void)
-{
-	FILE *file;
-	char *line = NULL, point[4096];
-	size_t room = 0;
-
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-	        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return;
-	file = fopen("/proc/self/mountinfo", "re");
-	while (file && getline(&line, &room, file) > 0)
-		if (strstr(line, " - fuse.fnfs ") &&
-		        sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1)
-			umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW);
-	free(line);
-	if (file)
-		fclose(file);
-}
-
-static void prepare_process(void)
-{
-	struct rlimit limit;
-
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (chdir("/") < 0)
-		_exit(1);
-	leave_mounts();
 }
 
 static int guardian_init(struct guardian *guardian, const char *state_dir)
@@ -473,7 +320,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fnfs-guardian is started by the daemon, never by hand\n");
 		return 2;
 	}
-	prepare_process();
+	guardian_prepare_process();
 	if (guardian_init(&guardian, argv[1]) < 0)
 		return 1;
 	say_hello(&guardian);

@@ -112,7 +112,15 @@ static int64_t smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static pid_t fork_instance(const struct order *order, const struct sandbox *sandbox,
+/* Never the host's group of root either. */
+static gid_t owner_group(const struct message_start *numbers)
+{
+	if (!numbers->uid)
+		return sandbox_owner(0, numbers->function_id);
+	return numbers->gid ? numbers->gid : SANDBOX_NOBODY;
+}
+
+static pid_t fork_ward(const struct order *order, const struct sandbox *sandbox,
         const struct limits *limits, const char *group, int status, const int *descriptors)
 {
 	const struct message_start *numbers = &order->numbers;
@@ -132,7 +140,7 @@ static pid_t fork_instance(const struct order *order, const struct sandbox *sand
 	                                     : smaller(SANDBOX_TMP_BYTES, numbers->memory_bytes)},
 	        .argv = order->argv,
 	        .uid = sandbox_owner(numbers->uid, numbers->function_id),
-	        .gid = numbers->uid ? numbers->gid : sandbox_owner(0, numbers->function_id),
+	        .gid = owner_group(numbers),
 	        .process_limit = limits_has(limits, LIMITS_PIDS) ? 0 : numbers->max_processes,
 	        .status = status,
 	        .channel_in = descriptors[0],
@@ -167,7 +175,7 @@ static int launch(struct ward *ward, const struct order *order, const struct san
 		return error;
 	}
 	ward->memory_event = limits_watch_memory(limits, ward->group);
-	ward->bubblewrap = fork_instance(order, sandbox, limits, ward->group, theirs, descriptors);
+	ward->bubblewrap = fork_ward(order, sandbox, limits, ward->group, theirs, descriptors);
 	if (ward->bubblewrap < 0) {
 		error = -errno;
 		buf_printf(why, "starting a process: %s", strerror(-error));

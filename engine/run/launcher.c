@@ -12,25 +12,21 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "run/guardian_child.h"
 #include "run/guardian_message.h"
 #include "run/process_tree.h"
 
 enum {
 	HELLO_TIMEOUT_MS = 10000,
-	GUARDIAN_DESCRIPTOR = 3,
 	GOODBYE_TIMEOUT_MS = 5000,
 	NAME_MAX_LENGTH = 48,
 };
@@ -68,33 +64,6 @@ static void process_free(struct process *process)
 	free(process);
 }
 
-/* A child with nothing but /dev/null, our standard error and its end of the socket. */
-static int spawn_guardian(const struct launcher *launcher, int socket, pid_t *pid)
-{
-	char *argv[] = {"fnfs-guardian", launcher->state_dir, NULL};
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t set;
-	int error;
-
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
-	posix_spawn_file_actions_adddup2(&files, 0, 1);
-	posix_spawn_file_actions_adddup2(&files, socket, GUARDIAN_DESCRIPTOR);
-	posix_spawn_file_actions_addclosefrom_np(&files, GUARDIAN_DESCRIPTOR + 1);
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(&attributes, &set);
-	sigfillset(&set);
-	posix_spawnattr_setsigdefault(&attributes, &set);
-	posix_spawnattr_setflags(
-	        &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	error = posix_spawn(pid, launcher->guardian_path, &files, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&files);
-	return -error;
-}
-
 static void free_poll(uv_handle_t *handle)
 {
 	free(handle);
@@ -108,54 +77,29 @@ static void watch_guardian(struct launcher *launcher)
 		uv_poll_start(launcher->poll, events, hear_guardian);
 }
 
-/* The order of things: our end of the pair, the child, the handle that watches it. */
 static int start_guardian(struct launcher *launcher)
 {
-	CLEANUP(close_p) int ours = -1;
-	CLEANUP(close_p) int theirs = -1;
+	CLEANUP(close_p) int socket = -1;
 	CLEANUP(free_p) uv_poll_t *handle = malloc(sizeof(*handle));
-	int pair[2], error;
+	int error;
 
 	if (!handle)
 		return fail(-ENOMEM, "starting the guardian");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return fail(-errno, "making the guardian's socket");
-	ours = pair[0];
-	theirs = pair[1];
-	/* dup2 onto itself would leave close-on-exec set. */
-	if (theirs == GUARDIAN_DESCRIPTOR) {
-		theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, GUARDIAN_DESCRIPTOR + 1);
-		close(pair[1]);
-	}
-	message_prepare_socket(ours);
-	error = spawn_guardian(launcher, theirs, &launcher->guardian);
+	error = guardian_spawn(
+	        launcher->guardian_path, launcher->state_dir, &socket, &launcher->guardian);
 	if (error)
-		return fail(error, "starting %s", launcher->guardian_path);
-	error = uv_poll_init(launcher->loop, handle, ours);
+		return error;
+	error = uv_poll_init(launcher->loop, handle, socket);
 	if (error) {
-		kill(launcher->guardian, SIGKILL);
-		waitpid(launcher->guardian, NULL, 0);
-		launcher->guardian = 0;
+		guardian_reap(launcher->guardian, 0);
 		return fail(error, "watching the guardian");
 	}
 	handle->data = launcher;
-	launcher->socket = take_fd(ours);
+	launcher->socket = take_fd(socket);
 	launcher->poll = take(handle);
 	launcher->young = true;
 	watch_guardian(launcher);
 	return 0;
-}
-
-/* It has lost its socket, so it ends by itself; if it does not, it is made to. */
-static void reap_guardian(pid_t pid, int patience_ms)
-{
-	for (int i = 0; i < patience_ms; i++) {
-		if (waitpid(pid, NULL, WNOHANG) != 0)
-			return;
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 }
 
 static void drop_guardian(struct launcher *launcher, int patience_ms)
@@ -165,7 +109,7 @@ static void drop_guardian(struct launcher *launcher, int patience_ms)
 	uv_poll_stop(launcher->poll);
 	uv_close((uv_handle_t *)take(launcher->poll), free_poll);
 	launcher->socket = close_fd(launcher->socket);
-	reap_guardian(launcher->guardian, patience_ms);
+	guardian_reap(launcher->guardian, patience_ms);
 	launcher->guardian = 0;
 	outbox_deinit(&launcher->outbox);
 }
@@ -454,9 +398,9 @@ int launcher_start(struct launcher *launcher, const struct launch *launch, proce
 
 void process_kill(struct process *process)
 {
-	struct launcher *launcher = process->launcher;
+	struct launcher *launcher = process ? process->launcher : NULL;
 
-	if (process->killed || launcher->socket < 0)
+	if (!process || process->killed || launcher->socket < 0)
 		return;
 	process->killed = true;
 	message_begin(&launcher->message, MESSAGE_KILL, process->id);

@@ -104,6 +104,10 @@ const char *sandbox_find_bubblewrap(void)
 	static const char *const places[] = {
 	        "/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap"};
 
+	const char *given = getenv("FNFS_BUBBLEWRAP");
+
+	if (given)
+		return access(given, X_OK) == 0 ? given : NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		if (access(places[i], X_OK) == 0)
 			return places[i];

@@ -11,10 +11,12 @@
 #include "base/buf.h"
 #include "run/instance_limits.h"
 
-#define SANDBOX_ID         1003 /* uid and gid inside */
-#define SANDBOX_INIT       "/opt/fnfs/init"
-#define SANDBOX_TMP_BYTES  (INT64_C(512) << 20)
-#define SANDBOX_OWNER_BASE 1900000000u /* host ids of functions that root owns begin here */
+#define SANDBOX_ID          1003 /* uid and gid inside */
+#define SANDBOX_INIT        "/opt/fnfs/init"
+#define SANDBOX_TMP_BYTES   (INT64_C(512) << 20)
+#define SANDBOX_OWNER_BASE  1900000000u /* host ids of functions that root owns begin here */
+#define SANDBOX_OWNER_COUNT 100000000u
+#define SANDBOX_NOBODY      65534
 
 /* Descriptors as bubblewrap finds them; the last five are read by it and do not reach the instance. */
 enum sandbox_descriptor {
@@ -65,10 +67,13 @@ void sandbox_deinit(struct sandbox *sandbox);
 /* Options for `--args`, each ended by a zero byte. */
 void sandbox_arguments(struct buf *out, const struct sandbox_view *view);
 
-/* bubblewrap's path, or NULL when it is not installed. Static memory. */
+/* bubblewrap's path (FNFS_BUBBLEWRAP names another), or NULL when it is not installed. Borrowed. */
 const char *sandbox_find_bubblewrap(void);
 
-/* The host's user for a function: its owner, or for root's functions one of the function's own. */
+/*
+ * The host's user for a function: its owner, or for root's functions one of the function's own, from
+ * SANDBOX_OWNER_BASE on; where that is not mapped (inside a container), nobody.
+ */
 uid_t sandbox_owner(uid_t uid, uint64_t function_id);
 
 /* In the forked child of `guardian`. Says on `status` what went wrong; never returns. */

@@ -55,9 +55,27 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void give_up(
 	_exit(127);
 }
 
+/* Whether a user of this namespace has that id. */
+static bool is_mapped(uid_t uid)
+{
+	FILE *file = fopen("/proc/self/uid_map", "re");
+	unsigned long first, count;
+	bool mapped = false;
+
+	while (file && !mapped && fscanf(file, "%lu %*u %lu", &first, &count) == 2)
+		mapped = uid >= first && uid - first < count;
+	if (file)
+		fclose(file);
+	return mapped;
+}
+
 uid_t sandbox_owner(uid_t uid, uint64_t function_id)
 {
-	return uid ? uid : SANDBOX_OWNER_BASE + (uid_t)(function_id % 100000000);
+	uid_t own = SANDBOX_OWNER_BASE + (uid_t)(function_id % SANDBOX_OWNER_COUNT);
+
+	if (uid)
+		return uid;
+	return is_mapped(own) ? own : SANDBOX_NOBODY;
 }
 
 static void open_source(const struct entry *entry, const char *path, char link[32])

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processes begin, say something, and end; and when they do, nothing of them is left. A user would lose:
- * output, exit codes, the machine's processes to a fork bomb, its memory to a leak.
+ * Processes begin, say something, and end; and when they have, nothing of them is left, whoever dies
+ * first. A user would lose: output, exit codes, and with each crash some of the machine.
  */
 #include "trial.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
 
 static void reports_exit_and_signal(void)
 {
@@ -15,6 +21,9 @@ static void reports_exit_and_signal(void)
 	CHECK_INT(trial.end.exit_status, 3);
 	CHECK_INT(trial.end.signal, 0);
 	CHECK_INT(trial.end.failed_to_start, false);
+	CHECK_INT(trial.end.out_of_memory, false);
+	CHECK(trial.end.memory_peak_bytes > 0);
+	CHECK(trial.end.cpu_us > 0);
 	CHECK_STR(trial.text.data, "hello\n");
 	trial_deinit(&trial);
 	trial_run(&trial, &yard, "exit 137");
@@ -47,10 +56,394 @@ static void carries_the_channel(void)
 	yard_close(&yard);
 }
 
+/* Nobody but the runtime holds its descriptors: closed by it, they are closed. */
+static void lets_go_of_descriptors(void)
+{
+	struct yard yard;
+	struct trial trial;
+	struct launch launch;
+	char text[16];
+	struct pollfd output;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, "exec 1>&- 2>&- 4>&- 3<&-; exec sleep 1000");
+	REQUIRE(trial_start(&trial, &yard, &launch) == 0);
+	CHECK_INT(read(trial.from, text, sizeof(text)), 0);
+	output = (struct pollfd){.fd = trial.output, .events = POLLIN};
+	CHECK_INT(poll(&output, 1, 10000), 1);
+	CHECK(output.revents & POLLHUP);
+	signal(SIGPIPE, SIG_IGN);
+	CHECK_INT(write(trial.to, "x", 1), -1);
+	CHECK_INT(errno, EPIPE);
+	trial_deinit(&trial);
+	yard_close(&yard);
+}
+
+static const char family[] = "setsid sh -c '(sleep 77001 & sleep 77001) & exec sleep 77001' & "
+                             "sh -c 'sleep 77001 & exit 0'; sleep 0.1; echo up; sleep 77001";
+
+/* Whole trees end: sessions of their own, orphans, grandchildren. */
+static void kills_children_of_children(void)
+{
+	struct yard yard;
+	struct trial trial;
+	struct launch launch;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, family);
+	REQUIRE(trial_start(&trial, &yard, &launch) == 0);
+	trial_expect(&trial, "up");
+	CHECK(count_processes("77001") >= 5);
+	process_kill(trial.process);
+	trial_wait(&trial);
+	CHECK_INT(trial.end.signal, SIGKILL);
+	CHECK_INT(trial.end.exit_status, -1);
+	CHECK_INT(trial.end.failed_to_start, false);
+	CHECK_INT(count_processes("77001"), 0);
+	trial_deinit(&trial);
+	yard_close(&yard);
+}
+
+/* An instance ends with its first process. */
+static void leaves_no_orphans(void)
+{
+	struct yard yard;
+	struct trial trial;
+
+	yard_open(&yard);
+	trial_run(&trial, &yard, "setsid sleep 77002 & (sleep 77002 &) ; sleep 0.1; exit 5");
+	CHECK_INT(trial.end.exit_status, 5);
+	CHECK_INT(count_processes("77002"), 0);
+	trial_deinit(&trial);
+	yard_close(&yard);
+}
+
+/* At any moment of the start; `ended` comes once and nothing is left. */
+static void kills_what_has_hardly_begun(void)
+{
+	struct yard yard;
+	struct trial trial;
+	struct launch launch;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, "exec sleep 77003");
+	for (int delay_us = 0; delay_us < 12000; delay_us += 200) {
+		REQUIRE(trial_start(&trial, &yard, &launch) == 0);
+		usleep((useconds_t)delay_us);
+		process_kill(trial.process);
+		process_kill(trial.process);
+		trial_wait(&trial);
+		CHECK_INT(trial.ends, 1);
+		CHECK_INT(trial.end.signal, SIGKILL);
+		CHECK_INT(trial.end.failed_to_start, false);
+		trial_deinit(&trial);
+	}
+	CHECK_INT(count_processes("77003"), 0);
+	yard_close(&yard);
+}
+
+static int count_descriptors(pid_t pid)
+{
+	char command[64];
+	FILE *file;
+	int count = -1;
+
+	snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)pid);
+	file = popen(command, "r");
+	if (!file || fscanf(file, "%d", &count) != 1)
+		count = -1;
+	pclose(file);
+	return count;
+}
+
+/* A thousand, eight at a time: as many descriptors and control groups as before. */
+static void starts_a_thousand_times(void)
+{
+	struct yard yard;
+	struct trial trials[8];
+	struct launch launch;
+	int ours, guardians, groups;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, "exit 9");
+	ours = count_descriptors(getpid());
+	guardians = count_descriptors(yard_guardian(&yard));
+	groups = count_groups(yard_guardian(&yard));
+	for (int round = 0; round < 125; round++) {
+		for (int i = 0; i < 8; i++)
+			REQUIRE(trial_start(&trials[i], &yard, &launch) == 0);
+		for (int i = 0; i < 8; i++) {
+			trial_wait(&trials[i]);
+			CHECK_INT(trials[i].end.exit_status, 9);
+			trial_deinit(&trials[i]);
+		}
+	}
+	CHECK_INT(count_descriptors(getpid()), ours);
+	CHECK_INT(count_descriptors(yard_guardian(&yard)), guardians);
+	CHECK_INT(count_groups(yard_guardian(&yard)), groups);
+	CHECK_INT(count_processes(yard.state), 1); /* the guardian */
+	yard_close(&yard);
+}
+
+static void survives_its_guardian(void)
+{
+	struct yard yard;
+	struct trial trials[3], after;
+	struct launch launch;
+	pid_t guardian;
+
+	yard_open(&yard);
+	guardian = yard_guardian(&yard);
+	launch = yard_launch(&yard, "echo up; exec sleep 77004");
+	for (int i = 0; i < 3; i++) {
+		REQUIRE(trial_start(&trials[i], &yard, &launch) == 0);
+		trial_expect(&trials[i], "up");
+	}
+	kill(guardian, SIGKILL);
+	for (int i = 0; i < 3; i++) {
+		trial_wait(&trials[i]);
+		CHECK_INT(trials[i].ends, 1);
+		CHECK_INT(trials[i].end.signal, SIGKILL);
+		trial_deinit(&trials[i]);
+	}
+	trial_run(&after, &yard, "echo again");
+	CHECK_STR(after.text.data, "again\n");
+	trial_deinit(&after);
+	CHECK(yard_guardian(&yard) != guardian);
+	/* The new one has removed what the dead one left. */
+	CHECK_INT(count_groups(guardian), 0);
+	CHECK_INT(count_processes("77004"), 0);
+	yard_close(&yard);
+}
+
+/* Whoever starts a process while the guardian dies hears of its end all the same. */
+static void starts_while_its_guardian_dies(void)
+{
+	struct yard yard;
+	struct trial trial;
+	struct launch launch;
+	int error;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, "exec sleep 77005");
+	kill(yard_guardian(&yard), SIGKILL);
+	usleep(20000);
+	error = trial_start(&trial, &yard, &launch);
+	CHECK_INT(error, 0);
+	if (error == 0) {
+		trial_wait(&trial);
+		CHECK_INT(trial.ends, 1);
+		CHECK_INT(trial.end.failed_to_start, true);
+	}
+	trial_deinit(&trial);
+	trial_run(&trial, &yard, "exit 4");
+	CHECK_INT(trial.end.exit_status, 4);
+	trial_deinit(&trial);
+	CHECK_INT(count_processes("77005"), 0);
+	yard_close(&yard);
+}
+
+enum { CROWD = 50 };
+
+/* The part of a daemon, in a process of its own: starts a crowd, says so, and is killed. */
+static _Noreturn void play_daemon(int tell)
+{
+	static struct trial trials[CROWD];
+	struct yard yard;
+	struct launch launch;
+	pid_t guardian;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	yard_open(&yard);
+	guardian = yard_guardian(&yard);
+	launch = yard_launch(&yard, "setsid sleep 77006 & echo up; exec sleep 77006");
+	for (int i = 0; i < CROWD; i++)
+		REQUIRE(trial_start(&trials[i], &yard, &launch) == 0);
+	for (int i = 0; i < CROWD; i++)
+		trial_expect(&trials[i], "up");
+	REQUIRE(write(tell, &guardian, sizeof(guardian)) == sizeof(guardian));
+	REQUIRE(write(tell, yard.state, strlen(yard.state)) > 0);
+	pause();
+	_exit(1);
+}
+
+static int count_mounts(void)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	int count = 0, c;
+
+	while ((c = getc(file)) != EOF)
+		count += c == '\n';
+	fclose(file);
+	return count;
+}
+
+static int count_entries(const char *directory)
+{
+	char command[256];
+	FILE *file;
+	int count = -1;
+
+	snprintf(command, sizeof(command), "ls -A '%s' | wc -l", directory);
+	file = popen(command, "r");
+	if (!file || fscanf(file, "%d", &count) != 1)
+		count = -1;
+	pclose(file);
+	return count;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void leaves_nothing_when_the_daemon_is_killed(void)
+{
+	int pair[2], mounts = count_mounts();
+	char state[256] = "";
+	pid_t daemon, guardian;
+	double begun;
+
+	REQUIRE(pipe(pair) == 0);
+	fflush(stdout);
+	daemon = fork();
+	if (daemon == 0)
+		play_daemon(pair[1]);
+	close(pair[1]);
+	REQUIRE(read(pair[0], &guardian, sizeof(guardian)) == sizeof(guardian));
+	REQUIRE(read(pair[0], state, sizeof(state) - 1) > 0);
+	CHECK(count_processes("77006") >= 2 * CROWD);
+	kill(daemon, SIGKILL);
+	begun = seconds();
+	waitpid(daemon, NULL, 0);
+	while (seconds() < begun + 20 && (count_processes("77006") || count_processes(state)))
+		usleep(5000);
+	printf("%d instances were gone after %.0f ms\n", CROWD, (seconds() - begun) * 1000);
+	CHECK_INT(count_processes("77006"), 0);
+	CHECK_INT(count_processes(state), 0);
+	CHECK_INT(count_groups(guardian), 0);
+	CHECK_INT(count_mounts(), mounts);
+	CHECK_INT(count_entries(state), 2); /* what the yard made: code and runtime */
+	test_directory_remove(strdup(state));
+	close(pair[0]);
+}
+
+/* Ours: refused at once. The guardian's: told as the reason. Neither is for ever. */
+static void runs_out_of_descriptors(void)
+{
+	struct yard yard;
+	struct trial trial;
+	struct launch launch;
+	struct rlimit before, few;
+	int spare[64], count = 0;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, "exit 6");
+	REQUIRE(prlimit(yard_guardian(&yard), RLIMIT_NOFILE, NULL, &before) == 0);
+	few = (struct rlimit){(rlim_t)count_descriptors(yard_guardian(&yard)) + 1, before.rlim_max};
+	REQUIRE(prlimit(yard_guardian(&yard), RLIMIT_NOFILE, &few, NULL) == 0);
+	REQUIRE(trial_start(&trial, &yard, &launch) == 0);
+	trial_wait(&trial);
+	CHECK_INT(trial.end.failed_to_start, true);
+	CHECK(strstr(trial.end.reason, "Too many open files"));
+	trial_deinit(&trial);
+	REQUIRE(prlimit(yard_guardian(&yard), RLIMIT_NOFILE, &before, NULL) == 0);
+	while (count < 64 && (spare[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		count++;
+	while (count)
+		close(spare[--count]);
+	trial_run(&trial, &yard, "exit 6");
+	CHECK_INT(trial.end.exit_status, 6);
+	trial_deinit(&trial);
+	yard_close(&yard);
+}
+
+static void refuses_an_order_too_large(void)
+{
+	static char large[300000];
+	const char *const environment[] = {large, NULL};
+	struct yard yard;
+	struct trial trial;
+	struct launch launch;
+
+	yard_open(&yard);
+	memset(large, 'x', sizeof(large) - 1);
+	large[1] = '=';
+	launch = yard_launch(&yard, "exit 0");
+	launch.environment = environment;
+	CHECK_INT(trial_start(&trial, &yard, &launch), -E2BIG);
+	CHECK_INT(trial.ends, 0);
+	trial_deinit(&trial);
+	large[100000] = 0;
+	launch = yard_launch(&yard, "echo ${#x}");
+	launch.environment = environment;
+	REQUIRE(trial_start(&trial, &yard, &launch) == 0);
+	trial_wait(&trial);
+	CHECK_STR(trial.text.data, "99998\n");
+	trial_deinit(&trial);
+	yard_close(&yard);
+}
+
+/* A guardian that is stopped for a while: orders wait, none is lost, nothing blocks. */
+static void waits_for_a_slow_guardian(void)
+{
+	static struct trial trials[200];
+	struct yard yard;
+	struct launch launch;
+	int ended = 0;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, "exit 8");
+	kill(yard_guardian(&yard), SIGSTOP);
+	for (int i = 0; i < 200; i++)
+		REQUIRE(trial_start(&trials[i], &yard, &launch) == 0);
+	for (int i = 0; i < 200; i += 2)
+		process_kill(trials[i].process);
+	kill(yard_guardian(&yard), SIGCONT);
+	for (int i = 0; i < 200; i++) {
+		trial_wait(&trials[i]);
+		ended += trials[i].ends == 1 && (i % 2 == 0 || trials[i].end.exit_status == 8);
+		trial_deinit(&trials[i]);
+	}
+	CHECK_INT(ended, 200);
+	yard_close(&yard);
+}
+
+static void tells_what_it_uses(void)
+{
+	struct yard yard;
+	struct trial trial;
+	struct launch launch;
+	struct process_usage usage;
+
+	yard_open(&yard);
+	launch = yard_launch(&yard, "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exec "
+	                            "/opt/fnfs/runtime/probe eat 20");
+	REQUIRE(trial_start(&trial, &yard, &launch) == 0);
+	trial_expect(&trial, "ate");
+	process_usage(trial.process, &usage);
+	CHECK(usage.memory_bytes >= 20 << 20 && usage.memory_bytes < 64 << 20);
+	CHECK(usage.cpu_us > 0);
+	process_kill(trial.process);
+	trial_wait(&trial);
+	CHECK(trial.end.memory_peak_bytes >= 20 << 20 && trial.end.memory_peak_bytes < 64 << 20);
+	trial_deinit(&trial);
+	yard_close(&yard);
+}
+
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = {
-	        TEST(reports_exit_and_signal), TEST(carries_the_channel), {}};
+	static const struct test tests[] = {TEST(reports_exit_and_signal),
+	        TEST(carries_the_channel), TEST(lets_go_of_descriptors),
+	        TEST(kills_children_of_children), TEST(leaves_no_orphans),
+	        TEST(kills_what_has_hardly_begun), TEST(starts_a_thousand_times),
+	        TEST(survives_its_guardian), TEST(starts_while_its_guardian_dies),
+	        TEST(leaves_nothing_when_the_daemon_is_killed), TEST(runs_out_of_descriptors),
+	        TEST(refuses_an_order_too_large), TEST(waits_for_a_slow_guardian),
+	        TEST(tells_what_it_uses), {}};
 
 	return test_main(tests, argc, argv);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trial.h"
 
+#include <ctype.h>
+#include <dirent.h>
+#include <ftw.h>
+
 static const char *const no_environment[] = {NULL};
 
 static char *make_directory(const char *parent, const char *name)
@@ -12,14 +16,47 @@ static char *make_directory(const char *parent, const char *name)
 	return path;
 }
 
+static void copy_probe(const char *directory)
+{
+	char *command;
+
+	REQUIRE(asprintf(&command, "cp %s '%s/probe'", PROBE, directory) > 0);
+	REQUIRE(system(command) == 0);
+	free(command);
+}
+
+static void require_sandboxes(struct yard *yard)
+{
+	struct launch launch = yard_launch(yard, "exit 0");
+	struct trial trial;
+	char reason[256];
+
+	REQUIRE(trial_start(&trial, yard, &launch) == 0);
+	trial_wait(&trial);
+	snprintf(reason, sizeof(reason), "%s", trial.end.reason);
+	if (trial.end.failed_to_start)
+		printf("skipped: no sandbox can be made here: %s\n", reason);
+	trial_deinit(&trial);
+	if (!reason[0])
+		return;
+	yard_close(yard);
+	exit(77);
+}
+
 void yard_open(struct yard *yard)
 {
+	static bool known_good;
+
 	memset(yard, 0, sizeof(*yard));
 	yard->state = test_directory();
 	yard->code = make_directory(yard->state, "code");
 	yard->runtime = make_directory(yard->state, "runtime");
+	copy_probe(yard->runtime);
 	REQUIRE(uv_loop_init(&yard->loop) == 0);
 	REQUIRE(launcher_new(&yard->launcher, &yard->loop, GUARDIAN, yard->state) == 0);
+	if (!known_good)
+		require_sandboxes(yard);
+	known_good = true;
 }
 
 void yard_close(struct yard *yard)
@@ -30,6 +67,19 @@ void yard_close(struct yard *yard)
 	yard->state = test_directory_remove(yard->state);
 	free(yard->code);
 	free(yard->runtime);
+}
+
+pid_t yard_guardian(struct yard *yard)
+{
+	struct buf text = BUF_INIT;
+	const char *line;
+	pid_t pid;
+
+	launcher_describe(yard->launcher, &text);
+	line = strstr(text.data, "guardian ");
+	pid = line ? (pid_t)atoi(line + strlen("guardian ")) : 0;
+	buf_deinit(&text);
+	return pid;
 }
 
 struct launch yard_launch(struct yard *yard, const char *script)
@@ -71,8 +121,8 @@ int trial_start(struct trial *trial, struct yard *yard, struct launch *launch)
 	memset(trial, 0, sizeof(*trial));
 	trial->yard = yard;
 	REQUIRE(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
-	REQUIRE(pipe2(output, O_CLOEXEC | O_NONBLOCK) == 0);
-	fcntl(output[1], F_SETFL, 0);
+	REQUIRE(pipe2(output, O_CLOEXEC) == 0);
+	REQUIRE(fcntl(output[0], F_SETFL, O_NONBLOCK) == 0);
 	launch->channel_in = in[0];
 	launch->channel_out = out[1];
 	launch->output = output[1];
@@ -95,11 +145,11 @@ static void read_output(struct trial *trial)
 		buf_append(&trial->text, text, (size_t)length);
 }
 
-/* One turn of the loop, which a timer ends when nothing happens. */
 static void nothing(uv_timer_t *timer)
 {
 }
 
+/* One turn of the loop, which a timer ends when nothing happens, for output is not watched. */
 static void turn(struct trial *trial)
 {
 	uv_timer_t timer;
@@ -112,6 +162,7 @@ static void turn(struct trial *trial)
 	read_output(trial);
 }
 
+/* An ended process has closed its output, and so has everything it started: this must not hang. */
 static void read_rest(struct trial *trial)
 {
 	fcntl(trial->output, F_SETFL, 0);
@@ -131,26 +182,28 @@ void trial_wait_running(struct trial *trial)
 		turn(trial);
 }
 
+static bool has_said(const struct trial *trial, const char *text)
+{
+	return trial->text.data && strstr(trial->text.data, text);
+}
+
 void trial_expect(struct trial *trial, const char *text)
 {
-	while (!trial->text.data || !strstr(trial->text.data, text)) {
-		if (trial->ends)
-			read_rest(trial);
-		if (trial->ends && !CHECK(trial->text.data && strstr(trial->text.data, text)))
-			fprintf(stderr, "\"%s\" is not in \"%s\" (%s)\n", text,
-			        trial->text.data ? trial->text.data : "", trial->end.reason);
-		if (trial->ends)
-			return;
+	while (!has_said(trial, text) && !trial->ends)
 		turn(trial);
-	}
+	if (trial->ends)
+		read_rest(trial);
+	if (!CHECK(has_said(trial, text)))
+		fprintf(stderr, "\"%s\" is not in \"%s\" (%s)\n", text,
+		        trial->text.data ? trial->text.data : "", trial->end.reason);
 }
 
 void trial_deinit(struct trial *trial)
 {
-	if (trial->process)
+	if (trial->process) {
 		process_kill(trial->process);
-	if (!trial->ends && trial->process)
 		trial_wait(trial);
+	}
 	close(trial->to);
 	close(trial->from);
 	close(trial->output);
@@ -166,4 +219,54 @@ void trial_run(struct trial *trial, struct yard *yard, const char *script)
 	CHECK_INT(trial->ends, 1);
 	if (trial->end.failed_to_start)
 		fprintf(stderr, "it did not start: %s\n", trial->end.reason);
+}
+
+static bool runs_with(const char *pid, const char *text)
+{
+	char path[300], line[4096];
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? -1 : read(fd, line, sizeof(line));
+	if (fd >= 0)
+		close(fd);
+	return length > 0 && memmem(line, (size_t)length, text, strlen(text));
+}
+
+int count_processes(const char *text)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+	int count = 0;
+
+	while ((entry = readdir(directory)))
+		if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != getpid())
+			count += runs_with(entry->d_name, text);
+	closedir(directory);
+	return count;
+}
+
+static struct {
+	char ending[24];
+	int count;
+} groups;
+
+static int see_group(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	const char *name = path + ftw->base;
+	size_t length = strlen(name), ending = strlen(groups.ending);
+
+	groups.count += type == FTW_D && !strncmp(name, "fnfs-", 5) && length > ending &&
+	                !strcmp(name + length - ending, groups.ending);
+	return 0;
+}
+
+int count_groups(pid_t guardian)
+{
+	snprintf(groups.ending, sizeof(groups.ending), "-%d", (int)guardian);
+	groups.count = 0;
+	nftw("/sys/fs/cgroup", see_group, 32, FTW_PHYS);
+	return groups.count;
 }

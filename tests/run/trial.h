@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What tests of the launcher need: a loop, a state directory with code and a runtime, and a *trial*: a
- * process with pipes, its output and its end.
+ * What tests of the launcher need: a *yard*, which is a loop, a launcher and a state directory with code
+ * and a runtime, and in it *trials*: processes with their channel, their output and their end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,18 +32,29 @@ struct trial {
 	struct buf text; /* what it has printed */
 };
 
+/*
+ * Exits with 77 (skipped) and says why when no sandbox can be made here. The probe (sandbox_probe.c) is
+ * in the sandbox at /opt/fnfs/runtime/probe.
+ */
 void yard_open(struct yard *yard);
 void yard_close(struct yard *yard);
+pid_t yard_guardian(struct yard *yard);
 
 /* `sh -c script` with sensible limits; tests change what they are about. */
 struct launch yard_launch(struct yard *yard, const char *script);
 
-/* 0 or -errno of launcher_start; takes the channel descriptors from `launch` when they are there. */
+/* 0 or -errno of launcher_start(); the trial must be ended by trial_deinit() either way. */
 int trial_start(struct trial *trial, struct yard *yard, struct launch *launch);
-void trial_wait(struct trial *trial);         /* until it has ended and its output is read */
+void trial_wait(struct trial *trial);         /* until it has ended, and its output is read */
 void trial_wait_running(struct trial *trial); /* until its pid is known, or it has ended */
 void trial_expect(struct trial *trial, const char *text); /* until it has printed this */
-void trial_deinit(struct trial *trial);
+void trial_deinit(struct trial *trial);                   /* kills it first if need be */
 
-/* Start, wait; the trial is the caller's to look at and deinit. */
+/* Starts and waits; what there is to see is in the trial, which the caller ends. */
 void trial_run(struct trial *trial, struct yard *yard, const char *script);
+
+/* How many processes of this machine have the text in their command line. */
+int count_processes(const char *text);
+
+/* How many control groups this guardian has made and not removed. */
+int count_groups(pid_t guardian);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The guardian's state, of which there is one, and what its files do for each other. Only the guardian
+ * itself includes this.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "run/guardian_message.h"
+#include "run/guardian_ward.h"
+
+struct guardian {
+	int epoll, signals;
+	struct sandbox sandbox;
+	struct limits limits;
+	struct list wards;
+	struct map by_id;
+	struct outbox outbox;
+	struct buf message;
+	char *incoming;
+	int64_t memory_look_until_us; /* after the kernel spoke of memory */
+	int sample_ms;
+	int64_t sampled_us;
+	bool daemon_gone;
+};
+
+/* guardian_process.c: the process itself */
+void guardian_prepare_process(void);
+void guardian_kill_orphans(const struct guardian *guardian);
+
+/* guardian_memory.c: who exceeds what; look() and sample() do nothing when it is not time */
+void guardian_hear_memory(struct guardian *guardian, struct ward *ward);
+void guardian_look_at_memory(struct guardian *guardian);
+void guardian_sample_memory(struct guardian *guardian);
+void guardian_sample_at_last(struct guardian *guardian); /* before a kill, unless it was just now */
+int guardian_memory_patience_ms(const struct guardian *guardian); /* -1: for ever */
