@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Without this old logs could be unreadable, wrong, or fill the disk. */
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
 #include "logbook_bench.h"
 
 static void rotates_by_size(void)
@@ -184,11 +189,127 @@ static void mends_what_was_left(void)
 	bench_end(&bench);
 }
 
+/* Until the end of the log says what was lost: the retry is a second away. */
+static bool is_told(struct bench *bench)
+{
+	int64_t deadline = (int64_t)uv_hrtime() + INT64_C(20000000000);
+	char end[200] = "";
+
+	while ((int64_t)uv_hrtime() < deadline) {
+		struct logbook_segment last = newest(bench);
+		struct logbook_reader *from = reader(bench, last.id);
+		ssize_t done = logbook_read(
+		        from, end, sizeof(end) - 1, last.size > 150 ? last.size - 150 : 0);
+		logbook_reader_free(from);
+		if (done > 0 && (end[done] = 0, strstr(end, " lines lost: ")))
+			return true;
+		uv_run(&bench->loop, UV_RUN_NOWAIT);
+		usleep(10000);
+	}
+	return false;
+}
+
+static void nothing(uv_async_t *async)
+{
+}
+
+/* The disk takes nothing beyond some point, then it does again. */
+static void full_disk(void (*fill_up)(struct bench *bench), void (*relieve)(struct bench *bench))
+{
+	struct bench bench;
+	struct logbook_reader *from;
+	uv_async_t alive; /* as in the daemon: the loop does not end */
+	int64_t kept, total;
+	int i;
+
+	bench_start(&bench);
+	uv_async_init(&bench.loop, &alive, nothing);
+	bench.limits.segment_bytes = 64 << 20;
+	logbook_set_limits(bench.logbook, &bench.limits);
+	fill_up(&bench);
+	for (i = 0; i < 100; i++) {
+		fill(&bench, 100000); /* pauses, once, until the disk has said no */
+		uv_run(&bench.loop, UV_RUN_NOWAIT);
+	}
+	CHECK(!logbook_congested(bench.logbook)); /* nobody is held meanwhile */
+	kept = newest(&bench).size;
+	CHECK(kept > 0 && kept < 3 << 20); /* nor does the daemon grow */
+	from = reader(&bench, newest(&bench).id);
+	CHECK(reads_part(from, bench.text.data, (size_t)kept, 0));
+	relieve(&bench);
+	CHECK(is_told(&bench));
+	CHECK(reads_part(from, bench.text.data, (size_t)kept, 0)); /* nothing shown is taken back */
+	logbook_reader_free(from);
+	append(&bench, "and on\n");
+	count_segments(&bench, &total);
+	uv_close((uv_handle_t *)&alive, NULL);
+	bench_close(&bench);
+	bench_open(&bench);
+	CHECK_INT(newest(&bench).size, total);
+	bench_end(&bench);
+}
+
+static void limit_files(struct bench *bench)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = 100000;
+	REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void unlimit_files(struct bench *bench)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void file_limit(void)
+{
+	signal(SIGXFSZ, SIG_IGN);
+	full_disk(limit_files, unlimit_files);
+}
+
+/* A file takes all but some of a small disk. */
+static void take_room(struct bench *bench)
+{
+	CLEANUP(close_p) int fd = openat(bench->fd, "ballast", O_CREAT | O_WRONLY, 0600);
+
+	REQUIRE(fd >= 0 && posix_fallocate(fd, 0, (4 << 20) - 200000) == 0);
+}
+
+static void give_room(struct bench *bench)
+{
+	unlinkat(bench->fd, "ballast", 0);
+}
+
+static void small_disk(void)
+{
+	CLEANUP(free_p) char *path = test_directory();
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+	        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	        mount("tmpfs", path, "tmpfs", 0, "size=4M") < 0) {
+		printf("     small_disk needs root: left out\n");
+		CHECK_INT(rmdir(path), 0);
+		return;
+	}
+	setenv("TMPDIR", path, 1);
+	full_disk(take_room, give_room);
+	unsetenv("TMPDIR");
+	CHECK_INT(umount(path), 0);
+	CHECK_INT(rmdir(path), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(rotates_by_size), TEST(rotates_by_day),
 	        TEST(compression_does_not_show), TEST(random_offsets), TEST(retention_by_size),
-	        TEST(retention_by_age), TEST(mends_what_was_left), {}};
+	        TEST(retention_by_age), TEST(mends_what_was_left), TEST(file_limit),
+	        TEST(small_disk), {}};
 
 	return test_main(tests, argc, argv);
 }
