@@ -14,6 +14,6 @@ if [ "$1" = --compile ]; then
 	exit
 fi
 mkdir -p "$2"
-(cd "$1" && tar -cf - --exclude=__pycache__ --exclude=meson.build .) | (cd "$2" && tar -xpf -)
+(cd "$1" && tar -cf - --exclude=__pycache__ --exclude=meson.build --exclude='*.[ch]' .) | (cd "$2" && tar -xpf -)
 compile "$2"
 : >"$3"

@@ -80,6 +80,7 @@ class Shim:
         self.data = b""
         self.output = b""
         self.frames = []
+        self.pieces = {}
         self._start(argv, channel, environment)
 
     def _start(self, argv, channel, environment):
@@ -193,6 +194,7 @@ class Shim:
                     frame = Frame(kind, flags, call, self.data[16 : 16 + length])
                     self.data = self.data[16 + length :]
                     self.frames.append(frame)
+                    self._gather(frame)
                     return frame
             left = end - time.monotonic()
             ready = select.select([self.back, self.out], [], [], max(0, left))[0]
@@ -206,6 +208,15 @@ class Shim:
                     raise Ended(self.printed())
                 self.data += more
 
+    def _gather(self, frame):
+        """Puts the pieces of a response in front of its last one."""
+        if frame.kind == DATA:
+            self.pieces[frame.call] = self.pieces.get(frame.call, b"") + frame.payload
+        elif frame.kind == END:
+            frame.payload = self.pieces.pop(frame.call, b"") + frame.payload
+        elif frame.kind == ERROR:
+            self.pieces.pop(frame.call, None)
+
     def until(self, *kinds, call=None):
         while True:
             frame = self.receive()
@@ -213,17 +224,10 @@ class Shim:
                 return frame
 
     def outcome(self, call=None):
-        """The END or ERROR of a call, with the pieces before it put in front."""
-        pieces = b""
+        """The END or ERROR of a call, or of any."""
         while True:
-            frame = self.receive()
-            if call is not None and frame.call != call:
-                continue
-            if frame.kind == DATA:
-                pieces += frame.payload
-            if frame.kind == END:
-                frame.payload = pieces + frame.payload
-            if frame.kind in (END, ERROR):
+            frame = self.until(END, ERROR)
+            if call in (None, frame.call):
                 return frame
 
     def ask(self, call, event, **head):

@@ -37,13 +37,17 @@ class Frame {
 	}
 }
 
-function own(fd, flags) {
+// The two descriptors under other numbers; /dev/null takes their places.
+function own() {
 	try {
-		const again = fs.openSync(`/proc/self/fd/${fd}`, flags);
-		fs.closeSync(fd);
+		const again = [fs.openSync('/proc/self/fd/3', 'r'), fs.openSync('/proc/self/fd/4', 'w')];
+		for (const fd of [3, 4]) {
+			fs.closeSync(fd);
+			fs.openSync('/dev/null', 'r');
+		}
 		return again;
 	} catch {
-		return fd;
+		return [3, 4];
 	}
 }
 
@@ -52,9 +56,10 @@ class Channel {
 		this.receive = receive;
 		this.held = null; // the beginning of a frame
 		this.scratch = Buffer.allocUnsafeSlow(SCRATCH);
-		this.output = own(4, 'w');
+		const [input, output] = own();
+		this.output = output;
 		this.socket = new net.Socket({
-			fd: own(3, 'r'),
+			fd: input,
 			readable: true,
 			writable: false,
 			onread: {

@@ -43,12 +43,8 @@ def describe_start(error, function):
 def _encode(message, kind, stack):
     if len(stack) > STACK_LINES:
         stack = stack[: STACK_LINES // 2] + ["  ..."] + stack[-STACK_LINES // 2 :]
-    value = {
-        "errorMessage": message[:MESSAGE_CHARACTERS],
-        "errorType": kind,
-        "stackTrace": [line[:LINE_CHARACTERS] for line in stack],
-    }
-    return values.format(value)
+    lines = [line[:LINE_CHARACTERS] for line in stack]
+    return values.error(kind, message[:MESSAGE_CHARACTERS], lines)
 
 
 def _message(error):

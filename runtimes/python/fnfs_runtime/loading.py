@@ -45,6 +45,9 @@ def load_module(code, stem):
         raise EntryError("FunctionLoadError", f"not found module './{stem}.py'")
     name = file[len(code) + 1 :].removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     top = name.partition(".")[0]
+    known = sys.modules.get(name)
+    if known and getattr(known, "__file__", None) == file:
+        return known
     if top in sys.modules or top in sys.builtin_module_names or not name.replace(".", ""):
         return _import_file(name, file)
     __import__(name)

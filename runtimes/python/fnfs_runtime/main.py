@@ -89,9 +89,10 @@ def start(function, channel):
     from . import output
 
     several = function["concurrency"] > 1
-    current = None
-    write = lambda level, text: channel.log(current() if current else 0, level, text)
-    plain = output.PlainOutput()
+    serving = None
+    current = lambda: serving.current() if serving else 0
+    write = lambda level, text: channel.log(current(), level, text)
+    printed = output.SharedOutput(channel, current) if several else output.PlainOutput()
     handler = loading.load(function["code"], function["handler"], 2)
     if loading.is_async(handler):
         from .coroutines import Coroutines as Serving
@@ -100,14 +101,11 @@ def start(function, channel):
     else:
         from .serial import Serial as Serving
     context = context_class(function)
-    serving = Serving(channel, plain, handler, context)
-    current = serving.current
+    serving = Serving(channel, printed, handler, context)
     if function["initializer"]:
         initialize(function, serving, context, write)
     output.hook_logging(write)
-    plain.before_end(0)
-    if several:
-        serving.output = output.SharedOutput(channel, current)
+    printed.before_end(0)
     return serving
 
 

@@ -2,7 +2,8 @@
 """JSON in, responses out.
 
 The C half of the standard json module is used directly: its Python half imports re, which would
-double the time an instance takes to start. Where that half is not there, json itself serves."""
+double the time an instance takes to start. Where that half is not there, json itself serves. What the
+C half refuses is given to json as a whole: without it, 3.11's cannot even raise its own error."""
 from .channel import RESPONSE_MAX
 
 WHITE = " \t\n\r"
@@ -69,10 +70,17 @@ def parse(data):
     """The event from its bytes; white space only is {}."""
     try:
         text = str(data, "utf-8").strip(WHITE)
+    except UnicodeDecodeError as error:
+        raise BadRequest(str(error)) from None
+    try:
         return _parse(text) if text else {}
-    except StopIteration as error:
-        raise BadRequest(f"no value at character {error.value}") from None
-    except (ValueError, RecursionError) as error:
+    except (StopIteration, ValueError, RecursionError, SystemError):
+        pass
+    try:  # once more in full, for its words
+        import json
+
+        return json.loads(text, parse_constant=_refuse)
+    except Exception as error:
         raise BadRequest(str(error)) from None
 
 
@@ -82,6 +90,11 @@ def format(value):
         return _format(value, encode_basestring).encode()
     except UnicodeEncodeError:  # half a surrogate pair: escaped, it is still JSON
         return _format(value, encode_basestring_ascii).encode()
+
+
+def error(kind, message="", stack=()):
+    """The error JSON."""
+    return format({"errorMessage": message, "errorType": kind, "stackTrace": list(stack)})
 
 
 def response(value):
