@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Birth and death of a working tree, and the questions the layers above have.
- *
- * `changed` is told by whichever of a prepare and a check handle runs first after a change, so it is
- * called once per loop turn, never from inside a file operation, and never later than the next poll.
- */
+/* Birth and death of a working tree, and the questions the layers above have. */
 #include "store/worktree.h"
 
 #include <assert.h>
@@ -19,9 +14,11 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "store/worktree_changes.h"
 #include "store/worktree_checkout.h"
-#include "store/worktree_ops.h"
-#include "store/worktree_tree.h"
+#include "store/worktree_drafts.h"
+#include "store/worktree_nodes.h"
+#include "store/worktree_slots.h"
 
 static int open_or_create(int parent_fd, const char *name, mode_t mode)
 {
@@ -48,37 +45,6 @@ static char *path_of_fd(int fd)
 	return strdup(path);
 }
 
-static void tell(struct worktree *worktree)
-{
-	uv_prepare_stop(&worktree->prepare);
-	uv_check_stop(&worktree->check);
-	if (!worktree->changed_pending)
-		return;
-	worktree->changed_pending = false;
-	if (worktree->changed)
-		worktree->changed(worktree->changed_userdata);
-}
-
-static void on_prepare(uv_prepare_t *handle)
-{
-	tell(handle->data);
-}
-
-static void on_check(uv_check_t *handle)
-{
-	tell(handle->data);
-}
-
-void worktree_note_change(struct worktree *worktree)
-{
-	worktree->generation++;
-	if (worktree->changed_pending || worktree->closed)
-		return;
-	worktree->changed_pending = true;
-	uv_prepare_start(&worktree->prepare, on_prepare);
-	uv_check_start(&worktree->check, on_check);
-}
-
 static void worktree_init_handles(struct worktree *worktree)
 {
 	uv_prepare_init(worktree->loop, &worktree->prepare);
@@ -97,6 +63,9 @@ struct worktree *worktree_unref(struct worktree *worktree)
 {
 	if (!worktree || --worktree->references > 0)
 		return NULL;
+	assert(list_empty(&worktree->drafts));
+	nodes_close(worktree);
+	marks_deinit(&worktree->marks);
 	close_fd(worktree->root_fd);
 	close_fd(worktree->cache_fd);
 	free(worktree->cache_path);
@@ -113,15 +82,20 @@ int worktree_open(struct worktree **out, uv_loop_t *loop, int parent_fd, const c
         const char *cache, worktree_changed_fn changed, void *userdata)
 {
 	CLEANUP(worktree_unref_p) struct worktree *worktree = calloc(1, sizeof(*worktree));
+	int r;
 
 	if (!worktree)
 		return fail(-ENOMEM, "opening working tree %s", tree);
 	worktree->references = 1;
+	worktree->root_fd = worktree->cache_fd = -1;
+	list_init(&worktree->drafts);
+	list_init(&worktree->slots);
+	list_init(&worktree->requests);
+	map_init(&worktree->nodes);
 	worktree->loop = loop;
 	worktree->generation = 1;
 	worktree->changed = changed;
 	worktree->changed_userdata = userdata;
-	worktree->cache_fd = -1;
 	worktree->root_fd = open_or_create(parent_fd, tree, 0755);
 	if (worktree->root_fd < 0)
 		return worktree->root_fd;
@@ -131,7 +105,11 @@ int worktree_open(struct worktree **out, uv_loop_t *loop, int parent_fd, const c
 	worktree->cache_path = path_of_fd(worktree->cache_fd);
 	if (!worktree->cache_path)
 		return fail(-EIO, "finding the path of %s", cache);
-	checkouts_open(worktree);
+	r = nodes_open(worktree);
+	if (r == 0)
+		r = slots_open(worktree);
+	if (r < 0)
+		return r;
 	worktree_init_handles(worktree);
 	*out = take(worktree);
 	return 0;
@@ -150,8 +128,8 @@ struct worktree *worktree_close(struct worktree *worktree)
 	if (!worktree)
 		return NULL;
 	assert(!worktree->closed);
-	worktree->closed = true;
 	checkouts_close(worktree);
+	worktree->closed = true;
 	uv_close((uv_handle_t *)&worktree->prepare, on_handle_closed);
 	uv_close((uv_handle_t *)&worktree->check, on_handle_closed);
 	return NULL;
@@ -181,9 +159,13 @@ bool worktree_empty(const struct worktree *worktree)
 
 bool worktree_has(const struct worktree *worktree, const char *path)
 {
+	const struct worktree_node *node;
 	struct stat st;
 
-	return fstatat(worktree->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (fstatat(worktree->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	node = node_find(worktree, st.st_ino);
+	return !node || !draft_is_absent(node);
 }
 
 bool worktree_git_locked(const struct worktree *worktree)
@@ -193,5 +175,5 @@ bool worktree_git_locked(const struct worktree *worktree)
 
 void worktree_changed_outside(struct worktree *worktree)
 {
-	worktree_note_change(worktree);
+	changes_everything(worktree);
 }

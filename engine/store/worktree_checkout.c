@@ -1,211 +1,369 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checkouts: today each is a whole copy, made at once. */
 #include "store/worktree_checkout.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "store/worktree_code.h"
-#include "store/worktree_copy.h"
-#include "store/worktree_tree.h"
+#include "store/worktree_drafts.h"
+#include "store/worktree_marks.h"
+#include "store/worktree_slots.h"
+#include "store/worktree_sync.h"
 
-struct checkout {
-	unsigned references;
-	struct worktree *worktree;
-	uint64_t generation;
-	char name[24];
-	char *path;
-	int fd;
+#define ENTRIES_AT_ONCE 64
+#define BYTES_AT_ONCE   (2 << 20)
+#define ROUNDS_MOST     5
+
+struct checkout_request {
+	struct list link; /* tree->requests */
+	checkout_done_fn done;
+	void *userdata;
+	bool *served; /* while worktree_checkout() runs; else NULL */
 };
 
-static int copy_children(int from, int to);
+/* What a worker does: everything it looks at is its own, or stays as it is meanwhile. */
+struct job {
+	uv_work_t work;
+	struct worktree *tree;  /* counted */
+	struct checkout *slot;  /* filling */
+	struct checkout *other; /* to link from, counted; or NULL */
+	bool link_all;          /* the slot is empty: links to all of `other` first */
+	unsigned round;
+	struct marks marks;
+	struct list renames;
+	struct sync sync;
+	uint64_t *borrowed;
+	int status;
+	size_t entries;
+};
 
-static int copy_file(int from, int to, const char *name, const struct stat *st)
+static void begin(struct worktree *tree);
+
+/* --- answering --- */
+
+static void serve(struct worktree *tree, int status, struct checkout *slot)
 {
-	CLEANUP(close_p) int in = copy_open_file(from, name);
-	CLEANUP(close_p) int out = -1;
-	struct timespec times[2] = {st->st_atim, st->st_mtim};
-	int r;
+	struct checkout_request *request;
+	struct list ready;
 
-	if (in < 0)
-		return in == -ENOENT ? 0 : in;
-	out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (out < 0)
-		return -errno;
-	r = copy_whole(in, out, st->st_size);
-	if (r == 0 && fchmod(out, copy_checkout_mode(st->st_mode)) < 0)
-		r = -errno;
-	futimens(out, times);
-	return r;
-}
-
-static int copy_link(int from, int to, const char *name)
-{
-	char target[PATH_MAX];
-	ssize_t length = readlinkat(from, name, target, sizeof(target) - 1);
-
-	if (length < 0)
-		return -errno;
-	target[length] = 0;
-	return symlinkat(target, to, name) < 0 ? -errno : 0;
-}
-
-static int copy_directory(int from, int to, const char *name, const struct stat *st)
-{
-	CLEANUP(close_p) int in = copy_open_directory(from, name);
-	CLEANUP(close_p) int out = -1;
-
-	if (in < 0)
-		return in;
-	if (mkdirat(to, name, 0700) < 0)
-		return -errno;
-	out = copy_open_directory(to, name);
-	if (out < 0)
-		return out;
-	if (fchmod(out, copy_checkout_mode(st->st_mode)) < 0)
-		return -errno;
-	return copy_children(in, out);
-}
-
-static int copy_entry(int from, int to, const char *name)
-{
-	struct stat st;
-
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || !worktree_name_is_code(name))
-		return 0;
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return copy_directory(from, to, name, &st);
-	if (S_ISREG(st.st_mode))
-		return copy_file(from, to, name, &st);
-	return S_ISLNK(st.st_mode) ? copy_link(from, to, name) : 0;
-}
-
-static int copy_children(int from, int to)
-{
-	int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	int r = 0;
-
-	if (!dir) {
-		close_fd(fd);
-		return -EIO;
+	list_move_all(&tree->requests, &ready);
+	while ((request = list_first(&ready, struct checkout_request, link))) {
+		list_unlink(&request->link);
+		if (request->served)
+			*request->served = true;
+		request->done(request->userdata, status, status == 0 ? checkout_ref(slot) : NULL);
+		free(request);
 	}
-	while (r == 0 && (entry = readdir(dir)))
-		r = copy_entry(from, to, entry->d_name);
-	closedir(dir);
-	return r;
 }
 
-void checkouts_open(struct worktree *worktree)
-{
-	int fd = openat(worktree->cache_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+/* --- one round of work --- */
 
-	if (!dir) {
-		close_fd(fd);
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			copy_remove(worktree->cache_fd, entry->d_name);
-	closedir(dir);
+static struct checkout *other_slot(const struct checkout *slot)
+{
+	struct checkout *other;
+
+	list_each(other, &slot->tree->slots, link)
+		if (other != slot && !other->filling && other->number != SLOT_UNTRACKED &&
+		        other->rename_count == 0)
+			return other;
+	return NULL;
 }
 
-void checkouts_close(struct worktree *worktree)
+static void fill_in(struct sync *sync, struct checkout *slot, const struct checkout *other)
 {
-	worktree->newest = checkout_unref(worktree->newest);
+	struct worktree *tree = slot->tree;
+
+	*sync = (struct sync){
+	        .root_fd = tree->root_fd,
+	        .cache_fd = tree->cache_fd,
+	        .slot_fd = slot->fd,
+	        .slot = slot->number,
+	        .link_fd = other ? other->fd : -1,
+	        .link_slot = other ? other->number : slot->number,
+	        .renames = &slot->renames,
+	};
 }
 
-static int checkout_new(struct checkout **out, struct worktree *worktree)
+/* The files of slots that drafts read old content from; freed by the caller. */
+static int find_borrowed(struct worktree *tree, struct sync *sync, uint64_t **list)
 {
-	struct checkout *checkout = calloc(1, sizeof(*checkout));
-	int r;
+	const struct draft *draft;
+	size_t count = 0;
 
-	if (!checkout)
+	list_each(draft, &tree->drafts, link)
+		count += draft->borrowed != 0;
+	*list = count ? calloc(count, sizeof(**list)) : NULL;
+	if (count && !*list)
 		return -ENOMEM;
-	checkout->references = 1;
-	checkout->worktree = worktree_ref(worktree);
-	checkout->generation = worktree->generation;
-	checkout->fd = -1;
-	snprintf(checkout->name, sizeof(checkout->name), "%llu",
-	        (unsigned long long)++worktree->next_slot);
-	if (asprintf(&checkout->path, "%s/%s", worktree->cache_path, checkout->name) < 0)
-		checkout->path = NULL;
-	r = checkout->path ? 0 : -ENOMEM;
-	if (r == 0 && mkdirat(worktree->cache_fd, checkout->name, 0755) < 0)
-		r = -errno;
-	if (r == 0) {
-		checkout->fd = copy_open_directory(worktree->cache_fd, checkout->name);
-		r = checkout->fd < 0 ? checkout->fd
-		                     : copy_children(worktree->root_fd, checkout->fd);
-	}
-	if (r < 0) {
-		checkout_unref(checkout);
-		return fail(r, "making a checkout in %s", worktree->cache_path);
-	}
-	*out = checkout;
+	sync->borrowed = *list;
+	list_each(draft, &tree->drafts, link)
+		if (draft->borrowed)
+			(*list)[sync->borrowed_count++] = draft->borrowed;
 	return 0;
 }
 
-struct checkout_request *worktree_checkout(
-        struct worktree *worktree, checkout_done_fn done, void *userdata)
+static void finish(struct checkout *slot)
 {
-	int r = 0;
+	struct worktree *tree = slot->tree;
 
-	if (!worktree->newest || worktree->newest->generation != worktree->generation) {
-		worktree->newest = checkout_unref(worktree->newest);
-		r = checkout_new(&worktree->newest, worktree);
-	}
-	done(userdata, r, r == 0 ? checkout_ref(worktree->newest) : NULL);
+	marks_clear(&tree->marks, slot->number);
+	slot->generation = tree->generation;
+	slot->rename_count = 0;
+	list_unlink(&slot->link);
+	list_prepend(&tree->slots, &slot->link);
+}
+
+/* All that is left, at once. */
+static int sync_now(struct checkout *slot)
+{
+	CLEANUP(free_p) uint64_t *borrowed = NULL;
+	struct worktree *tree = slot->tree;
+	uint64_t trash = tree->next_trash;
+	struct sync sync;
+	int r;
+
+	fill_in(&sync, slot, other_slot(slot));
+	sync.tree = tree;
+	sync.next_trash = &tree->next_trash;
+	r = find_borrowed(tree, &sync, &borrowed);
+	if (r == 0)
+		r = sync_run(&sync, tree->marks.root);
+	if (tree->next_trash != trash)
+		slots_remove_trash(tree);
+	if (r < 0)
+		return fail(r, "bringing checkout %s up to date", slot->path);
+	slot->entries += sync.entries;
+	finish(slot);
+	return 0;
+}
+
+/* --- by a worker --- */
+
+static struct job *job_free(struct job *job)
+{
+	struct slot_rename *rename, *following;
+
+	list_each_safe(rename, following, &job->renames, link)
+		slot_rename_free(rename);
+	marks_deinit(&job->marks);
+	checkout_unref(job->other);
+	free(job->borrowed);
+	worktree_unref(job->tree);
+	free(job);
 	return NULL;
+}
+
+static void job_work(uv_work_t *work)
+{
+	struct job *job = work->data;
+
+	if (job->link_all)
+		job->status = sync_link_tree(job->other->fd, job->slot->fd, &job->entries);
+	if (job->status == 0)
+		job->status = sync_run(&job->sync, job->marks.root);
+}
+
+static void end_filling(struct checkout *slot)
+{
+	slot->filling = false;
+	slot->tree->filling &= ~(UINT64_C(1) << slot->number);
+}
+
+static void fill(struct checkout *slot, struct checkout *other, bool link_all, unsigned round);
+
+static void on_job_done(uv_work_t *work, int status)
+{
+	struct job *job = work->data;
+	struct worktree *tree = worktree_ref(job->tree);
+	struct checkout *slot = job->slot;
+	unsigned round = job->round;
+
+	if (job->status < 0)
+		fail(job->status, "filling checkout %s", slot->path);
+	status = job->status;
+	slot->entries += job->entries;
+	slot->entries += job->sync.entries;
+	tree->job = NULL;
+	job_free(job); /* before the slot can be taken for superfluous */
+	end_filling(slot);
+	if (tree->closed) {
+		slot_free(slot);
+	} else if (status < 0) {
+		slot_discard(slot);
+		serve(tree, status, NULL);
+	} else {
+		fill(slot, NULL, false, round + 1);
+	}
+	worktree_unref(tree);
+}
+
+static int job_prepare(struct job *job, uint64_t slots)
+{
+	struct worktree *tree = job->tree;
+	int r = marks_clone(&tree->marks, slots, &job->marks);
+
+	if (r < 0)
+		return r;
+	r = find_borrowed(tree, &job->sync, &job->borrowed);
+	if (r < 0)
+		return r;
+	marks_clear(&tree->marks, job->slot->number);
+	list_move_all(&job->slot->renames, &job->renames);
+	job->slot->rename_count = 0;
+	job->sync.renames = &job->renames;
+	return 0;
+}
+
+static int job_start(struct checkout *slot, struct checkout *other, bool link_all, unsigned round)
+{
+	struct worktree *tree = slot->tree;
+	struct job *job = calloc(1, sizeof(*job));
+	uint64_t slots = UINT64_C(1) << slot->number;
+	int r;
+
+	if (!job)
+		return -ENOMEM;
+	list_init(&job->renames);
+	job->tree = worktree_ref(tree);
+	job->slot = slot;
+	job->link_all = link_all;
+	job->round = round;
+	job->work.data = job;
+	if (!other)
+		other = other_slot(slot);
+	if (other) {
+		job->other = checkout_ref(other);
+		slots |= UINT64_C(1) << other->number;
+	}
+	slot->filling = true;
+	fill_in(&job->sync, slot, other);
+	r = job_prepare(job, slots);
+	if (r == 0)
+		r = uv_queue_work(tree->loop, &job->work, job_work, on_job_done);
+	if (r < 0) {
+		job_free(job);
+		slot->filling = false;
+		return r;
+	}
+	tree->job = job;
+	tree->filling |= UINT64_C(1) << slot->number;
+	drafts_mark_filling(tree);
+	return 0;
+}
+
+/* --- deciding --- */
+
+static bool is_light(struct checkout *slot, struct sync_weight *weight)
+{
+	struct sync sync;
+
+	fill_in(&sync, slot, NULL);
+	return sync_light(&sync, slot->tree->marks.root, weight);
+}
+
+/* With nobody waiting but all slots held, one more is made ready for the next change. */
+static void provide(struct worktree *tree)
+{
+	struct checkout *latest = slots_latest(tree);
+
+	if (!tree->closed && !tree->job && latest && latest->entries > ENTRIES_AT_ONCE &&
+	        !slots_free(tree))
+		begin(tree);
+}
+
+static void fill(struct checkout *slot, struct checkout *other, bool link_all, unsigned round)
+{
+	struct sync_weight weight = {.most_entries = ENTRIES_AT_ONCE, .most_bytes = BYTES_AT_ONCE};
+	struct worktree *tree = slot->tree;
+	bool now = !link_all && (is_light(slot, &weight) || round >= ROUNDS_MOST);
+	int r = now ? sync_now(slot) : job_start(slot, other, link_all, round);
+
+	if (r < 0) {
+		slot_discard(slot);
+		serve(tree, r, NULL);
+	} else if (now) {
+		serve(tree, 0, slot);
+		slots_trim(tree);
+		provide(tree);
+	}
+}
+
+/* A new slot as a copy of another one: links now if they are few. */
+static void fill_from(struct checkout *slot, struct checkout *other)
+{
+	struct worktree *tree = slot->tree;
+	bool few = other->entries <= ENTRIES_AT_ONCE;
+	int r = slots_copy_marks(other, slot);
+
+	if (r == 0 && few)
+		r = sync_link_tree(other->fd, slot->fd, &slot->entries);
+	if (r < 0) {
+		slot_discard(slot);
+		serve(tree, r, NULL);
+		return;
+	}
+	fill(slot, other, !few, 0);
+}
+
+static void begin(struct worktree *tree)
+{
+	struct checkout *slot = slots_free(tree), *latest = slots_latest(tree);
+	int r;
+
+	if (slot) {
+		fill(slot, NULL, false, 0);
+		return;
+	}
+	r = slot_new(&slot, tree);
+	if (r < 0)
+		serve(tree, r, NULL);
+	else if (latest)
+		fill_from(slot, latest);
+	else
+		fill(slot, NULL, false, 0);
+}
+
+/* --- requests --- */
+
+struct checkout_request *worktree_checkout(
+        struct worktree *tree, checkout_done_fn done, void *userdata)
+{
+	struct checkout *current = slots_current(tree);
+	struct checkout_request *request;
+	bool served = false;
+
+	if (current) {
+		done(userdata, 0, checkout_ref(current));
+		return NULL;
+	}
+	request = calloc(1, sizeof(*request));
+	if (!request) {
+		done(userdata, fail(-ENOMEM, "asking for a checkout"), NULL);
+		return NULL;
+	}
+	request->done = done;
+	request->userdata = userdata;
+	request->served = &served;
+	list_append(&tree->requests, &request->link);
+	worktree_ref(tree);
+	if (!tree->job)
+		begin(tree);
+	if (!served)
+		request->served = NULL;
+	worktree_unref(tree);
+	return served ? NULL : request;
 }
 
 void checkout_request_cancel(struct checkout_request *request)
 {
-	(void)request;
+	list_unlink(&request->link);
+	free(request);
 }
 
-struct checkout *checkout_ref(struct checkout *checkout)
+void checkouts_close(struct worktree *tree)
 {
-	checkout->references++;
-	return checkout;
-}
-
-struct checkout *checkout_unref(struct checkout *checkout)
-{
-	if (!checkout || --checkout->references > 0)
-		return NULL;
-	close_fd(checkout->fd);
-	copy_remove(checkout->worktree->cache_fd, checkout->name);
-	worktree_unref(checkout->worktree);
-	free(checkout->path);
-	free(checkout);
-	return NULL;
-}
-
-uint64_t checkout_generation(const struct checkout *checkout)
-{
-	return checkout->generation;
-}
-
-int checkout_fd(const struct checkout *checkout)
-{
-	return checkout->fd;
-}
-
-const char *checkout_path(const struct checkout *checkout)
-{
-	return checkout->path;
+	serve(tree, -ECANCELED, NULL);
+	slots_close(tree);
 }

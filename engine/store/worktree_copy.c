@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -12,33 +13,58 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 
-/* Opens with O_NOFOLLOW; on EACCES grants `bits` to the owner for the length of the open. */
-static int open_granting(int directory, const char *name, int flags, mode_t bits)
+/* Modes are granted for a moment in worker threads, too: nobody may change one meanwhile. */
+static pthread_mutex_t granting = PTHREAD_MUTEX_INITIALIZER;
+
+static int grant_and_open(int directory, const char *name, int flags, mode_t bits)
 {
 	struct stat st;
-	int fd = openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
-	int error = errno;
+	int fd = -1, error = EACCES;
 
-	if (fd >= 0)
-		return fd;
-	if (error != EACCES || fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -error;
-	if (fchmodat(directory, name, (st.st_mode & 07777) | bits, 0) < 0)
-		return -error;
-	fd = openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
-	error = errno;
-	(void)!fchmodat(directory, name, st.st_mode & 07777, 0);
+	pthread_mutex_lock(&granting);
+	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	        fchmodat(directory, name, (st.st_mode & 07777) | bits, 0) == 0) {
+		fd = openat(directory, name, flags);
+		error = errno;
+		(void)!fchmodat(directory, name, st.st_mode & 07777, 0);
+	}
+	pthread_mutex_unlock(&granting);
 	return fd >= 0 ? fd : -error;
+}
+
+int copy_open_granting(int directory, const char *name, int flags)
+{
+	int fd;
+
+	flags |= O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+	fd = openat(directory, name, flags);
+	if (fd >= 0 || errno != EACCES)
+		return fd >= 0 ? fd : -errno;
+	return grant_and_open(
+	        directory, name, flags, (flags & O_ACCMODE) == O_RDONLY ? 0400 : 0600);
 }
 
 int copy_open_file(int directory, const char *name)
 {
-	return open_granting(directory, name, O_RDONLY | O_NONBLOCK, 0400);
+	return copy_open_granting(directory, name, O_RDONLY | O_NONBLOCK);
 }
 
 int copy_open_directory(int directory, const char *name)
 {
-	return open_granting(directory, name, O_RDONLY | O_DIRECTORY, 0700);
+	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int copy_change_mode(int directory, const char *name, mode_t mode)
+{
+	int r;
+
+	pthread_mutex_lock(&granting);
+	r = name ? fchmodat(directory, name, mode, 0) : fchmod(directory, mode);
+	r = r < 0 ? -errno : 0;
+	pthread_mutex_unlock(&granting);
+	return r;
 }
 
 /* Where copy_file_range() is not to be had (EXDEV on old kernels, memfd to disk): by hand. */

@@ -10,11 +10,17 @@
 #include <sys/types.h>
 
 /*
- * Opens what mode bits alone would forbid its owner: as an ordinary user a file of mode 0000 is
- * opened for reading by granting the bit for a moment. 0 and up, or -errno.
+ * Opens what mode bits alone would forbid its owner: as an ordinary user a file of mode 0000 is opened
+ * by granting the bits for a moment. Symbolic links are not followed. 0 and up, or -errno.
  */
-int copy_open_file(int directory, const char *name);      /* O_RDONLY */
-int copy_open_directory(int directory, const char *name); /* O_RDONLY | O_DIRECTORY */
+int copy_open_granting(int directory, const char *name, int flags);
+int copy_open_file(int directory, const char *name); /* O_RDONLY */
+
+/* O_RDONLY | O_DIRECTORY; what its owner may not read stays closed. */
+int copy_open_directory(int directory, const char *name);
+
+/* chmod that does not get lost to a mode granted for a moment; `name` NULL: of the descriptor. */
+int copy_change_mode(int directory, const char *name, mode_t mode);
 
 /* Copies `length` bytes at the same offset; holes may become zeros. 0, -EIO, -ENOSPC. */
 int copy_range(int from, int to, off_t offset, off_t length);

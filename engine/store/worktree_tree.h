@@ -8,12 +8,16 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "base/list.h"
+#include "base/map.h"
 #include "store/worktree.h"
+#include "store/worktree_marks.h"
 
-struct slot;
+struct worktree_node;
+struct job;
 
 struct worktree {
 	uv_loop_t *loop;
@@ -23,6 +27,16 @@ struct worktree {
 	int cache_fd;     /* O_RDONLY | O_DIRECTORY */
 	char *cache_path; /* absolute */
 
+	/* Nodes: worktree_nodes.c */
+	dev_t device;
+	struct worktree_node *root;
+	struct map nodes; /* by the disk's inode number */
+	struct list
+	        open_directories; /* nodes with a descriptor that can be had again, latest first */
+	unsigned open_count;
+	unsigned open_limit;
+
+	/* What changed: worktree_changes.c */
 	uint64_t generation;
 	worktree_changed_fn changed;
 	void *changed_userdata;
@@ -31,12 +45,21 @@ struct worktree {
 	uv_check_t check;
 	unsigned handles; /* of the two, not closed yet */
 
+	struct list drafts; /* worktree_drafts.c */
+	off_t undo_bytes;   /* in memory */
+
+	/* Slots and checkouts: worktree_slots.c, worktree_checkout.c */
+	struct list slots;
+	struct marks marks;
+	uint64_t tracked; /* slots that have a number in the marks */
+	uint64_t filling; /* of these, the one a worker has */
 	uint64_t next_slot;
-	struct checkout *newest;
+	uint64_t next_trash;
+	uv_work_t *trash_work;
+	bool trash_again;
+	struct list requests;
+	struct job *job;
 };
 
 struct worktree *worktree_ref(struct worktree *worktree);
 struct worktree *worktree_unref(struct worktree *worktree); /* NULL */
-
-/* Raises the generation and sees to it that `changed` is called. */
-void worktree_note_change(struct worktree *worktree);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/worktree_directories.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static int open_listing(struct worktree_node *node)
+{
+	struct place place;
+	int fd, r;
+
+	if (!S_ISDIR(node->type))
+		return -ENOTDIR;
+	if (node != node->tree->root)
+		return node_open(node, O_RDONLY | O_DIRECTORY);
+	r = node_place(node, &place);
+	if (r < 0)
+		return r;
+	fd = openat(place.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int worktree_open_directory(struct worktree_node *node, struct worktree_directory **out)
+{
+	struct worktree_directory *directory = calloc(1, sizeof(*directory));
+	int fd = directory ? open_listing(node) : -ENOMEM;
+
+	directory = fd < 0 ? (free(directory), NULL) : directory;
+	if (!directory)
+		return fd;
+	directory->dir = fdopendir(fd);
+	if (!directory->dir) {
+		close(fd);
+		free(directory);
+		return -ENOMEM;
+	}
+	directory->node = node;
+	node->files++;
+	*out = directory;
+	return 0;
+}
+
+int worktree_next(struct worktree_directory *directory, off_t after, struct worktree_item *item)
+{
+	struct dirent *entry;
+
+	if (after != directory->at || after == 0) {
+		if (after == 0)
+			rewinddir(directory->dir);
+		else
+			seekdir(directory->dir, after);
+		directory->at = after;
+	}
+	errno = 0;
+	entry = readdir(directory->dir);
+	if (!entry)
+		return errno ? -errno : 0;
+	directory->at = entry->d_off;
+	item->name = entry->d_name;
+	item->ino = entry->d_ino;
+	item->type = DTTOIF(entry->d_type);
+	item->next = entry->d_off;
+	return 1;
+}
+
+struct worktree_node *worktree_directory_node(const struct worktree_directory *directory)
+{
+	return directory->node;
+}
+
+void worktree_close_directory(struct worktree_directory *directory)
+{
+	struct worktree_node *node = directory->node;
+
+	closedir(directory->dir);
+	node->files--;
+	free(directory);
+	node_free_if_unused(node);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names: what makes, links, moves and removes them. What goes away on the disk is looked at before, so
+ * that nodes somebody still holds stay within reach, and marked after.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "store/worktree_changes.h"
+#include "store/worktree_copy.h"
+#include "store/worktree_drafts.h"
+#include "store/worktree_entries.h"
+#include "store/worktree_nodes.h"
+
+struct worktree_node *worktree_root(struct worktree *worktree)
+{
+	return worktree->root;
+}
+
+void worktree_node_look_up(struct worktree_node *node)
+{
+	node->lookups++;
+}
+
+bool worktree_forget(struct worktree_node *node, uint64_t lookups)
+{
+	bool last;
+
+	node->lookups -= lookups < node->lookups ? lookups : node->lookups;
+	last = node->lookups == 0;
+	if (last)
+		node->number = 0;
+	node_free_if_unused(node);
+	return last;
+}
+
+uint64_t worktree_node_number(const struct worktree_node *node)
+{
+	return node->number;
+}
+
+void worktree_node_set_number(struct worktree_node *node, uint64_t number)
+{
+	node->number = number;
+}
+
+bool worktree_node_is_root(const struct worktree_node *node)
+{
+	return node == node->tree->root;
+}
+
+/* --- looking --- */
+
+int entry_at(struct worktree_node *directory, const char *name, struct worktree_entry *entry)
+{
+	int fd = node_directory_fd(directory);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstatat(fd, name, &entry->attr, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	r = node_get(&entry->node, directory, name, &entry->attr);
+	if (r == 0)
+		entry->node->lookups++;
+	return r;
+}
+
+int worktree_lookup(struct worktree_node *directory, const char *name, struct worktree_entry *entry)
+{
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return -EINVAL; /* the front knows these */
+	return entry_at(directory, name, entry);
+}
+
+int worktree_readlink(struct worktree_node *node, char *target, size_t size)
+{
+	struct place place;
+	ssize_t length;
+	int r = node_place(node, &place);
+
+	if (r < 0)
+		return r;
+	length = readlinkat(place.fd, place.name, target, size - 1);
+	if (length < 0)
+		return errno == ENOENT ? -EINVAL
+		                       : -errno; /* an O_PATH descriptor of something else */
+	target[length] = 0;
+	return 0;
+}
+
+/* --- making --- */
+
+/*
+ * What was made belongs to the caller, as far as the daemon may give it away; its group is the
+ * directory's where that has the set-group-id bit, and the disk has seen to it. Then the mode, since
+ * giving away clears bits, and the daemon's own umask has none.
+ */
+int entry_give(int fd, const char *name, mode_t mode, const struct caller *caller)
+{
+	struct stat directory, attr;
+	gid_t gid = caller->gid;
+
+	if (fstat(fd, &directory) < 0 || fstatat(fd, name, &attr, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (directory.st_mode & S_ISGID)
+		gid = directory.st_gid;
+	if (S_ISDIR(attr.st_mode) && directory.st_mode & S_ISGID)
+		mode |= S_ISGID;
+	if ((attr.st_uid != caller->uid || attr.st_gid != gid) &&
+	        fchownat(fd, name, caller->uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		mode &= ~(mode_t)(S_ISUID | (S_ISDIR(attr.st_mode) ? 0 : S_ISGID));
+	if (S_ISLNK(attr.st_mode))
+		return 0;
+	if ((attr.st_mode & 07777) == (mode & 07777) && attr.st_uid == caller->uid &&
+	        attr.st_gid == gid)
+		return 0;
+	return copy_change_mode(fd, name, mode & 07777);
+}
+
+static int made(int fd, struct worktree_node *directory, const char *name, mode_t mode,
+        const struct caller *caller, struct worktree_entry *entry)
+{
+	int r = entry_give(fd, name, mode, caller);
+
+	changes_name(directory, name);
+	return r < 0 ? r : entry_at(directory, name, entry);
+}
+
+int worktree_mkdir(struct worktree_node *directory, const char *name, mode_t mode,
+        const struct caller *caller, struct worktree_entry *entry)
+{
+	int fd = node_directory_fd(directory);
+
+	if (fd < 0)
+		return fd;
+	if (mkdirat(fd, name, mode & 07777) < 0)
+		return -errno;
+	return made(fd, directory, name, mode, caller, entry);
+}
+
+int worktree_mknod(struct worktree_node *directory, const char *name, mode_t mode,
+        const struct caller *caller, struct worktree_entry *entry)
+{
+	int fd = node_directory_fd(directory);
+
+	if (fd < 0)
+		return fd;
+	if (!S_ISREG(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode))
+		return -EPERM;
+	if (mknodat(fd, name, mode, 0) < 0)
+		return -errno;
+	return made(fd, directory, name, mode, caller, entry);
+}
+
+int worktree_symlink(struct worktree_node *directory, const char *name, const char *target,
+        const struct caller *caller, struct worktree_entry *entry)
+{
+	int fd = node_directory_fd(directory);
+
+	if (fd < 0)
+		return fd;
+	if (symlinkat(target, fd, name) < 0)
+		return -errno;
+	return made(fd, directory, name, 0777, caller, entry);
+}
+
+static int link_place(const struct place *from, int fd, const char *name)
+{
+	char path[PLACE_PATH_SIZE];
+	int r;
+
+	if (*from->name) {
+		r = linkat(from->fd, from->name, fd, name, 0);
+	} else {
+		place_path(from, path);
+		r = linkat(AT_FDCWD, path, fd, name, AT_SYMLINK_FOLLOW);
+	}
+	return r < 0 ? -errno : 0;
+}
+
+int worktree_link(struct worktree_node *node, struct worktree_node *directory, const char *name,
+        struct worktree_entry *entry)
+{
+	struct place place;
+	int r = node_place(node, &place), fd;
+
+	if (r < 0)
+		return r;
+	if (node->tree != directory->tree)
+		return -EXDEV;
+	fd = node_directory_fd(directory);
+	if (fd < 0)
+		return fd;
+	r = link_place(&place, fd, name);
+	if (r < 0)
+		return r;
+	r = entry_at(directory, name, entry);
+	changes_name(directory, name);
+	return r;
+}
+
+/* --- removing --- */
+
+static int remove_name(struct worktree_node *directory, const char *name, int flags)
+{
+	int fd = node_directory_fd(directory);
+	struct worktree_node *node;
+	struct stat attr;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstatat(fd, name, &attr, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	node = node_find(directory->tree, attr.st_ino);
+	r = node ? node_keep(node, directory, name) : 0;
+	if (r < 0)
+		return r;
+	if (unlinkat(fd, name, flags) < 0) {
+		r = -errno;
+		if (node)
+			node_unkeep(node);
+		return r;
+	}
+	changes_name(directory, name);
+	if (node)
+		node_drop_name(node, directory, name);
+	return 0;
+}
+
+int worktree_unlink(struct worktree_node *directory, const char *name)
+{
+	return remove_name(directory, name, 0);
+}
+
+int worktree_rmdir(struct worktree_node *directory, const char *name)
+{
+	return remove_name(directory, name, AT_REMOVEDIR);
+}
+
+/* --- renaming --- */
+
+struct move {
+	struct worktree_node *directory, *to_directory;
+	const char *name, *to_name;
+	struct stat attr, to_attr;
+	struct worktree_node *node, *to_node; /* NULL: nobody holds it */
+	bool over;                            /* something stands at the new name */
+};
+
+static int look_at_move(struct move *move, int fd, int to_fd)
+{
+	struct worktree *tree = move->directory->tree;
+
+	if (fstatat(fd, move->name, &move->attr, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	move->node = node_find(tree, move->attr.st_ino);
+	move->over = fstatat(to_fd, move->to_name, &move->to_attr, AT_SYMLINK_NOFOLLOW) == 0;
+	move->to_node = move->over ? node_find(tree, move->to_attr.st_ino) : NULL;
+	return 0;
+}
+
+static bool same_name(const struct move *move)
+{
+	return move->over && move->attr.st_ino == move->to_attr.st_ino;
+}
+
+static int exchange(struct move *move, int fd, int to_fd)
+{
+	int r = 0;
+
+	if (renameat2(fd, move->name, to_fd, move->to_name, RENAME_EXCHANGE) < 0)
+		return -errno;
+	if (same_name(move))
+		return 0;
+	if (move->node)
+		r = node_move_name(
+		        move->node, move->directory, move->name, move->to_directory, move->to_name);
+	if (move->to_node && r == 0)
+		r = node_move_name(move->to_node, move->to_directory, move->to_name,
+		        move->directory, move->name);
+	changes_exchanged(move->directory, move->name, move->to_directory, move->to_name);
+	return r;
+}
+
+static int rename_over(struct move *move, int fd, int to_fd, unsigned flags)
+{
+	int r = 0;
+
+	if (move->to_node && !same_name(move))
+		r = node_keep(move->to_node, move->to_directory, move->to_name);
+	if (r < 0)
+		return r;
+	if (renameat2(fd, move->name, to_fd, move->to_name, flags) < 0) {
+		r = -errno;
+		if (move->to_node)
+			node_unkeep(move->to_node);
+		return r;
+	}
+	if (same_name(move))
+		return 0; /* two names of one file: POSIX has it that nothing happens */
+	if (move->to_node)
+		node_drop_name(move->to_node, move->to_directory, move->to_name);
+	if (move->node)
+		r = node_move_name(
+		        move->node, move->directory, move->name, move->to_directory, move->to_name);
+	changes_renamed(
+	        move->directory, move->name, move->to_directory, move->to_name, &move->attr);
+	return r;
+}
+
+int worktree_rename(struct worktree_node *directory, const char *name,
+        struct worktree_node *to_directory, const char *to_name, unsigned flags)
+{
+	struct move move = {directory, to_directory, name, to_name};
+	int fd = node_directory_fd(directory), to_fd, r;
+
+	if (fd < 0)
+		return fd;
+	if (directory->tree != to_directory->tree)
+		return -EXDEV;
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	to_fd = node_directory_fd(to_directory);
+	if (to_fd < 0)
+		return to_fd;
+	r = look_at_move(&move, fd, to_fd);
+	if (r < 0)
+		return r;
+	if (flags & RENAME_EXCHANGE)
+		return exchange(&move, fd, to_fd);
+	return rename_over(&move, fd, to_fd, flags);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/worktree_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "store/worktree_changes.h"
+#include "store/worktree_copy.h"
+#include "store/worktree_drafts.h"
+#include "store/worktree_entries.h"
+
+/* What the kernel sees to itself, or would have us wait, is not for our descriptor. */
+#define FLAGS_KEPT (O_NOATIME)
+
+static struct worktree_file *file_new(struct worktree_node *node, int fd, int flags)
+{
+	struct worktree_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->node = node;
+	file->references = 1;
+	file->fd = fd;
+	file->writes = (flags & O_ACCMODE) != O_RDONLY;
+	node->files++;
+	node->writers += file->writes;
+	return file;
+}
+
+struct worktree_file *file_ref(struct worktree_file *file)
+{
+	file->references++;
+	return file;
+}
+
+struct worktree_file *file_unref(struct worktree_file *file)
+{
+	struct worktree_node *node = file->node;
+
+	if (--file->references > 0)
+		return NULL;
+	close(file->fd);
+	node->files--;
+	free(file);
+	node_free_if_unused(node);
+	return NULL;
+}
+
+/* --- opening --- */
+
+/* Old content is read before it is overwritten: what is open for writing must be readable. */
+static int access_of(int flags)
+{
+	return (flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_RDWR;
+}
+
+static int truncate_opened(struct worktree_file *file, int flags)
+{
+	if (!(flags & O_TRUNC) || !file->writes)
+		return 0;
+	return file_truncate(file, 0);
+}
+
+int worktree_open_file(struct worktree_node *node, int flags, struct worktree_file **out)
+{
+	int wanted = access_of(flags) | (flags & FLAGS_KEPT), fd, r;
+	struct worktree_file *file;
+
+	fd = node_open(node, wanted);
+	if (fd == -EPERM && flags & O_NOATIME)
+		fd = node_open(node, wanted & ~O_NOATIME);
+	if (fd < 0)
+		return fd;
+	file = file_new(node, fd, flags);
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
+	r = truncate_opened(file, flags);
+	if (r < 0) {
+		worktree_release(file);
+		return r;
+	}
+	file->wrote = false; /* a file that was only emptied is about to be written */
+	*out = file;
+	return 0;
+}
+
+/* It is there already, and that is no error. */
+static int open_existing(struct worktree_node *directory, const char *name, int flags,
+        struct worktree_entry *entry, struct worktree_file **file)
+{
+	int r = entry_at(directory, name, entry);
+
+	if (r < 0)
+		return r;
+	r = S_ISREG(entry->attr.st_mode) ? worktree_open_file(entry->node, flags, file) : -EEXIST;
+	if (r == 0)
+		r = worktree_getattr(entry->node, *file, &entry->attr);
+	if (r < 0)
+		worktree_forget(entry->node, 1);
+	return r;
+}
+
+static int open_created(struct worktree_node *directory, const char *name, int fd, int flags,
+        struct worktree_entry *entry, struct worktree_file **file)
+{
+	int r = entry_at(directory, name, entry);
+
+	*file = r == 0 ? file_new(entry->node, fd, flags) : NULL;
+	if (!*file) {
+		close(fd);
+		if (r == 0)
+			worktree_forget(entry->node, 1);
+		return r < 0 ? r : -ENOMEM;
+	}
+	r = draft_begin_absent(entry->node);
+	if (r < 0) {
+		worktree_release(*file);
+		worktree_forget(entry->node, 1);
+	}
+	return r;
+}
+
+int worktree_create(struct worktree_node *directory, const char *name, mode_t mode, int flags,
+        const struct caller *caller, struct worktree_entry *entry, struct worktree_file **file)
+{
+	int parent = node_directory_fd(directory), fd, r;
+
+	if (parent < 0)
+		return parent;
+	fd = openat(parent, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
+	if (fd < 0 && errno == EEXIST && !(flags & O_EXCL))
+		return open_existing(directory, name, flags, entry, file);
+	if (fd < 0)
+		return -errno;
+	r = entry_give(parent, name, mode, caller);
+	if (r < 0) {
+		close(fd);
+		unlinkat(parent, name, 0);
+		return r;
+	}
+	return open_created(directory, name, fd, flags, entry, file);
+}
+
+/* --- reading and writing --- */
+
+ssize_t worktree_read(struct worktree_file *file, void *data, size_t size, off_t offset, bool wait)
+{
+	struct iovec piece = {data, size};
+	ssize_t got = wait ? -1 : preadv2(file->fd, &piece, 1, offset, RWF_NOWAIT);
+
+	/* A short answer may mean that the rest is not in memory, or the end of the file. */
+	if (!wait && got == (ssize_t)size)
+		return got;
+	if (!wait && got < 0 && errno == EAGAIN)
+		return -EAGAIN;
+	if (!wait && got >= 0) {
+		struct stat attr;
+		if (fstat(file->fd, &attr) < 0)
+			return -errno;
+		return offset + got >= attr.st_size ? got : -EAGAIN;
+	}
+	got = pread(file->fd, data, size, offset);
+	return got < 0 ? -errno : got;
+}
+
+ssize_t worktree_write(
+        struct worktree_file *file, const void *data, size_t size, off_t offset, bool mapped)
+{
+	size_t done = 0;
+	ssize_t put;
+	int r = draft_before_change(file->node, file->fd, offset, offset + (off_t)size);
+
+	if (r < 0)
+		return r;
+	if (mapped)
+		file->node->draft->mapped = true;
+	else
+		file->wrote = true;
+	while (done < size) {
+		put = pwrite(
+		        file->fd, (const char *)data + done, size - done, offset + (off_t)done);
+		if (put < 0)
+			return done ? (ssize_t)done : -errno;
+		done += (size_t)put;
+	}
+	return (ssize_t)done;
+}
+
+int file_truncate(struct worktree_file *file, off_t size)
+{
+	struct stat attr;
+	off_t start;
+	int r;
+
+	if (fstat(file->fd, &attr) < 0)
+		return -errno;
+	start = size < attr.st_size ? size : attr.st_size;
+	if (size != attr.st_size) {
+		r = draft_before_change(file->node, file->fd, start, RANGE_END);
+		if (r < 0)
+			return r;
+		file->wrote = true;
+	}
+	return ftruncate(file->fd, size) < 0 ? -errno : 0;
+}
+
+off_t worktree_seek(struct worktree_file *file, off_t offset, int whence)
+{
+	off_t found = lseek(file->fd, offset, whence);
+
+	return found < 0 ? -errno : found;
+}
+
+/* --- commits --- */
+
+bool worktree_file_writes(const struct worktree_file *file)
+{
+	return file->writes;
+}
+
+void worktree_flush(struct worktree_file *file)
+{
+	struct worktree_node *node = file->node;
+
+	if (!file->writes || !node->draft || !(file->wrote || node->draft->mapped))
+		return;
+	file->wrote = false;
+	draft_commit(node);
+}
+
+void worktree_release(struct worktree_file *file)
+{
+	struct worktree_node *node = file->node;
+
+	node->writers -= file->writes;
+	if (node->draft && (file->wrote || node->writers == 0))
+		draft_commit(node);
+	file_unref(file);
+}
