@@ -6,15 +6,21 @@
         assert fn.call('hello', b'{}') == b'1'
 
 Whatever happens, nothing is left behind: the daemon is ended, the mount undone, the directories removed.
-What the daemon writes to standard error is kept, and a sanitizer's report in it fails the test.
+It dies with the test even when that is killed, and a test that makes no step for `patience` seconds is
+ended by killing the daemon. What the daemon writes to standard error is kept, and a sanitizer's report
+in it fails the test.
 """
 
+import ctypes
+import errno
+import faulthandler
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 BUILD = os.environ.get('FNFS_BUILD', '')
@@ -37,10 +43,15 @@ def require_mounts():
 		skip('fusermount3 is not installed')
 
 
+def die_with_parent():
+	ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
 class Mounted:
 	"""directory: the mount; state: its state directory; process: the daemon, in the foreground."""
 
-	def __init__(self, options=None, state=None, arguments=(), env=None, wait=20):
+	def __init__(self, options=None, state=None, arguments=(), env=None, wait=20,
+		patience=120):
 		require_mounts()
 		self.base = tempfile.mkdtemp(prefix='fnfs-test-')
 		os.chmod(self.base, 0o755)  # for tests with a second user
@@ -51,10 +62,15 @@ class Mounted:
 		self.arguments = list(arguments)
 		self.env = dict(os.environ, **(env or {}))
 		self.wait = wait
+		self.patience = patience
+		self.stepped = time.monotonic()
+		self.closing = threading.Event()
 		self.process = None
 		os.mkdir(self.directory)
 
 	def __enter__(self):
+		signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+		threading.Thread(target=self.watch, daemon=True).start()
 		try:
 			self.start()
 		except BaseException:
@@ -81,11 +97,16 @@ class Mounted:
 			command += ['-o', self.options]
 		return command + self.arguments
 
-	def start(self):
-		"""Starts the daemon, also again on the same state, and returns when the mount answers."""
+	def launch(self):
+		"""Starts the daemon, also again on the same state."""
 		with open(self.errors, 'ab') as errors:
 			self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
-				stdout=errors, stderr=errors, env=self.env, start_new_session=True)
+				stdout=errors, stderr=errors, env=self.env, start_new_session=True,
+				preexec_fn=die_with_parent)
+
+	def start(self):
+		"""Starts the daemon and returns when the mount answers."""
+		self.launch()
 		end = time.monotonic() + self.wait
 		while not self.answers():
 			if self.process.poll() is not None:
@@ -115,6 +136,19 @@ class Mounted:
 		except OSError:
 			return ''
 
+	def step(self):
+		"""The test goes on; when it does not, the watch ends what it waits for."""
+		self.stepped = time.monotonic()
+
+	def watch(self):
+		while not self.closing.wait(1):
+			if time.monotonic() - self.stepped > self.patience:
+				sys.stderr.write('no step for %d s; the daemon is killed. The test stands at:\n'
+					% self.patience)
+				faulthandler.dump_traceback(all_threads=True)
+				self.kill()
+				self.step()
+
 	def kill(self):
 		"""kill -9; the dead mount stays until start() or close()."""
 		if self.process and self.process.poll() is None:
@@ -137,6 +171,7 @@ class Mounted:
 				subprocess.run(['fusermount3', '-uz', self.directory], stderr=subprocess.DEVNULL)
 
 	def close(self):
+		self.closing.set()
 		clean = True
 		if self.process and self.process.poll() is None:
 			try:
@@ -158,9 +193,11 @@ class Mounted:
 
 	# --- functions ---
 
-	def function(self, name, files):
-		"""mkdir and write the files; a name that ends in `+x` is made executable."""
+	def function(self, name, files, **settings):
+		"""mkdir, settings, files; a name that ends in `+x` is made executable."""
 		os.mkdir(self.path('functions', name))
+		for setting, value in settings.items():
+			self.set(name, setting, str(value))
 		for file, text in files.items():
 			path = self.path('functions', name, 'code', file.removesuffix('+x'))
 			os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -176,6 +213,7 @@ class Mounted:
 
 	def call(self, name, event=b'{}'):
 		"""One conversation; an error is an OSError whose `body` is the error's JSON."""
+		self.step()
 		fd = os.open(self.path('functions', name, 'invoke'), os.O_RDWR)
 		body = b''
 		try:
@@ -194,6 +232,49 @@ class Mounted:
 	def read(self, *parts):
 		with open(self.path(*parts)) as file:
 			return file.read()
+
+
+def errno_of(action, *arguments, **named):
+	"""The name of the errno that an action fails with, or None."""
+	try:
+		action(*arguments, **named)
+	except OSError as error:
+		return errno.errorcode.get(error.errno, str(error.errno))
+	return None
+
+
+def write_file(path, data, flags=os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode=0o644):
+	"""As a shell's redirection does it, but the errno of every step is seen, the one of close too."""
+	if isinstance(data, str):
+		data = data.encode()
+	fd = os.open(path, flags, mode)
+	try:
+		while data:
+			data = data[os.write(fd, data):]
+	except OSError:
+		try:
+			os.close(fd)
+		except OSError:
+			pass  # the first errno is the one that tells
+		raise
+	os.close(fd)
+
+
+def descendants(pid):
+	"""All processes below a process, as pids."""
+	below, found, todo = {}, [], [pid]
+	for entry in filter(str.isdigit, os.listdir('/proc')):
+		try:
+			with open('/proc/%s/stat' % entry, 'rb') as stat:
+				parent = int(stat.read().rpartition(b')')[2].split()[1])
+		except OSError:
+			continue  # it has just ended
+		below.setdefault(parent, []).append(int(entry))
+	while todo:
+		children = below.get(todo.pop(), [])
+		found += children
+		todo += children
+	return found
 
 
 class Cases:
