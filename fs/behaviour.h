@@ -39,7 +39,8 @@ struct behaviour {
 	double attr_timeout;
 
 	/* --- attributes --- */
-	/* Rows: refines `attr` (size, times), which is filled in from the row. NULL: as it is. */
+	/* Rows: refines `attr` (size, times), which is filled in from the row. NULL: as it is.
+	 * For the root of a working tree: gives what getattr gives, for LOOKUP from above. */
 	int (*refine)(struct request *request, const struct subject *subject, struct stat *attr);
 	/* Instead of all that comes from rows; handle may be NULL. Answer: request_attr(). */
 	int (*getattr)(struct request *request, struct handle *handle);
@@ -47,11 +48,14 @@ struct behaviour {
 	        int to_set); /* FUSE_SET_ATTR_* */
 	/* truncate(2) of a row. NULL: accepted without effect, as law 2 has it. */
 	int (*truncate)(struct request *request, struct handle *handle, off_t size);
+	/* The function a node inside a working tree belongs to; 0 = gone. */
+	uint64_t (*function_of)(const struct fs *fs, const struct node *node);
 	void (*forget)(struct fs *fs, uint64_t ino, uint64_t lookups); /* NULL: nothing */
 	int (*statfs)(struct request *request); /* NULL: of the state directory. Now. */
 
 	/* --- open files and directories --- */
-	/* May set direct_io, keep_cache, nonseekable, noflush in `info`. NULL: opens. 0 or -errno. */
+	/* Also for directories (handle->directory). May set direct_io, keep_cache, nonseekable, noflush
+	 * and, for directories, cache_readdir in `info`. NULL: opens. 0 or -errno, now. */
 	int (*open)(struct request *request, struct handle *handle, struct fuse_file_info *info);
 	int (*read)(struct request *request, struct handle *handle, size_t size, off_t offset);
 	/* 0 = all of it was taken. NULL: EINVAL. */
@@ -59,7 +63,9 @@ struct behaviour {
 	        off_t offset);
 	int (*flush)(struct request *request, struct handle *handle);                 /* NULL: 0 */
 	int (*fsync)(struct request *request, struct handle *handle, bool data_only); /* NULL: 0 */
-	void (*release)(struct handle *handle);  /* the file is closed for good; nobody waits */
+	/* The file is closed for good; nobody waits. Also called at the end for whatever is still open:
+	 * requests of this file that are still adopted are to be answered then. */
+	void (*release)(struct handle *handle);
 	unsigned (*poll)(struct handle *handle); /* POLLIN ...; NULL: always ready. handle_wake() */
 	int (*seek)(struct request *request, struct handle *handle, off_t offset,
 	        int whence); /* SEEK_DATA, SEEK_HOLE; NULL: EINVAL */

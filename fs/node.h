@@ -6,9 +6,10 @@
  * restart, and `forget` does nothing. Numbers below 2^48 (row 0) are nodes inside working trees: serials
  * given out by the code behaviour, from 2 on; 1 is the kernel's name for the root and stands for row 1.
  *
- * Objects are functions (their id), instances (their id), and things that count up within a function
- * (variables, log segments, calls): node_child(function, local). Local ids above 20 bits are cut; the
- * owner of such ids restores the rest with node_child_restore(), for only the newest are ever alive.
+ * Objects of the store (functions, variables) have ids that are unique over all kinds, and are known
+ * by them. What counts up within a function (log segments, calls) is node_child(function, local): local
+ * ids above 16 bits are cut, and restored by node_child_restore(), for only the newest are ever alive.
+ * So function ids stay below 2^32; nothing that comes by the thousand a second may share their sequence.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,10 +17,13 @@
 #include "fs/row.h"
 
 struct fs;
+struct request;
+struct stat;
+struct fuse_entry_param;
 
 #define NODE_OBJECT_BITS 48
 #define NODE_OBJECT_MASK ((UINT64_C(1) << NODE_OBJECT_BITS) - 1)
-#define NODE_CHILD_BITS  20
+#define NODE_CHILD_BITS  16
 #define NODE_CHILD_MASK  ((UINT64_C(1) << NODE_CHILD_BITS) - 1)
 #define NODE_ROOT        UINT64_C(1)
 
@@ -55,3 +59,16 @@ static inline uint64_t node_child_restore(uint64_t object, uint64_t newest)
  */
 int node_subject(const struct fs *fs, const struct node *node, const struct caller *caller,
         struct subject *subject);
+
+/* The path from the root of the mount, or, with `function`, from functions/NAME; no slash in front. */
+void node_path(const struct fs *fs, const struct node *node, bool function, struct buf *out);
+
+/*
+ * Attributes of a row's node: type, permissions, owner and times from the row, the subject, and what
+ * chmod, chown and utimens left; the size by the behaviour. 0 or -ENOENT.
+ */
+int node_attr(struct request *request, const struct node *node, struct stat *attr);
+
+/* As above, with what a reply to LOOKUP needs beside it. */
+int node_entry(struct request *request, const struct node *node, struct fuse_entry_param *entry);
+double node_attr_timeout(const struct fs *fs, const struct node *node);

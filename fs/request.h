@@ -36,7 +36,7 @@ typedef void (*request_interrupted_fn)(struct request *request, void *userdata);
 
 struct request {
 	struct fs *fs;
-	fuse_req_t fuse; /* NULL once answered */
+	fuse_req_t fuse; /* NULL once answered; for libfuse's fuse_req_*() questions only */
 	struct caller caller;
 	struct node node; /* what it is about; for changes in a directory: the directory */
 	const char *verb; /* "write", for sentences */
@@ -45,11 +45,14 @@ struct request {
 	bool judged;      /* failure is filed in last_error; set by the dispatcher */
 	struct buf why;
 
+	const char *name; /* the entry a change is about; "" = none. For sentences */
+
+	/* Private to request.c. */
 	bool adopted;
 	request_interrupted_fn interrupted;
 	void *userdata;
-	struct list interrupted_link; /* fs.requests.interrupted while an interrupt is to be told */
-	struct list link;             /* free ones; or fs.requests.adopted */
+	struct list interrupted_link; /* told to the behaviour soon */
+	struct list link;             /* adopted or free */
 };
 
 /* True when the read or write asked not to wait. */
@@ -84,3 +87,22 @@ int request_entry(struct request *request, const struct fuse_entry_param *entry)
 int request_open(struct request *request, const struct fuse_file_info *info);
 int request_create(struct request *request, const struct fuse_entry_param *entry,
         const struct fuse_file_info *info);
+
+/* --- for the dispatcher --- */
+
+struct requests;
+int requests_new(struct requests **out, struct fs *fs);
+struct requests *requests_free(struct requests *requests); /* none may be adopted */
+
+/* At the end: what waits is interrupted; idle when nothing is adopted. */
+void requests_interrupt_all(struct requests *requests);
+bool requests_idle(const struct requests *requests);
+
+/* A request about `ino`; NULL when it was answered already (no such node, no memory). */
+struct request *request_begin(fuse_req_t fuse, uint64_t ino, const char *verb);
+
+/* What the behaviour returned: answers 0 and -errno, registers for interrupts after FS_LATER. */
+void request_finish(struct fs *fs, struct request *request, int result);
+
+/* forget has no answer of its own. */
+void request_end_none(fuse_req_t fuse);

@@ -18,10 +18,11 @@ struct behaviour;
 struct follow;
 
 enum {
-	ROW_HIDDEN = 1, /* found by name, not listed: files that wait */
-	ROW_LINES = 2,  /* KNOB: a value of several lines, set as a whole at the opener's flush */
-	ROW_DYNAMIC =
-	        4, /* DIR: entries come and go without the kernel's doing; attributes not cached */
+	ROW_HIDDEN = 1,  /* found by name, not listed: files that wait */
+	ROW_LINES = 2,   /* KNOB: a value of several lines, set as a whole at the opener's flush */
+	ROW_DYNAMIC = 4, /* DIR: entries come and go without the kernel's doing: nothing cached */
+	ROW_FLEETING =
+	        8, /* item rows: objects do not outlive the daemon, so nobody can chmod them */
 };
 
 struct row {
@@ -42,7 +43,8 @@ struct row {
 };
 
 extern const struct behaviour dir_behaviour, text_behaviour, knob_behaviour, link_behaviour,
-        call_behaviour, code_behaviour, tail_behaviour, follow_behaviour, files_behaviour;
+        call_behaviour, code_behaviour, tail_behaviour, follow_behaviour, files_behaviour,
+        scratch_behaviour;
 
 /* A text rendered at open and fixed until close. */
 #define TEXT(row_id, row_name, row_show, row_help, ...) \
@@ -66,10 +68,22 @@ extern const struct behaviour dir_behaviour, text_behaviour, knob_behaviour, lin
 		.mode = S_IFDIR | 0755, .children = row_children, .help = row_help, __VA_ARGS__ \
 	}
 
+#define READ_ONLY_DIR(row_id, row_name, row_children, row_help, ...) \
+	{ \
+		.id = row_id, .name = row_name, .behaviour = &dir_behaviour, \
+		.mode = S_IFDIR | 0555, .children = row_children, .help = row_help, __VA_ARGS__ \
+	}
+
 /* One directory per object. `row_help` names it for the manual: "NAME: one function". */
 #define EACH(row_id, row_each, row_children, row_help, ...) \
 	{ \
 		.id = row_id, .behaviour = &dir_behaviour, .mode = S_IFDIR | 0755, \
+		.each = row_each, .children = row_children, .help = row_help, __VA_ARGS__ \
+	}
+
+#define READ_ONLY_EACH(row_id, row_each, row_children, row_help, ...) \
+	{ \
+		.id = row_id, .behaviour = &dir_behaviour, .mode = S_IFDIR | 0555, \
 		.each = row_each, .children = row_children, .help = row_help, __VA_ARGS__ \
 	}
 

@@ -16,5 +16,7 @@ struct tree {
 
 void tree_index(struct tree *tree);
 
-/* docs/tree.md: the tree with a line about each row. */
+const struct row *tree_root(void);
+
+/* docs/tree.md: the tree with a line about each row (tree_print.c). */
 void tree_print(struct buf *out);

@@ -72,6 +72,9 @@ struct each {
 	 * set (uid and gid are the daemon's before). -ENOENT when the object is gone. */
 	int (*get)(struct subject *subject);
 
+	/* The object's name, for sentences. NULL: its id in decimal. */
+	void (*name)(const struct subject *subject, char name[EACH_NAME_SIZE]);
+
 	/* Whether a new object may have this name; others can be scratch files. NULL: any name. */
 	bool (*claims)(const char *name);
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What fnfsd was asked for: its command line, and what follows from it. */
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct options {
+	char *directory; /* as typed */
+	char *state;     /* absolute */
+	char *runtimes;  /* search path */
+	char *guardian;
+	bool foreground;
+	bool allow_other;
+	bool auto_unmount;
+	bool nonempty;
+	bool debug;
+	bool print_tree;
+	bool version;
+	bool help;
+};
+
+extern const char options_usage[];
+
+/* 0, or -EINVAL / -ENOMEM with a sentence in `why`. Deinit in any case. */
+int options_parse(struct options *options, int argc, char **argv, struct buf *why);
+void options_deinit(struct options *options);

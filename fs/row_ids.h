@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The ids of all rows, one block of numbers per directory. They are part of inode numbers and of what
+ * chmod and chown left in the store: a number is never changed and never used again. Names in the
+ * comments are kept for what later versions bring.
+ */
+
+enum row_id {
+	/* 0 is the inside of working trees, 1 the kernel's number of the root */
+	ROW_ROOT = 1,
+	ROW_README = 2,
+	ROW_FUNCTIONS = 3,
+	/* 4 dependencies, 5 topics, 7 gateway */
+	ROW_RUNTIMES = 6,
+	ROW_ROOT_METRICS = 8,
+	ROW_ROOT_STATUS = 9,
+	ROW_ROOT_LOG = 10,
+	ROW_ROOT_LAST_ERROR = 11,
+
+	ROW_FUNCTION = 32,
+	/* 33 triggers, 34 aliases, 35 versions, 36 queue, 37 running, 38 results, 39 failed */
+	ROW_CALLS = 40,
+	ROW_INSTANCES = 41,
+	ROW_CONFIG = 42,
+	ROW_INVOKE = 43,
+	ROW_LOGS = 44,
+	ROW_METRICS = 45,
+	ROW_STATUS = 46,
+	ROW_LAST_ERROR = 47,
+	ROW_CODE = 48,
+
+	ROW_CONFIG_RUNTIME = 64,
+	ROW_CONFIG_HANDLER = 65,
+	ROW_CONFIG_INITIALIZER = 66,
+	/* 67 build, 68 image */
+	ROW_CONFIG_TIMEOUT = 69,
+	ROW_CONFIG_INIT_TIMEOUT = 70,
+	ROW_CONFIG_MEMORY = 71,
+	ROW_CONFIG_CPU = 72,
+	ROW_CONFIG_CONCURRENCY = 73,
+	ROW_CONFIG_MAX_INSTANCES = 74,
+	ROW_CONFIG_MIN_INSTANCES = 75,
+	ROW_CONFIG_IDLE_TIMEOUT = 76,
+	ROW_CONFIG_NETWORK = 77,
+	/* 78 max_retries, 79 max_event_age, 80 queue_limit, 81 on_success, 82 on_failure */
+	ROW_CONFIG_LOG_FORMAT = 83,
+	ROW_CONFIG_LOG_RETENTION = 84,
+	ROW_CONFIG_DESCRIPTION = 85,
+	ROW_ENV = 86,
+	/* 87 dependencies */
+	ROW_ENV_KEY = 88,
+
+	ROW_INSTANCE = 96,
+	ROW_INSTANCE_PID = 97,
+	ROW_INSTANCE_STATE = 98,
+	ROW_INSTANCE_VERSION = 99,
+	ROW_INSTANCE_STARTED = 100,
+	ROW_INSTANCE_CALLS = 101,
+	ROW_INSTANCE_MEMORY = 102,
+	ROW_INSTANCE_CPU = 103,
+	ROW_INSTANCE_IDLE = 104,
+
+	ROW_LOG_SEGMENT = 112,
+	ROW_LOG_CURRENT = 113,
+	ROW_LOG_FOLLOW = 114,
+	/* 115 build */
+
+	/* 128 to 159: metrics, in the order of the contract */
+	ROW_METRICS_FIRST = 128,
+
+	ROW_CALL = 160,
+	ROW_CALL_LAST = 161,
+	ROW_CALL_REQUEST = 162,
+	ROW_CALL_RESPONSE = 163,
+	ROW_CALL_ERROR = 164,
+	ROW_CALL_LOG = 165,
+	ROW_CALL_STATUS = 166,
+
+	ROW_RUNTIME = 176,
+	ROW_RUNTIME_ABOUT = 177,
+	ROW_RUNTIME_TEMPLATE = 178,
+	ROW_RUNTIME_FILE = 179,
+
+	/* 192 versions, 256 aliases, 320 triggers, 384 dependencies, 416 topics, 432 gateway,
+	 * 448 queue, running, results, failed */
+
+	ROW_SCRATCH = 1000,
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/log.h"
+#include "fs/ops.h"
+
+#define REQUESTS_PER_TURN 64
+
+struct session {
+	struct fs *fs;
+	struct fuse_session *fuse;
+	struct fuse_buf buffer;
+	char *mount_point;
+	uv_poll_t poll;
+	uv_process_t unmounter;
+	uv_work_t unmount;
+	bool mounted;
+	bool unmounting; /* one of the two above is under way */
+	bool over;       /* `ended` was called */
+	bool freed;
+	unsigned closing; /* handles of the loop that are not closed yet */
+	void (*ended)(void *userdata);
+	void *userdata;
+};
+
+static void end(struct session *session)
+{
+	if (session->over)
+		return;
+	session->over = true;
+	session->mounted = false;
+	uv_poll_stop(&session->poll);
+	session->ended(session->userdata);
+}
+
+static void readable(uv_poll_t *poll, int status, int events)
+{
+	struct session *session = poll->data;
+	struct fuse_session *fuse = session->fuse;
+	int i;
+
+	for (i = 0; i < REQUESTS_PER_TURN; i++) {
+		int r = fuse_session_receive_buf(fuse, &session->buffer);
+
+		if (r == -EINTR || r == -ENOENT) /* a request that was taken back */
+			continue;
+		if (r == -EAGAIN)
+			return;
+		if (r <= 0) {
+			if (r < 0)
+				fail(r, "reading from the kernel");
+			end(session);
+			return;
+		}
+		fuse_session_process_buf(fuse, &session->buffer);
+		if (fuse_session_exited(fuse)) {
+			end(session);
+			return;
+		}
+	}
+}
+
+static int add_option(struct fuse_args *arguments, const char *option)
+{
+	return fuse_opt_add_arg(arguments, "-o") < 0 || fuse_opt_add_arg(arguments, option) < 0
+	               ? -ENOMEM
+	               : 0;
+}
+
+static int make_arguments(struct fuse_args *arguments, const struct session_options *options)
+{
+	int r = fuse_opt_add_arg(arguments, "fnfs") < 0 ? -ENOMEM : 0;
+
+	if (r == 0)
+		r = add_option(arguments, "fsname=fnfs,subtype=fnfs,default_permissions");
+	if (r == 0 && options->allow_other)
+		r = add_option(arguments, "allow_other");
+	if (r == 0 && options->auto_unmount)
+		r = add_option(arguments, "auto_unmount");
+	if (r == 0 && options->debug)
+		r = add_option(arguments, "debug");
+	return r;
+}
+
+static void session_closed(uv_handle_t *handle)
+{
+	struct session *session = handle->data;
+
+	if (--session->closing || !session->freed)
+		return;
+	free(session->buffer.mem);
+	free(session->mount_point);
+	free(session);
+}
+
+static int listen_to_kernel(struct session *session)
+{
+	int fd = fuse_session_fd(session->fuse);
+	int r;
+
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return fail(-errno, "reading the kernel's descriptor without waiting");
+	r = uv_poll_init(session->fs->loop, &session->poll, fd);
+	if (r < 0)
+		return fail(r, "watching the kernel's descriptor");
+	session->poll.data = session;
+	session->closing++;
+	return uv_poll_start(&session->poll, UV_READABLE, readable);
+}
+
+int session_new(struct session **out, const struct session_options *options, struct buf *why)
+{
+	struct fuse_args arguments = FUSE_ARGS_INIT(0, NULL);
+	struct session *session = calloc(1, sizeof(*session));
+	int r = session ? make_arguments(&arguments, options) : -ENOMEM;
+
+	if (session) {
+		session->fs = options->fs;
+		session->ended = options->ended;
+		session->userdata = options->userdata;
+		session->mount_point = strdup(options->mount_point);
+		options->fs->ready = options->ready;
+		options->fs->userdata = options->userdata;
+	}
+	if (r == 0)
+		session->fuse = fuse_session_new(&arguments, &fs_ops, sizeof(fs_ops), options->fs);
+	fuse_opt_free_args(&arguments);
+	if (!session || !session->mount_point || !session->fuse) {
+		buf_puts(why, "libfuse refused to start");
+		session_free(session);
+		return -ENOMEM;
+	}
+	/* libfuse prints what went wrong. */
+	if (fuse_session_mount(session->fuse, session->mount_point) < 0) {
+		buf_printf(why, "cannot mount at %s", session->mount_point);
+		session_free(session);
+		return -EIO;
+	}
+	session->mounted = true;
+	options->fs->fuse = session->fuse;
+	r = listen_to_kernel(session);
+	if (r < 0) {
+		session_free(session);
+		return r;
+	}
+	*out = session;
+	return 0;
+}
+
+/* --- unmounting --- */
+
+static void detach(uv_work_t *work)
+{
+	struct session *session = work->data;
+
+	if (umount2(session->mount_point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
+		log_line(LOG_WARNING, "unmounting %s: %s", session->mount_point, strerror(errno));
+}
+
+static void detached(uv_work_t *work, int status)
+{
+	struct session *session = work->data;
+
+	session->unmounting = false;
+}
+
+static void unmounter_closed(uv_handle_t *handle)
+{
+	struct session *session = handle->data;
+
+	session->unmounting = false;
+	session_closed(handle);
+}
+
+static void unmounter_exited(uv_process_t *process, int64_t status, int signal)
+{
+	struct session *session = process->data;
+
+	if (status || signal)
+		log_line(LOG_WARNING, "fusermount3 could not unmount %s", session->mount_point);
+	uv_close((uv_handle_t *)process, unmounter_closed);
+}
+
+/* Only root may unmount by itself; others ask the set-user-id program that mounted, too. */
+static int spawn_unmounter(struct session *session)
+{
+	char *arguments[] = {"fusermount3", "-u", "-q", "-z", "--", session->mount_point, NULL};
+	uv_process_options_t options = {
+	        .exit_cb = unmounter_exited,
+	        .file = arguments[0],
+	        .args = arguments,
+	        .cwd = "/",
+	};
+	int r;
+
+	session->unmounter.data = session;
+	session->closing++;
+	r = uv_spawn(session->fs->loop, &session->unmounter, &options);
+	if (r < 0) {
+		fail(r, "starting fusermount3");
+		uv_close((uv_handle_t *)&session->unmounter, unmounter_closed);
+	}
+	return r;
+}
+
+void session_unmount(struct session *session)
+{
+	if (!session->mounted || session->unmounting)
+		return;
+	session->mounted = false;
+	session->unmounting = true;
+	if (geteuid() != 0) {
+		spawn_unmounter(session);
+		return;
+	}
+	session->unmount.data = session;
+	if (uv_queue_work(session->fs->loop, &session->unmount, detach, detached) < 0)
+		session->unmounting = false;
+}
+
+struct session *session_free(struct session *session)
+{
+	if (!session)
+		return NULL;
+	assert(!session->freed && !session->unmounting);
+	session->fs->fuse = NULL;
+	if (session->poll.data)
+		uv_poll_stop(&session->poll);
+	/* What is unmounted already must not be unmounted again: another daemon may have come. */
+	if (session->mounted)
+		fuse_session_unmount(session->fuse);
+	if (session->fuse)
+		fuse_session_destroy(session->fuse);
+	session->freed = true;
+	session->closing++;
+	if (session->poll.data)
+		uv_close((uv_handle_t *)&session->poll, session_closed);
+	session_closed((uv_handle_t *)&(uv_handle_t){.data = session});
+	return NULL;
+}

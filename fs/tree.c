@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * THE TABLE. Read it from the bottom: the root stands last, each directory's table above the row that
+ * shows it. A new file is one row here, one number in row_ids.h and one function in fs/views/. The
+ * order is the order of readdir; `code` stands last so that a removal that is refused half-way has
+ * not yet eaten the code. docs/tree.md is printed from this (fnfsd --print-tree).
+ */
+#include "fs/tree.h"
+
+#include <assert.h>
+
+#include "fs/behaviour.h"
+#include "fs/behaviours/files.h"
+#include "fs/row_ids.h"
+#include "fs/views/config.h"
+#include "fs/views/env.h"
+#include "fs/views/function.h"
+#include "fs/views/functions.h"
+#include "fs/views/instances.h"
+#include "fs/views/root.h"
+#include "fs/views/runtimes.h"
+#include "model/config.h"
+
+static const struct row instance_rows[] = {
+        TEXT(ROW_INSTANCE_PID, "pid", instance_show_pid, "process id on this machine"),
+        TEXT(ROW_INSTANCE_STATE, "state", instance_show_state,
+                "`starting`, `idle`, `busy`, `draining` or `ending`"),
+        TEXT(ROW_INSTANCE_VERSION, "version", instance_show_version, "the version it runs"),
+        TEXT(ROW_INSTANCE_STARTED, "started", instance_show_started, "when it was started, UTC"),
+        TEXT(ROW_INSTANCE_CALLS, "calls", instance_show_calls, "calls begun in it so far"),
+        TEXT(ROW_INSTANCE_MEMORY, "memory", instance_show_memory, "bytes used now"),
+        TEXT(ROW_INSTANCE_CPU, "cpu", instance_show_cpu, "processor time used so far, seconds"),
+        TEXT(ROW_INSTANCE_IDLE, "idle", instance_show_idle,
+                "seconds since its last call ended; 0 while it is busy"),
+        {},
+};
+
+static const struct row instances_rows[] = {
+        EACH(ROW_INSTANCE, &instances_each, instance_rows,
+                "ID: one running process; `rmdir` stops it", .flags = ROW_FLEETING),
+        {},
+};
+
+static const struct row env_rows[] = {
+        EACH_KNOB(ROW_ENV_KEY, &env_each, env_show, env_set,
+                "KEY: one environment variable; `rm` unsets it", .flags = ROW_LINES),
+        {},
+};
+
+#define SETTING(row_id, row_name, config_key, row_help) \
+	KNOB(row_id, row_name, config_show, config_set, row_help, .key = config_key)
+
+static const struct row config_rows[] = {
+        SETTING(ROW_CONFIG_RUNTIME, "runtime", CONFIG_RUNTIME,
+                "which runtime runs the code: a name in `runtimes/`, or `auto`"),
+        SETTING(ROW_CONFIG_HANDLER, "handler", CONFIG_HANDLER,
+                "entry point, `file.function`; empty: the runtime's default"),
+        SETTING(ROW_CONFIG_INITIALIZER, "initializer", CONFIG_INITIALIZER,
+                "run once per instance before its first call, `file.function` or empty"),
+        SETTING(ROW_CONFIG_TIMEOUT, "timeout", CONFIG_TIMEOUT,
+                "limit of one call: `500ms`, `3s`, `15m`"),
+        SETTING(ROW_CONFIG_INIT_TIMEOUT, "init_timeout", CONFIG_INIT_TIMEOUT, "limit of a start"),
+        SETTING(ROW_CONFIG_MEMORY, "memory", CONFIG_MEMORY, "limit of one instance, enforced"),
+        SETTING(ROW_CONFIG_CPU, "cpu", CONFIG_CPU, "cores of one instance, or `max`"),
+        SETTING(ROW_CONFIG_CONCURRENCY, "concurrency", CONFIG_CONCURRENCY,
+                "calls one instance processes at once"),
+        SETTING(ROW_CONFIG_MAX_INSTANCES, "max_instances", CONFIG_MAX_INSTANCES,
+                "upper bound of instances; 0 disables the function"),
+        SETTING(ROW_CONFIG_MIN_INSTANCES, "min_instances", CONFIG_MIN_INSTANCES,
+                "instances kept warm"),
+        SETTING(ROW_CONFIG_IDLE_TIMEOUT, "idle_timeout", CONFIG_IDLE_TIMEOUT,
+                "an idle instance above `min_instances` is stopped after this"),
+        SETTING(ROW_CONFIG_NETWORK, "network", CONFIG_NETWORK,
+                "`none`, or `host`, which only root and the mount's owner can set"),
+        SETTING(ROW_CONFIG_LOG_FORMAT, "log_format", CONFIG_LOG_FORMAT, "`text` or `json`"),
+        SETTING(ROW_CONFIG_LOG_RETENTION, "log_retention", CONFIG_LOG_RETENTION,
+                "how long logs are kept, and how much: `30d 1G`"),
+        SETTING(ROW_CONFIG_DESCRIPTION, "description", CONFIG_DESCRIPTION,
+                "free text, at most 512 characters"),
+        DIR(ROW_ENV, "env", env_rows, "environment variables, one file each"),
+        {},
+};
+
+static const struct row function_rows[] = {
+        DIR(ROW_INSTANCES, "instances", instances_rows, "the running processes",
+                .flags = ROW_DYNAMIC),
+        DIR(ROW_CONFIG, "config", config_rows, "settings, one value per file"),
+        CALL(ROW_INVOKE, "invoke", "call the function: write the event, read the response"),
+        TEXT(ROW_STATUS, "status", function_show_status, "what state the function is in, and why"),
+        TEXT(ROW_LAST_ERROR, "last_error", function_show_last_error,
+                "the sentence behind your last errno here"),
+        CODE(ROW_CODE, "code", "the working tree: what you save here is what runs"),
+        {},
+};
+
+static const struct row functions_rows[] = {
+        EACH(ROW_FUNCTION, &functions_each, function_rows, "NAME: one function"),
+        {},
+};
+
+static const struct row template_rows[] = {
+        {.id = ROW_RUNTIME_FILE,
+                .behaviour = &files_behaviour,
+                .mode = S_IFREG | 0444,
+                .each = &files_each,
+                .help = "the files of the template, read-only"},
+        {},
+};
+
+static const struct row runtime_rows[] = {
+        TEXT(ROW_RUNTIME_ABOUT, "about", runtime_show_about, "what it runs, and what it needs"),
+        {.id = ROW_RUNTIME_TEMPLATE,
+                .name = "template",
+                .behaviour = &files_behaviour,
+                .mode = S_IFDIR | 0555,
+                .children = template_rows,
+                .help = "a sample to copy: `cp -r runtimes/NAME/template/. functions/NAME/code`"},
+        {},
+};
+
+static const struct row runtimes_rows[] = {
+        READ_ONLY_EACH(ROW_RUNTIME, &runtimes_each, runtime_rows, "NAME: one runtime"),
+        {},
+};
+
+static const struct row root_rows[] = {
+        TEXT(ROW_README, "README", root_show_readme, "how to use this directory"),
+        DIR(ROW_FUNCTIONS, "functions", functions_rows,
+                "one directory per function: `mkdir` makes one, `rmdir` removes it"),
+        READ_ONLY_DIR(ROW_RUNTIMES, "runtimes", runtimes_rows, "what can run here"),
+        TEXT(ROW_ROOT_METRICS, "metrics", root_show_metrics,
+                "all metrics of all functions, OpenMetrics text"),
+        TEXT(ROW_ROOT_STATUS, "status", root_show_status,
+                "the daemon: version, uptime, counts, limits"),
+        TEXT(ROW_ROOT_LAST_ERROR, "last_error", root_show_last_error,
+                "why the last refused operation of yours was refused"),
+        {},
+};
+
+static const struct row root_row = DIR(ROW_ROOT, "", root_rows, "the mount");
+
+/* Nodes of working trees have no row of their own, only a behaviour. */
+static const struct row code_node_row = {.behaviour = &code_behaviour};
+
+/* Editors' files are in no table either: they belong to no object. */
+static const struct row scratch_row = {
+        .id = ROW_SCRATCH, .behaviour = &scratch_behaviour, .mode = S_IFREG | 0600};
+
+static void index_row(
+        struct tree *tree, const struct row *row, const struct row *parent, const struct row *scope)
+{
+	const struct row *child;
+
+	assert(row->id < TREE_ROWS && !tree->rows[row->id]);
+	if (row->each)
+		scope = row;
+	tree->rows[row->id] = row;
+	tree->parents[row->id] = parent;
+	tree->scopes[row->id] = scope;
+	for (child = row->children; child && child->id; child++)
+		index_row(tree, child, row, scope);
+}
+
+void tree_index(struct tree *tree)
+{
+	*tree = (struct tree){};
+	index_row(tree, &root_row, NULL, NULL);
+	index_row(tree, &scratch_row, NULL, NULL);
+	tree->rows[0] = &code_node_row;
+}
+
+const struct row *tree_root(void)
+{
+	return &root_row;
+}

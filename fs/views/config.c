@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/views/config.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "engine/engine.h"
+#include "fs/row.h"
+
+int config_show(const struct subject *subject, struct buf *out)
+{
+	config_format(&subject->function->config, (enum config_key)subject->row->key, out);
+	buf_puts(out, "\n");
+	return 0;
+}
+
+/* A function on the host's network reaches what listens on this machine only: not for everybody. */
+static int check_network(const struct subject *subject, const char *text, struct buf *why)
+{
+	struct config changed = subject->function->config;
+	uid_t uid = subject->caller.uid;
+	int r = config_parse(&changed, CONFIG_NETWORK, text, why);
+
+	if (r < 0)
+		return r;
+	if (changed.network == subject->function->config.network || changed.network != NETWORK_HOST)
+		return 0;
+	if (uid == 0 || uid == engine_owner(subject->engine))
+		return 0;
+	buf_puts(
+	        why, "only root and the owner of the mount can give a function the host's network");
+	return -EPERM;
+}
+
+int config_set(const struct subject *subject, const char *text, struct buf *why)
+{
+	enum config_key key = (enum config_key)subject->row->key;
+	int r = key == CONFIG_NETWORK ? check_network(subject, text, why) : 0;
+
+	return r < 0 ? r : function_set(subject->function, key, text, why);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/views/env.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "engine/engine.h"
+
+static bool next(const struct subject *directory, uint64_t after, struct each_entry *entry)
+{
+	struct variable *variable;
+
+	list_each(variable, &directory->function->variables, link) {
+		if (variable->id <= after)
+			continue;
+		entry->object = variable->id;
+		snprintf(entry->name, sizeof(entry->name), "%s", variable->key);
+		return true;
+	}
+	return false;
+}
+
+static int find(const struct subject *directory, const char *name, uint64_t *object)
+{
+	struct variable *variable = function_variable_find(directory->function, name);
+
+	if (!variable)
+		return -ENOENT;
+	*object = variable->id;
+	return 0;
+}
+
+static int get(struct subject *subject)
+{
+	struct functions *functions = engine_functions(subject->engine);
+	struct function *function;
+	uint64_t id = 0;
+
+	while ((function = functions_next(functions, id))) {
+		subject->item = function_variable(function, subject->object);
+		if (subject->item)
+			break;
+		id = function->id;
+	}
+	if (!function)
+		return -ENOENT;
+	subject->function = function;
+	subject->uid = function->uid;
+	subject->gid = function->gid;
+	subject->time_us = function->created_us;
+	return 0;
+}
+
+static void name_of(const struct subject *subject, char name[EACH_NAME_SIZE])
+{
+	const struct variable *variable = subject->item;
+
+	snprintf(name, EACH_NAME_SIZE, "%s", variable->key);
+}
+
+/* What cannot be a variable's name at all is an editor's: `.KEY.swp`, `KEY~`, `4913`. */
+static bool claims(const char *name)
+{
+	if (!isalpha((unsigned char)*name) && *name != '_')
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && *name != '_')
+			return false;
+	return true;
+}
+
+static int make(
+        const struct subject *directory, const char *name, uint64_t *object, struct buf *why)
+{
+	struct variable *variable;
+	int r = function_variable_set(directory->function, name, "", &variable, why);
+
+	if (r == 0)
+		*object = variable->id;
+	return r;
+}
+
+static int unset(const struct subject *subject, struct buf *why)
+{
+	return function_variable_unset(subject->function, subject->item);
+}
+
+static int rename_variable(const struct subject *subject, const char *name, struct buf *why)
+{
+	return function_variable_rename(subject->function, subject->item, name, why);
+}
+
+const struct each env_each = {
+        .next = next,
+        .find = find,
+        .get = get,
+        .name = name_of,
+        .claims = claims,
+        .make = make,
+        .remove = unset,
+        .rename = rename_variable,
+};
+
+int env_show(const struct subject *subject, struct buf *out)
+{
+	const struct variable *variable = subject->item;
+
+	buf_printf(out, "%s\n", variable->value);
+	return 0;
+}
+
+int env_set(const struct subject *subject, const char *text, struct buf *why)
+{
+	const struct variable *variable = subject->item;
+
+	return function_variable_set(subject->function, variable->key, text, NULL, why);
+}
