@@ -8,8 +8,8 @@ import signal
 import subprocess
 import time
 
-import mounted
-from mounted import COMMAND, SOURCE, eventually
+import by_command
+from by_command import COMMAND, SOURCE, eventually
 
 ECHO = "def handler(event, context):\n    return event\n"
 RAISE = "def handler(event, context):\n    raise ValueError('a bad day')\n"
@@ -251,6 +251,6 @@ def mounts_from_fstab(mount):
 
 
 if __name__ == "__main__":
-    mounted.main(helps, refuses_wrong_use, calls, says_how_calls_fail, says_what_cannot_be_called,
+    by_command.main(helps, refuses_wrong_use, calls, says_how_calls_fail, says_what_cannot_be_called,
                  cancels, lists, waits, shows_logs, makes, finds_the_mount, completes, examines,
                  refuses_to_leave_while_in_use, survives_a_dead_daemon, leaves, mounts_from_fstab)

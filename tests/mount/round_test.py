@@ -7,7 +7,7 @@ the output, in which `...` stands for anything.
 """
 import re
 
-import mounted
+import by_command
 import terminal
 
 
@@ -60,4 +60,4 @@ def runs_as_the_readme_shows(mount):
 
 
 if __name__ == "__main__":
-    mounted.main(runs_as_the_readme_shows)
+    by_command.main(runs_as_the_readme_shows)

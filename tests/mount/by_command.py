@@ -8,7 +8,7 @@ A test is a function with a sentence that says what a user would lose, given a M
         ...
 
     if __name__ == "__main__":
-        mounted.main(saves, ...)
+        by_command.main(saves, ...)
 
 All functions of a program share one mount and state directory, below $TMPDIR; both are gone at the
 end. FNFS_COMMAND is the `fnfs` to test. Ends with 77 (skipped) where nothing can be mounted.
