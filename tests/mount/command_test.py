@@ -202,7 +202,7 @@ def refuses_to_leave_while_in_use(mount):
     try:
         said = mount.fnfs("umount", mount.root, status=1).stderr
         assert f"sleep (pid {sleeper.pid}) works in {mount.root}/functions" in said, said
-        assert mounted.mounted_at(mount.root) == 1
+        assert by_command.mounted_at(mount.root) == 1
     finally:
         sleeper.kill()
         sleeper.wait()
@@ -218,7 +218,7 @@ def survives_a_dead_daemon(mount):
         assert f"fnfs mount {mount.root}" in said, said
         assert time.monotonic() - begin < 5
     mount.start()
-    assert mounted.mounted_at(mount.root) == 1
+    assert by_command.mounted_at(mount.root) == 1
     assert json.loads(mount.fnfs("call", "echo", '{"back": true}').stdout) == {"back": True}
 
 
@@ -226,13 +226,13 @@ def leaves(mount):
     "umount ends the daemon and takes the mount with it; the next mount has everything."
     daemon = mount.daemon()
     mount.fnfs("umount", mount.root)
-    assert mounted.mounted_at(mount.root) == 0 and not os.path.exists(f"/proc/{daemon}")
+    assert by_command.mounted_at(mount.root) == 0 and not os.path.exists(f"/proc/{daemon}")
     assert "no fnfs is mounted" in mount.fnfs("umount", mount.root, status=3).stderr
     mount.start()
     assert json.loads(mount.fnfs("call", "echo", "{}").stdout) == {}
     os.kill(mount.daemon(), signal.SIGKILL)
     mount.fnfs("umount", mount.root)
-    assert mounted.mounted_at(mount.root) == 0
+    assert by_command.mounted_at(mount.root) == 0
     mount.start()
 
 
@@ -241,7 +241,7 @@ def mounts_from_fstab(mount):
     place, state = mount.root.parent / "other", mount.root.parent / "other-state"
     mount.fnfs(state, place, "-o", "rw,noauto,user,x-systemd.automount,_netdev,nosuid,nodev")
     try:
-        assert mounted.mounted_at(place) == 1 and state.is_dir()
+        assert by_command.mounted_at(place) == 1 and state.is_dir()
         environment = {key: value for key, value in mount.environment.items() if key != "FNFS"}
         done = subprocess.run([COMMAND, "ls"], env=environment, text=True, cwd="/",
                               stderr=subprocess.PIPE)

@@ -13,7 +13,7 @@ import terminal
 
 def steps():
     """(command, lines below it) of every console block of the README."""
-    text = (mounted.SOURCE / "README.md").read_text()
+    text = (by_command.SOURCE / "README.md").read_text()
     for block in re.findall(r"^```console\n(.*?)^```", text, re.M | re.S):
         for step in re.split(r"^\$ ", block, flags=re.M)[1:]:
             command, *below = step.splitlines()
