@@ -25,6 +25,8 @@
 #define HEADER "fnfs-metrics 1\n"
 #define FOOTER "end\n"
 
+#define NUMBER_MOST (INT64_C(1) << 53) /* sums of it do not overflow; it is exact as a double */
+
 static void metrics_free_p(struct metrics **metrics)
 {
 	metrics_free(*metrics);
@@ -88,7 +90,7 @@ static int load_numbers(const char *text, int64_t *numbers, int most)
 			return -EBADMSG;
 		errno = 0;
 		numbers[count++] = strtoll(text, &end, 10);
-		if (errno)
+		if (errno || numbers[count - 1] > NUMBER_MOST)
 			return -EBADMSG;
 		text = end;
 	}
