@@ -36,6 +36,9 @@ static bool related(const struct kin *writer, const struct kin *reader)
 		return true;
 	if (writer->process == reader->parent && writer->process_start == reader->parent_start)
 		return true;
+	/* `cp event invoke; read answer < invoke`: the shell itself reads what its child called. */
+	if (writer->parent == reader->process && writer->parent_start == reader->process_start)
+		return true;
 	return reader->parent > 0 && writer->parent == reader->parent &&
 	       writer->parent_start == reader->parent_start;
 }
