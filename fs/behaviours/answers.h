@@ -3,8 +3,9 @@
 /*
  * What `cat invoke` reads: the responses of finished write-only calls, kept by who made them. A reader
  * gets the last one of its *family*: of a writer that is its own process, its parent, a child of that
- * parent, or its own child (a shell that reads by itself), of the same user and POSIX session; start times are compared, because process ids are
- * reused. In memory only, bounded in number and bytes; the oldest go first.
+ * parent, or its own child (a shell that reads by itself), of the same user and POSIX session; start
+ * times are compared, because process ids are reused. In memory only, bounded in number and bytes; the
+ * oldest go first.
  */
 #include <stdint.h>
 #include <sys/types.h>
