@@ -58,7 +58,7 @@ class Terminal:
     def edit(self, command, lines):
         """Opens vim, types the lines (those that begin with a colon are its commands), saves."""
         self.type(command + "\n")
-        self.until("All" if os.path.exists(command.split()[-1]) else "~")
+        self.until(f'"{command.split()[-1]}"')  # vim says what it has read, or that it is new
         for line in lines:
             if line.startswith(":"):
                 self.type(line + "\r")
