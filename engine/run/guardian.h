@@ -32,6 +32,9 @@ struct guardian {
 void guardian_prepare_process(void);
 void guardian_kill_orphans(const struct guardian *guardian);
 
+/* guardian_root.c: as root in a mount namespace of its own; does nothing where there is no chroot */
+void guardian_leave_chroot(void);
+
 /* guardian_memory.c: who exceeds what; look() and sample() do nothing when it is not time */
 void guardian_hear_memory(struct guardian *guardian, struct ward *ward);
 void guardian_look_at_memory(struct guardian *guardian);

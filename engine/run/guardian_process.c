@@ -21,8 +21,10 @@ static void leave_mounts(void)
 	char *line = NULL, point[4096];
 	size_t room = 0;
 
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-	        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		return;
+	guardian_leave_chroot();
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return;
 	file = fopen("/proc/self/mountinfo", "re");
 	while (file && getline(&line, &room, file) > 0)
