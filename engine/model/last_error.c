@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 enum { USERS_MOST = 64 };
 
 struct sentence { /* the one set last stands first */
@@ -44,6 +46,23 @@ void last_error_deinit(struct last_error *last_error)
 		drop(last_error, list_first(&last_error->sentences, struct sentence, link));
 }
 
+/* One line of UTF-8, whatever somebody chose as a name: it goes to a terminal. */
+static void copy_clean(char *to, const char *text, size_t length)
+{
+	size_t width;
+
+	for (; length; text += width, length -= width, to += width) {
+		width = utf8_width(text, length);
+		if (!width || (unsigned char)*text < ' ' || *text == 0x7f) {
+			width = 1;
+			*to = '?';
+		} else {
+			memcpy(to, text, width);
+		}
+	}
+	*to = 0;
+}
+
 /* Without memory the user has no sentence: better than the one of an older mistake. */
 void last_error_set(struct last_error *last_error, uid_t uid, const char *text)
 {
@@ -52,7 +71,7 @@ void last_error_set(struct last_error *last_error, uid_t uid, const char *text)
 
 	if (sentence) {
 		sentence->uid = uid;
-		memcpy(sentence->text, text, size); /* which may be the old sentence itself */
+		copy_clean(sentence->text, text, size - 1); /* `text` may be the old sentence */
 	}
 	drop(last_error, find(last_error, uid));
 	if (!sentence)

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * The sentence behind the last errno, per user: one table for the mount and one per function. Embedded
- * in its owner; bounded (the oldest user's sentence goes beyond 64 users). In memory only.
+ * in its owner; bounded (the oldest user's sentence goes beyond 64 users). In memory only. What is set may
+ * hold any bytes; what is got is one line of UTF-8 without control characters.
  */
 #include <sys/types.h>
 

@@ -64,10 +64,20 @@ static void says_nothing_rather_than_something_old(void)
 	last_error_deinit(&last_error);
 }
 
+static void is_fit_for_a_terminal(void)
+{
+	struct last_error last_error;
+
+	last_error_init(&last_error);
+	last_error_set(&last_error, 1, "functions/\xff\x1b[1m\nä\xc3: bad\x7f");
+	CHECK_STR(last_error_get(&last_error, 1), "functions/??[1m?ä?: bad?");
+	last_error_deinit(&last_error);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(keeps_one_per_user), TEST(drops_the_oldest),
-	        TEST(says_nothing_rather_than_something_old), {}};
+	        TEST(says_nothing_rather_than_something_old), TEST(is_fit_for_a_terminal), {}};
 
 	return test_main(tests, argc, argv);
 }
