@@ -2,10 +2,12 @@
 #include "fs/views/config.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/engine.h"
 #include "fs/row.h"
+#include "run/runtime.h"
 
 int config_show(const struct subject *subject, struct buf *out)
 {
@@ -32,10 +34,29 @@ static int check_network(const struct subject *subject, const char *text, struct
 	return -EPERM;
 }
 
+static int check_runtime(const struct subject *subject, const char *text, struct buf *why)
+{
+	struct config changed = subject->function->config;
+	int r = config_parse(&changed, CONFIG_RUNTIME, text, why);
+
+	if (r < 0)
+		return r;
+	if (strcmp(changed.runtime, "auto") == 0 ||
+	        runtimes_find(engine_runtimes(subject->engine), changed.runtime))
+		return 0;
+	buf_printf(why, "there is no runtime %s here; `ls runtimes` shows what there is",
+	        changed.runtime);
+	return -EINVAL;
+}
+
 int config_set(const struct subject *subject, const char *text, struct buf *why)
 {
 	enum config_key key = (enum config_key)subject->row->key;
-	int r = key == CONFIG_NETWORK ? check_network(subject, text, why) : 0;
+	int r = 0;
 
+	if (key == CONFIG_NETWORK)
+		r = check_network(subject, text, why);
+	else if (key == CONFIG_RUNTIME)
+		r = check_runtime(subject, text, why);
 	return r < 0 ? r : function_set(subject->function, key, text, why);
 }
