@@ -40,13 +40,15 @@ static void log_drained(void *userdata)
 	pool_resume(&state->pool);
 }
 
-static int open_directory(struct engine *engine, uint64_t id)
+/* `made`: it was not there before. */
+static int open_directory(struct engine *engine, uint64_t id, bool *made)
 {
 	char name[32];
 	int fd;
 
 	snprintf(name, sizeof(name), "%" PRIu64, id);
-	if (mkdirat(engine->functions_fd, name, 0700) < 0 && errno != EEXIST)
+	*made = mkdirat(engine->functions_fd, name, 0700) == 0;
+	if (!*made && errno != EEXIST)
 		return fail(-errno, "making the directory of function %s", name);
 	fd = openat(engine->functions_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? fail(-errno, "opening the directory of function %s", name) : fd;
@@ -107,9 +109,10 @@ static int open_parts(struct function_state *state)
 {
 	struct engine *engine = state->engine;
 	const struct logbook_limits limits = log_limits(state->function);
+	bool made;
 	int r;
 
-	state->directory = open_directory(engine, state->id);
+	state->directory = open_directory(engine, state->id, &made);
 	if (state->directory < 0)
 		return state->directory;
 	state->metrics = metrics_new(engine->clock);
@@ -122,8 +125,15 @@ static int open_parts(struct function_state *state)
 	if (r < 0)
 		return r;
 	logbook_on_drained(state->logbook, log_drained, state);
-	return worktree_open(&state->worktree, engine->host.loop, state->directory, "code", "cache",
+	r = worktree_open(&state->worktree, engine->host.loop, state->directory, "code", "cache",
 	        code_changed, state);
+	/* Where the daemon may, the code belongs to whoever made the function. */
+	if (r == 0 && made &&
+	        fchownat(state->directory, "code", state->function->uid, state->function->gid, 0) <
+	                0 &&
+	        errno != EPERM)
+		r = fail(-errno, "giving the code of %s to its owner", state->function->name);
+	return r;
 }
 
 int function_state_new(

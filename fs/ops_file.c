@@ -104,6 +104,7 @@ void ops_write(fuse_req_t fuse, fuse_ino_t ino, const char *data, size_t size, o
 		return;
 	behaviour = request->node.row->behaviour;
 	request->change = true;
+	request->mapped = info->writepage;
 	r = behaviour->write ? behaviour->write(request, handle_of(info), data, size, offset)
 	                     : -EINVAL;
 	if (r == 0)

@@ -163,6 +163,7 @@ struct request *request_begin(fuse_req_t fuse, uint64_t ino, const char *verb)
 	request->verb = verb;
 	request->name = "";
 	request->flags = 0;
+	request->mapped = false;
 	request->change = request->judged = request->adopted = false;
 	request->interrupted = NULL;
 	buf_clear(&request->why);

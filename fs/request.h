@@ -41,6 +41,7 @@ struct request {
 	struct node node; /* what it is about; for changes in a directory: the directory */
 	const char *verb; /* "write", for sentences */
 	int flags;        /* of the open file, as this very request carries them (O_NONBLOCK) */
+	bool mapped;      /* a write of pages that were changed through a mapping */
 	bool change;      /* success empties last_error; set by the dispatcher */
 	bool judged;      /* failure is filed in last_error; set by the dispatcher */
 	struct buf why;
