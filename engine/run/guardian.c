@@ -320,9 +320,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "fnfs-guardian is started by the daemon, never by hand\n");
 		return 2;
 	}
-	guardian_prepare_process();
 	if (guardian_init(&guardian, argv[1]) < 0)
 		return 1;
+	guardian_prepare_process(); /* last, for then /proc/self/exe may not be found any more */
 	say_hello(&guardian);
 	while (!guardian.daemon_gone)
 		turn(&guardian);
