@@ -367,6 +367,11 @@ static void describe(
 	memcpy(out->name, segment->name, sizeof(out->name));
 }
 
+void logbook_newest_segment(const struct logbook *logbook, struct logbook_segment *out)
+{
+	describe(logbook, logbook_newest(logbook), out);
+}
+
 bool logbook_next(const struct logbook *logbook, uint64_t after, struct logbook_segment *out)
 {
 	struct segment *segment;
@@ -423,6 +428,8 @@ int logbook_remove(struct logbook *logbook, uint64_t id)
 		return -ENOENT;
 	if (segment != logbook_newest(logbook))
 		return forget(logbook, segment);
+	if (!segment_size(segment))
+		return 0; /* else who removes until nothing is left would never end */
 	r = begin_segment(logbook);
 	if (r < 0)
 		return r;

@@ -55,11 +55,15 @@ void logbook_append(struct logbook *logbook, const char *text, size_t length);
 bool logbook_congested(const struct logbook *logbook);
 void logbook_on_drained(struct logbook *logbook, void (*drained)(void *userdata), void *userdata);
 
+void logbook_newest_segment(const struct logbook *logbook, struct logbook_segment *out);
+
 /* Segments by id; `after` 0 is the first. Returns false at the end. */
 bool logbook_next(const struct logbook *logbook, uint64_t after, struct logbook_segment *out);
 bool logbook_find(const struct logbook *logbook, const char *name, struct logbook_segment *out);
 bool logbook_get(const struct logbook *logbook, uint64_t id, struct logbook_segment *out);
-int logbook_remove(struct logbook *logbook, uint64_t id); /* of the newest: begins a fresh one */
+
+/* Of the newest: begins a fresh one, unless it is empty (then it stays, and all is well). */
+int logbook_remove(struct logbook *logbook, uint64_t id);
 
 /*
  * A reader of one segment; it keeps working when the segment is compressed, rotated or removed

@@ -5,7 +5,6 @@
  */
 #include "engine/recorder.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,19 +125,27 @@ struct call_record *recorder_begin(struct recorder *recorder, const char *reques
 	return record;
 }
 
+static void drop(struct recorder *recorder, struct call_record *record)
+{
+	unlink_record(recorder, record);
+	record_free(record);
+}
+
 void recorder_end(struct recorder *recorder, struct call_record *record, const char *state)
 {
 	record->state = state;
 	record->ended = true;
+	if (record->hidden)
+		drop(recorder, record);
 	while (recorder->count > RECORDER_CALLS && (record = oldest_ended(recorder)))
-		recorder_drop(recorder, record);
+		drop(recorder, record);
 }
 
-void recorder_drop(struct recorder *recorder, struct call_record *record)
+void recorder_hide(struct recorder *recorder, struct call_record *record)
 {
-	assert(record->ended);
-	unlink_record(recorder, record);
-	record_free(record);
+	record->hidden = true;
+	if (record->ended)
+		drop(recorder, record);
 }
 
 void call_record_append(struct buf *payload, const void *data, size_t length)
@@ -202,7 +209,7 @@ struct call_record *recorder_get(const struct recorder *recorder, uint64_t id)
 	struct call_record *record;
 
 	list_each(record, &recorder->records, link)
-		if (record->id == id)
+		if (record->id == id && !record->hidden)
 			return record;
 	return NULL;
 }
@@ -212,7 +219,7 @@ struct call_record *recorder_find(const struct recorder *recorder, const char *r
 	struct call_record *record;
 
 	list_each(record, &recorder->records, link)
-		if (strcmp(record->request_id, request_id) == 0)
+		if (!record->hidden && strcmp(record->request_id, request_id) == 0)
 			return record;
 	return NULL;
 }
@@ -222,12 +229,25 @@ struct call_record *recorder_next(const struct recorder *recorder, uint64_t afte
 	struct call_record *record;
 
 	list_each(record, &recorder->records, link)
-		if (record->id > after)
+		if (record->id > after && !record->hidden)
 			return record;
 	return NULL;
 }
 
 struct call_record *recorder_last(const struct recorder *recorder)
 {
-	return list_last(&recorder->records, struct call_record, link);
+	const struct list *link = recorder->records.previous;
+	struct call_record *record;
+
+	for (; link != &recorder->records; link = link->previous) {
+		record = container_of(link, struct call_record, link);
+		if (!record->hidden)
+			return record;
+	}
+	return NULL;
+}
+
+uint64_t recorder_newest_id(const struct recorder *recorder)
+{
+	return recorder->last_id;
 }

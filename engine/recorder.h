@@ -20,6 +20,7 @@ struct call_record {
 	char request_id[UUID_TEXT_SIZE];
 	const char *state; /* waiting, starting, running, succeeded, failed, timeout ... (static) */
 	bool ended;        /* set by recorder_end(): only such a record may be forgotten */
+	bool hidden; /* set by recorder_hide(): nobody sees it any more, it goes when it ends */
 	char version[43];
 	char alias[64];
 	uint64_t routes_generation;
@@ -48,7 +49,9 @@ struct call_record *recorder_begin(struct recorder *recorder, const char *reques
 
 /* The call is over: its last state. From here on the record may go at any call of the recorder. */
 void recorder_end(struct recorder *recorder, struct call_record *record, const char *state);
-void recorder_drop(struct recorder *recorder, struct call_record *record); /* only an ended one */
+
+/* Out of sight, at once; out of memory when the call is over. */
+void recorder_hide(struct recorder *recorder, struct call_record *record);
 
 /* Appends to one of the payloads, cutting. */
 void call_record_append(struct buf *payload, const void *data, size_t length);
@@ -56,7 +59,9 @@ void call_record_append(struct buf *payload, const void *data, size_t length);
 /* Lines of `key value`, in the order of interface.md; `-` where there is no value. */
 void call_record_show_status(const struct call_record *record, struct buf *out);
 
+/* Of those that are not hidden. */
 struct call_record *recorder_get(const struct recorder *recorder, uint64_t id);
 struct call_record *recorder_find(const struct recorder *recorder, const char *request_id);
 struct call_record *recorder_next(const struct recorder *recorder, uint64_t after); /* by id */
 struct call_record *recorder_last(const struct recorder *recorder);
+uint64_t recorder_newest_id(const struct recorder *recorder); /* ever given; 0 = none */

@@ -68,6 +68,8 @@ enum row_id {
 
 	/* 128 to 159: metrics, in the order of the contract */
 	ROW_METRICS_FIRST = 128,
+	ROW_METRICS_HISTORY = 148,
+	ROW_METRICS_CHART = 149,
 
 	ROW_CALL = 160,
 	ROW_CALL_LAST = 161,

@@ -12,11 +12,14 @@
 #include "fs/behaviour.h"
 #include "fs/behaviours/files.h"
 #include "fs/row_ids.h"
+#include "fs/views/calls.h"
 #include "fs/views/config.h"
 #include "fs/views/env.h"
 #include "fs/views/function.h"
 #include "fs/views/functions.h"
 #include "fs/views/instances.h"
+#include "fs/views/logs.h"
+#include "fs/views/metrics.h"
 #include "fs/views/root.h"
 #include "fs/views/runtimes.h"
 #include "model/config.h"
@@ -81,11 +84,73 @@ static const struct row config_rows[] = {
         {},
 };
 
+static const struct row call_rows[] = {
+        TEXT(ROW_CALL_REQUEST, "request", call_show_request, "the event; cut at 64 KiB"),
+        TEXT(ROW_CALL_RESPONSE, "response", call_show_response, "the response; cut at 64 KiB"),
+        TEXT(ROW_CALL_ERROR, "error", call_show_error, "the error's body, JSON; empty: none"),
+        TEXT(ROW_CALL_LOG, "log", call_show_log, "what it logged; cut at 64 KiB"),
+        TEXT(ROW_CALL_STATUS, "status", call_show_status,
+                "state, version, instance, times, memory: lines of `key value`"),
+        {},
+};
+
+static const struct row calls_rows[] = {
+        EACH(ROW_CALL, &calls_each, call_rows,
+                "REQUEST_ID: one call, newest last; `rmdir` cancels one that runs",
+                .flags = ROW_FLEETING),
+        LINK(ROW_CALL_LAST, "last", call_show_last, "the newest call", .present = call_is_any),
+        {},
+};
+
+static const struct row logs_rows[] = {
+        EACH_TAIL(ROW_LOG_SEGMENT, &segments_each, &segment_tail,
+                "TIME.log: a piece of the log, named after its beginning; `rm` deletes it"),
+        LINK(ROW_LOG_CURRENT, "current", log_show_current, "the newest piece, which grows"),
+        FOLLOW(ROW_LOG_FOLLOW, "follow", &log_follow, "new lines as they come; waits for them"),
+        {},
+};
+
+/* Numbers in the contract's order. */
+#define NUMBER(place, row_name, row_help) \
+	TEXT(ROW_METRICS_FIRST + place, row_name, metrics_show_number, row_help)
+
+static const struct row metrics_rows[] = {
+        NUMBER(0, "count", "calls since the function was made, rejected ones not counted"),
+        NUMBER(1, "failcount", "calls that failed"),
+        NUMBER(2, "rejectcount", "calls refused: throttled, or the function was disabled"),
+        NUMBER(3, "functionErrorCount",
+                "failed by the function's fault: raised, timed out, did not load"),
+        NUMBER(4, "systemErrorCount", "failed by a fault of the platform"),
+        NUMBER(5, "timeoutcount", "calls that ran out of time; function errors too"),
+        NUMBER(6, "duration", "mean time of recent calls in the code, ms"),
+        NUMBER(7, "maxDuration", "longest recent call, ms"),
+        NUMBER(8, "minDuration", "shortest recent call, ms"),
+        NUMBER(9, "p50", "half of the recent calls took no longer, ms"),
+        NUMBER(10, "p90", "nine of ten recent calls took no longer, ms"),
+        NUMBER(11, "p99", "99 of 100 recent calls took no longer, ms"),
+        NUMBER(12, "concurrency", "calls in flight now"),
+        NUMBER(13, "instances", "instances now"),
+        NUMBER(14, "coldStarts", "calls that waited for an instance to start"),
+        NUMBER(15, "initDuration", "mean time of recent starts, ms"),
+        NUMBER(16, "memoryMax", "most memory an instance used in recent calls, bytes"),
+        NUMBER(17, "queueDepth", "asynchronous calls that wait now"),
+        NUMBER(18, "queueAge", "age of the oldest of them, ms"),
+        TEXT(ROW_METRICS_HISTORY, "history.csv", metrics_show_history_csv,
+                "the last 24 hours, a row for each minute with calls"),
+        TEXT(ROW_METRICS_CHART, "chart.svg", metrics_show_chart_svg,
+                "calls a minute and how long they took, drawn"),
+        {},
+};
+
 static const struct row function_rows[] = {
+        DIR(ROW_CALLS, "calls", calls_rows, "the flight recorder: the last 64 calls",
+                .flags = ROW_DYNAMIC),
         DIR(ROW_INSTANCES, "instances", instances_rows, "the running processes",
                 .flags = ROW_DYNAMIC),
         DIR(ROW_CONFIG, "config", config_rows, "settings, one value per file"),
         CALL(ROW_INVOKE, "invoke", "call the function: write the event, read the response"),
+        DIR(ROW_LOGS, "logs", logs_rows, "log files", .flags = ROW_DYNAMIC),
+        DIR(ROW_METRICS, "metrics", metrics_rows, "one number per file, and the history"),
         TEXT(ROW_STATUS, "status", function_show_status, "what state the function is in, and why"),
         TEXT(ROW_LAST_ERROR, "last_error", function_show_last_error,
                 "the sentence behind your last errno here"),
@@ -132,6 +197,7 @@ static const struct row root_rows[] = {
                 "all metrics of all functions, OpenMetrics text"),
         TEXT(ROW_ROOT_STATUS, "status", root_show_status,
                 "the daemon: version, uptime, counts, limits"),
+        TAIL(ROW_ROOT_LOG, "log", &root_log, "the daemon's own log"),
         TEXT(ROW_ROOT_LAST_ERROR, "last_error", root_show_last_error,
                 "why the last refused operation of yours was refused"),
         {},

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "engine/engine.h"
 
 static const char readme[] =
@@ -62,32 +65,29 @@ int root_show_last_error(const struct subject *subject, struct buf *out)
 	return 0;
 }
 
-/* The log is a plain file outside the mount; a reader is its descriptor, plus one to tell it from NULL. */
+/*
+ * The log is a plain file outside the mount. Each read opens it, for it is renamed away once it is large:
+ * a reader that stays sees the fresh one then, as shorter, which `tail -F` takes for what it is.
+ */
 static int log_open(const struct subject *subject, void **reader)
 {
-	int fd = open(engine_log_path(subject->engine), O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	*reader = (void *)(intptr_t)(fd + 1);
-	return 0;
-}
-
-static int log_fd(void *reader)
-{
-	return (int)(intptr_t)reader - 1;
+	*reader = strdup(engine_log_path(subject->engine));
+	return *reader ? 0 : -ENOMEM;
 }
 
 static ssize_t log_read(void *reader, void *data, size_t size, int64_t offset)
 {
-	ssize_t n = pread(log_fd(reader), data, size, offset);
+	CLEANUP(close_p) int fd = open(reader, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : pread(fd, data, size, offset);
 
-	return n < 0 ? -errno : n;
+	if (n < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return n;
 }
 
 static void log_close(void *reader)
 {
-	close(log_fd(reader));
+	free(reader);
 }
 
 static int64_t log_size(const struct subject *subject)

@@ -128,6 +128,8 @@ static void removing_the_newest(void)
 	CHECK_INT(total, 0);
 	CHECK(newest(&bench).id > id);
 	id = newest(&bench).id;
+	CHECK_INT(logbook_remove(bench.logbook, id), 0); /* an empty one stays */
+	CHECK_INT(newest(&bench).id, id);
 	bench_close(&bench);
 	bench_open(&bench);
 	CHECK_INT(newest(&bench).id, id); /* an id is not given out again */

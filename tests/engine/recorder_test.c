@@ -128,16 +128,34 @@ static void shows_status(void)
 	        "state succeeded\nversion latest\nalias -\nroutes_generation -\ninstance 7\n"
 	        "source sync\nname -\nstart 2026-03-17T10:13:22.123Z\nqueue_ms 0.012\n"
 	        "init_ms 30.500\nduration_ms 2.049\nmemory_peak 1234567\ncold yes\nattempt 1\n");
-	recorder_drop(recorder, record);
-	CHECK(!recorder_last(recorder));
 	recorder_free(recorder);
 	recorder_free(NULL);
+}
+
+static void hides(void)
+{
+	struct recorder *recorder = recorder_new();
+	struct call_record *running = begin(recorder, 1), *ended = begin(recorder, 2);
+
+	recorder_end(recorder, ended, "succeeded");
+	recorder_hide(recorder, ended);
+	CHECK(recorder_last(recorder) == running);
+	recorder_hide(recorder, running);
+	CHECK(!recorder_last(recorder));
+	CHECK(!recorder_get(recorder, 1));
+	CHECK(!recorder_find(recorder, "call-1"));
+	CHECK_INT(count(recorder), 0);
+	call_record_append(&running->response, "still", 5);
+	recorder_end(recorder, running, "canceled");
+	CHECK_INT(recorder_newest_id(recorder), 2);
+	CHECK_INT(begin(recorder, 3)->id, 3); /* an id is not given out again */
+	recorder_free(recorder);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(keeps_the_last), TEST(running_calls_stay),
-	        TEST(starts_empty), TEST(cuts_payloads), TEST(shows_status), {}};
+	        TEST(starts_empty), TEST(cuts_payloads), TEST(shows_status), TEST(hides), {}};
 
 	return test_main(tests, argc, argv);
 }

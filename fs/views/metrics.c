@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/views/metrics.h"
+
+#include <errno.h>
+
+#include "engine/engine.h"
+#include "engine/metrics.h"
+#include "fs/row.h"
+
+static struct metrics *metrics_of(const struct subject *subject)
+{
+	return engine_metrics(subject->engine, subject->function);
+}
+
+int metrics_show_number(const struct subject *subject, struct buf *out)
+{
+	struct metrics *metrics = metrics_of(subject);
+
+	return metrics ? metrics_show(metrics, subject->row->name, out) : -EIO;
+}
+
+int metrics_show_history_csv(const struct subject *subject, struct buf *out)
+{
+	struct metrics *metrics = metrics_of(subject);
+
+	if (!metrics)
+		return -EIO;
+	metrics_show_history(metrics, out);
+	return 0;
+}
+
+int metrics_show_chart_svg(const struct subject *subject, struct buf *out)
+{
+	struct metrics *metrics = metrics_of(subject);
+
+	if (!metrics)
+		return -EIO;
+	metrics_show_chart(metrics, subject->function->name, out);
+	return 0;
+}
