@@ -93,15 +93,19 @@ static int make_arguments(struct fuse_args *arguments, const struct session_opti
 	return r;
 }
 
-static void session_closed(uv_handle_t *handle)
+/* What runs on its own, a handle or a worker, holds the session until it has ended. */
+static void session_let_go(struct session *session)
 {
-	struct session *session = handle->data;
-
 	if (--session->closing || !session->freed)
 		return;
 	free(session->buffer.mem);
 	free(session->mount_point);
 	free(session);
+}
+
+static void session_closed(uv_handle_t *handle)
+{
+	session_let_go(handle->data);
 }
 
 static int listen_to_kernel(struct session *session)
@@ -170,17 +174,12 @@ static void detach(uv_work_t *work)
 
 static void detached(uv_work_t *work, int status)
 {
-	struct session *session = work->data;
-
-	session->unmounting = false;
+	session_let_go(work->data);
 }
 
 static void unmounter_closed(uv_handle_t *handle)
 {
-	struct session *session = handle->data;
-
-	session->unmounting = false;
-	session_closed(handle);
+	session_let_go(handle->data);
 }
 
 static void unmounter_exited(uv_process_t *process, int64_t status, int signal)
@@ -225,15 +224,16 @@ void session_unmount(struct session *session)
 		return;
 	}
 	session->unmount.data = session;
+	session->closing++;
 	if (uv_queue_work(session->fs->loop, &session->unmount, detach, detached) < 0)
-		session->unmounting = false;
+		session_let_go(session);
 }
 
 struct session *session_free(struct session *session)
 {
 	if (!session)
 		return NULL;
-	assert(!session->freed && !session->unmounting);
+	assert(!session->freed);
 	session->fs->fuse = NULL;
 	if (session->poll.data)
 		uv_poll_stop(&session->poll);
@@ -246,6 +246,6 @@ struct session *session_free(struct session *session)
 	session->closing++;
 	if (session->poll.data)
 		uv_close((uv_handle_t *)&session->poll, session_closed);
-	session_closed((uv_handle_t *)&(uv_handle_t){.data = session});
+	session_let_go(session);
 	return NULL;
 }
