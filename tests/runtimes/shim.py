@@ -49,7 +49,8 @@ def runtime_command(directory):
     argv = [a.replace(SEEN_AT, f"{directory}/") for a in runtime["argv"]]
     interpreters = runtime.get("interpreters")
     if interpreters:
-        found = [i for i in interpreters if os.access(i, os.X_OK)]
+        other = os.environ.get("INTERPRETER")  # to try another version
+        found = [i for i in [other, *interpreters] if i and os.access(i, os.X_OK)]
         if not found:
             return runtime, None
         argv.insert(0, os.path.realpath(found[0]))
