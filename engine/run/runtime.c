@@ -6,45 +6,25 @@
  *
  * An interpreter is taken by its real path, and only below /usr: an instance sees /usr and nothing
  * else of the host, neither /etc/alternatives nor somebody's home.
- *
- * Code is looked at, never read: files are opened as mere paths and never by a link that leads out of
- * code/, which might lead into our own mount.
  */
 #include "run/runtime.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/json.h"
 #include "base/log.h"
 
-#define SEEN_AT      "/opt/fnfs/runtime/"
-#define HANDLER_MARK "{handler}"
+#define SEEN_AT "/opt/fnfs/runtime/"
 
 struct runtimes {
 	struct runtime **all; /* sorted by order, then name; ends with NULL */
 	size_t count;
-};
-
-/* What `auto` must recognise although nothing here can run it. */
-static const struct {
-	const char *runtime;
-	const char *sign; /* as in `detect` */
-} not_yet[] = {
-        {"image", "image.tar"},
-        {"image", "oci-layout"},
-        {"bootstrap", "bootstrap+x"},
-        {"http", NULL},
 };
 
 static char **strings_free(char **strings)
@@ -324,158 +304,5 @@ const struct runtime *runtimes_find(const struct runtimes *runtimes, const char 
 	for (size_t i = 0; i < runtimes->count; i++)
 		if (strcmp(runtimes->all[i]->name, name) == 0)
 			return runtimes->all[i];
-	return NULL;
-}
-
-/* ---- which runtime runs this code ---- */
-
-enum presence { ABSENT, PRESENT, EXECUTABLE };
-
-static enum presence code_file(int code_fd, const char *name)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-	        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
-	CLEANUP(close_p) int fd = (int)syscall(SYS_openat2, code_fd, name, &how, sizeof(how));
-	struct stat st;
-
-	if (fd < 0 && errno == ENOSYS)
-		fd = openat(code_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return ABSENT;
-	return st.st_mode & 0111 ? EXECUTABLE : PRESENT;
-}
-
-/* The file that a sign of `detect` speaks of: "main+x", "{handler}+x". False when it speaks of none. */
-static bool sign_read(const char *sign, const char *handler, char name[PATH_MAX], bool *executable)
-{
-	size_t length = strlen(sign);
-
-	*executable = length > 2 && strcmp(sign + length - 2, "+x") == 0;
-	if (*executable)
-		length -= 2;
-	if (length == strlen(HANDLER_MARK) && strncmp(sign, HANDLER_MARK, length) == 0)
-		return *handler && snprintf(name, PATH_MAX, "%s", handler) < PATH_MAX;
-	return snprintf(name, PATH_MAX, "%.*s", (int)length, sign) < PATH_MAX;
-}
-
-static bool sign_holds(const char *sign, const char *handler, int code_fd)
-{
-	char name[PATH_MAX];
-	bool executable;
-
-	return sign_read(sign, handler, name, &executable) &&
-	       code_file(code_fd, name) >= (executable ? EXECUTABLE : PRESENT);
-}
-
-/* "src/app.handler" names src/app.EXTENSION, or src/app itself when that ends in the extension. */
-static bool handler_names(const char *handler, const char *extension, int code_fd)
-{
-	const char *base = strrchr(handler, '/'), *dot = strrchr(base ? base : handler, '.');
-	int stem = dot ? (int)(dot - handler) : 0, tail = (int)strlen(extension);
-	char name[PATH_MAX];
-
-	if (!stem)
-		return false;
-	if (snprintf(name, sizeof(name), "%.*s.%s", stem, handler, extension) < PATH_MAX &&
-	        code_file(code_fd, name))
-		return true;
-	return stem > tail + 1 && handler[stem - tail - 1] == '.' &&
-	       strncmp(handler + stem - tail, extension, (size_t)tail) == 0 &&
-	       snprintf(name, sizeof(name), "%.*s", stem, handler) < PATH_MAX &&
-	       code_file(code_fd, name);
-}
-
-static const struct runtime *by_handler(
-        const struct runtimes *runtimes, const char *handler, int code_fd)
-{
-	for (size_t i = 0; i < runtimes->count; i++)
-		for (char **e = runtimes->all[i]->extensions; *e; e++)
-			if (handler_names(handler, *e, code_fd))
-				return runtimes->all[i];
-	return NULL;
-}
-
-static const struct runtime *by_detection(
-        const struct runtimes *runtimes, const char *handler, int code_fd)
-{
-	for (size_t i = 0; i < runtimes->count; i++)
-		for (char **sign = runtimes->all[i]->detect; *sign; sign++)
-			if (sign_holds(*sign, handler, code_fd))
-				return runtimes->all[i];
-	return NULL;
-}
-
-static void explain_nothing(
-        const struct runtimes *runtimes, const char *handler, int code_fd, struct buf *why)
-{
-	char name[PATH_MAX];
-	bool executable, first = true;
-
-	for (size_t i = 0; i < runtimes->count; i++)
-		for (char **sign = runtimes->all[i]->detect; *sign; sign++)
-			if (sign_read(*sign, handler, name, &executable) && executable &&
-			        code_file(code_fd, name) == PRESENT) {
-				buf_printf(why, "code/%s is not executable; type: chmod +x code/%s",
-				        name, name);
-				return;
-			}
-	buf_puts(why, "code/ holds nothing that can be run");
-	for (size_t i = 0; i < runtimes->count; i++)
-		for (char **sign = runtimes->all[i]->detect; *sign; sign++) {
-			if (!sign_read(*sign, "", name, &executable))
-				continue;
-			buf_printf(why, "%s%s%s (%s)", first ? ": no " : ", no ",
-			        executable ? "executable " : "", name, runtimes->all[i]->name);
-			first = false;
-		}
-}
-
-static const struct runtime *found(const struct runtime *runtime, struct buf *why)
-{
-	if (runtime->available)
-		return runtime;
-	buf_puts(why, runtime->missing);
-	return NULL;
-}
-
-static const struct runtime *configured_choose(
-        const struct runtimes *runtimes, const char *name, struct buf *why)
-{
-	const struct runtime *runtime = runtimes_find(runtimes, name);
-
-	if (runtime)
-		return found(runtime, why);
-	for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
-		if (strcmp(not_yet[i].runtime, name) == 0) {
-			buf_printf(why, "the runtime %s is not available yet", name);
-			return NULL;
-		}
-	buf_printf(why, "there is no runtime %s; `ls runtimes` shows those there are", name);
-	return NULL;
-}
-
-const struct runtime *runtimes_choose(const struct runtimes *runtimes, const char *configured,
-        const char *handler, int code_fd, struct buf *why)
-{
-	const struct runtime *runtime;
-
-	if (strcmp(configured, "auto") != 0)
-		return configured_choose(runtimes, configured, why);
-	runtime = by_handler(runtimes, handler, code_fd);
-	if (runtime)
-		return found(runtime, why);
-	for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
-		if (not_yet[i].sign && !runtimes_find(runtimes, not_yet[i].runtime) &&
-		        sign_holds(not_yet[i].sign, "", code_fd)) {
-			buf_printf(why,
-			        "code/ has a file for the runtime %s, which is not "
-			        "available yet; name another one in config/runtime",
-			        not_yet[i].runtime);
-			return NULL;
-		}
-	runtime = by_detection(runtimes, handler, code_fd);
-	if (runtime)
-		return found(runtime, why);
-	explain_nothing(runtimes, handler, code_fd, why);
 	return NULL;
 }
