@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,18 @@ void session_unmount(struct session *session)
 		session_let_go(session);
 }
 
+/*
+ * libfuse frees what it mounted only when told to unmount, which does nothing to the mount point when
+ * the connection has ended. While it has not, but we detached it ourselves (somebody still stands
+ * in it), it must not be told: another daemon may serve the place by now.
+ */
+static bool connection_gone(const struct session *session)
+{
+	struct pollfd connection = {.fd = fuse_session_fd(session->fuse)};
+
+	return poll(&connection, 1, 0) == 1 && connection.revents & POLLERR;
+}
+
 struct session *session_free(struct session *session)
 {
 	if (!session)
@@ -237,8 +250,7 @@ struct session *session_free(struct session *session)
 	session->fs->fuse = NULL;
 	if (session->poll.data)
 		uv_poll_stop(&session->poll);
-	/* What is unmounted already must not be unmounted again: another daemon may have come. */
-	if (session->mounted)
+	if (session->mounted || (session->fuse && connection_gone(session)))
 		fuse_session_unmount(session->fuse);
 	if (session->fuse)
 		fuse_session_destroy(session->fuse);
