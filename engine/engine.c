@@ -53,7 +53,7 @@ const struct clock *engine_clock(const struct engine *engine)
 
 uid_t engine_owner(const struct engine *engine)
 {
-	return getuid();
+	return engine->owner;
 }
 
 const char *engine_log_path(const struct engine *engine)
@@ -242,6 +242,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 		return -ENOMEM;
 	signal(SIGPIPE, SIG_IGN); /* a runtime may close its end at any time */
 	engine->clock = options->clock;
+	engine->owner = getuid();
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);

@@ -13,6 +13,7 @@
 struct engine {
 	struct host host;
 	const struct clock *clock;
+	uid_t owner; /* who runs the daemon */
 	char *state_dir;
 	char *log_path;
 	int state_fd;

@@ -151,6 +151,7 @@ static void frame_came(void *userdata, const struct frame *frame)
 	bool starting = instance_in(instance, INSTANCE_STARTING);
 
 	if (frame->type == FRAME_LOG && frame->length) {
+		instance_read_output(instance); /* printed before it was logged */
 		pool->events->record(pool->userdata, find_running(instance, frame->call),
 		        (unsigned char)frame->payload[0], frame->payload + 1, frame->length - 1);
 	} else if (starting && frame->type == FRAME_READY) {
