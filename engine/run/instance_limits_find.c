@@ -242,8 +242,9 @@ static unsigned enable_own(const struct finder *finder, const char *directory)
 	char path[4352];
 	unsigned enabled;
 
+	/* The real root may have both, processes and children; elsewhere this changes nothing. */
 	if (!only_ours(finder, directory))
-		return 0;
+		return enable(directory);
 	snprintf(path, sizeof(path), "%s/%s", directory, DAEMON_GROUP);
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return 0;

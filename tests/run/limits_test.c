@@ -86,7 +86,8 @@ static void stay_below(struct yard *yard)
 	struct trial trial;
 
 	trial_run(&trial, yard,
-	        "/opt/fnfs/runtime/probe eat 40 & sleep 0.5; kill $!; echo fine; exit 3");
+	        "/opt/fnfs/runtime/probe eat 40 >/tmp/said & until grep -q ate /tmp/said; do sleep "
+	        "0.02; done; kill $!; exit 3");
 	CHECK_INT(trial.end.out_of_memory, false);
 	CHECK_INT(trial.end.exit_status, 3);
 	CHECK(trial.end.memory_peak_bytes >= 40 << 20);

@@ -149,13 +149,13 @@ static void nothing(uv_timer_t *timer)
 {
 }
 
-/* One turn of the loop, which a timer ends when nothing happens, for output is not watched. */
+/* One turn of the loop, which a timer ends, for output is not watched. */
 static void turn(struct trial *trial)
 {
 	uv_timer_t timer;
 
 	uv_timer_init(&trial->yard->loop, &timer);
-	uv_timer_start(&timer, nothing, 10, 0);
+	uv_timer_start(&timer, nothing, 10, 10);
 	uv_run(&trial->yard->loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&timer, NULL);
 	uv_run(&trial->yard->loop, UV_RUN_NOWAIT);
