@@ -27,6 +27,8 @@ static int spawn(const char *path, const char *state_dir, int socket, pid_t *pid
 	posix_spawnattr_init(&attributes);
 	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&files, 0, 1);
+	posix_spawn_file_actions_adddup2(
+	        &files, 0, 2); /* who mounts with a pipe there reads to its end */
 	posix_spawn_file_actions_adddup2(&files, socket, GUARDIAN_DESCRIPTOR);
 	posix_spawn_file_actions_addclosefrom_np(&files, GUARDIAN_DESCRIPTOR + 1);
 	sigemptyset(&set);

@@ -103,8 +103,8 @@ def directory():
 def mount():
     with directory() as path:
         mount = Mount(path)
-        mount.start()
         try:
+            mount.start()
             yield mount
         finally:
             mount.stop()

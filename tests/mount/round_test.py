@@ -40,7 +40,7 @@ def runs_as_the_readme_shows(mount):
     "A newcomer types what the README shows and sees what it shows."
     environment = {key: value for key, value in mount.environment.items()
                    if key not in ("FNFS", "TMPDIR")}  # vim keeps no backups below $TMPDIR
-    environment["HOME"] = str(mount.root.parent)
+    environment.update(HOME=str(mount.root.parent), FNFS_STATE=str(mount.state))
     mount.stop()
     typed = 0
     with terminal.Terminal(environment, mount.root.parent) as shell:

@@ -93,6 +93,7 @@ static int typed_by_person(const struct command *command, int argc, char **argv,
 	        {"state", required_argument, NULL, 's'},
 	        {},
 	};
+	const char *state = getenv("FNFS_STATE");
 	int answer;
 
 	while ((answer = getopt_long(argc, argv, ":fo:", options, NULL)) >= 0) {
@@ -108,6 +109,8 @@ static int typed_by_person(const struct command *command, int argc, char **argv,
 	if (argc - optind > 1)
 		return complain_usage(command, "mount: one directory at a time");
 	plan->directory = argv[optind];
+	if (!plan->state && state && *state)
+		plan->state = state;
 	return 0;
 }
 
