@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A value. One line: each write is a whole value, judged by that write. Several lines (ROW_LINES): the
+ * A value. One line: each write is a whole value, judged by that write; one that goes on where the last
+ * one of the same open ended is judged together with it, for Emacs writes a buffer in two pieces.
+ * Several lines (ROW_LINES): the
  * writes are collected and take effect at the flush by the process that opened the file, or at its
  * last close; a process that is killed half-way leaves the old value. Opening with O_TRUNC, truncate
  * and touch change no value.
@@ -24,7 +26,7 @@
 
 struct knob {
 	struct text *text;  /* of those who may read; else NULL */
-	struct buf pending; /* ROW_LINES: what was written since the last flush */
+	struct buf pending; /* what was written; ROW_LINES: since the last flush */
 	bool dirty;
 };
 
@@ -99,15 +101,23 @@ static void renew(struct request *request, struct handle *handle)
 static int write_line(
         struct request *request, struct handle *handle, const char *data, size_t size, off_t offset)
 {
+	struct knob *knob = handle->state;
+	size_t before = offset ? knob->pending.length : 0;
 	int r;
 
-	if (offset || request->flags & O_APPEND) {
+	if ((size_t)offset != before || request->flags & O_APPEND) {
 		buf_puts(&request->why, "a value is written whole, by one write at its beginning");
 		return -EINVAL;
 	}
-	r = knob_set(request, &handle->node, data, size);
+	knob->pending.length = before;
+	buf_append(&knob->pending, data, size);
+	if (knob->pending.failed)
+		return fail(-ENOMEM, "writing a value");
+	r = knob_set(request, &handle->node, knob->pending.data, knob->pending.length);
 	if (r == 0)
 		renew(request, handle);
+	else
+		knob->pending.length = before;
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/engine.h"
 
@@ -59,13 +60,16 @@ static void name_of(const struct subject *subject, char name[EACH_NAME_SIZE])
 	snprintf(name, EACH_NAME_SIZE, "%s", variable->key);
 }
 
-/* What cannot be a variable's name at all is an editor's: `.KEY.swp`, `KEY~`, `4913`. */
+/*
+ * What looks like a variable's name is meant to be one, and refused when it is none. What has another
+ * character in it is an editor's: `.KEY.swp`, `KEY~`, `#KEY#`; and vim tries a directory with `4913`.
+ */
 static bool claims(const char *name)
 {
-	if (!isalpha((unsigned char)*name) && *name != '_')
+	if (strcmp(name, "4913") == 0)
 		return false;
 	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && *name != '_')
+		if (!isalnum((unsigned char)*name) && *name != '_' && *name != '-')
 			return false;
 	return true;
 }
