@@ -212,17 +212,28 @@ int dir_make(struct request *request, const struct row *maker, const char *name,
 	return r;
 }
 
+/* 0 when nothing has the name and the directory is still there. */
+static int check_free(struct request *request, const char *name)
+{
+	struct subject subject;
+	struct node child;
+	int r = node_subject(request->fs, &request->node, &request->caller, &subject);
+
+	if (r < 0)
+		return r;
+	r = dir_find(request, name, &child);
+	return r == -ENOENT ? 0 : r < 0 ? r : -EEXIST;
+}
+
 static int dir_mkdir(
         struct request *request, const char *name, mode_t mode, struct fuse_entry_param *entry)
 {
 	const struct row *maker = dir_maker(request->node.row, S_IFDIR, name);
 	struct node child;
-	int r = dir_find(request, name, &child);
+	int r = check_free(request, name);
 
-	if (r != -ENOENT)
-		return r < 0 ? r : -EEXIST;
-	if (!maker)
-		return -EPERM;
+	if (r < 0 || !maker)
+		return r < 0 ? r : -EPERM;
 	r = dir_make(request, maker, name, mode, &child);
 	return r < 0 ? r : node_entry(request, &child, entry);
 }
@@ -275,11 +286,10 @@ static int dir_mknod(struct request *request, const char *name, mode_t mode, dev
         struct fuse_entry_param *entry)
 {
 	struct node child;
-	int r = dir_find(request, name, &child);
+	int r = check_free(request, name);
 
-	if (r != -ENOENT)
-		return r < 0 ? r : -EEXIST;
-	r = S_ISREG(mode) ? make_file(request, name, mode, &child) : -EPERM;
+	if (r == 0)
+		r = S_ISREG(mode) ? make_file(request, name, mode, &child) : -EPERM;
 	return r < 0 ? r : node_entry(request, &child, entry);
 }
 
@@ -289,11 +299,10 @@ static int dir_symlink(struct request *request, const char *target, const char *
 {
 	struct scratch_file *file;
 	struct node child;
-	int r = dir_find(request, name, &child);
+	int r = check_free(request, name);
 
-	if (r != -ENOENT)
-		return r < 0 ? r : -EEXIST;
-	r = make_scratch(request, name, S_IFLNK | 0777, &child);
+	if (r == 0)
+		r = make_scratch(request, name, S_IFLNK | 0777, &child);
 	if (r < 0)
 		return r;
 	file = scratch_get(request->fs->scratch, child.object);
