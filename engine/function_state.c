@@ -60,6 +60,7 @@ static struct logbook_limits log_limits(const struct function *function)
 	        .segment_bytes = SEGMENT_BYTES,
 	        .retention_ms = function->config.log_retention_ms,
 	        .retention_bytes = function->config.log_retention_bytes,
+	        .format = function->config.log_format,
 	};
 }
 

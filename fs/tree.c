@@ -98,7 +98,7 @@ static const struct row calls_rows[] = {
         EACH(ROW_CALL, &calls_each, call_rows,
                 "REQUEST_ID: one call, newest last; `rmdir` cancels one that runs",
                 .flags = ROW_FLEETING),
-        LINK(ROW_CALL_LAST, "last", call_show_last, "the newest call", .present = call_is_any),
+        LINK(ROW_CALL_LAST, "last", call_show_last, "the newest call", .present = call_was_any),
         {},
 };
 

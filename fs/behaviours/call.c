@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "engine/engine.h"
+#include "engine/metrics.h"
 #include "fs/behaviour.h"
 #include "fs/behaviours/answers.h"
 #include "fs/behaviours/conversation.h"
@@ -80,6 +81,20 @@ static bool read_only(const struct handle *handle)
 	return (handle->flags & O_ACCMODE) == O_RDONLY;
 }
 
+/* Said at open, where every tool reports it; it counts like a call that is refused. */
+static int refuse_disabled(struct request *request, const struct subject *subject)
+{
+	struct metrics *metrics = engine_metrics(subject->engine, subject->function);
+
+	if (metrics)
+		metrics_record(metrics, &(struct metrics_sample){.outcome = OUTCOME_REJECTED,
+		                                .duration_us = -1,
+		                                .init_us = -1,
+		                                .memory_bytes = -1});
+	buf_puts(&request->why, "the function is disabled: config/max_instances is 0");
+	return -EAGAIN;
+}
+
 static int call_open(struct request *request, struct handle *handle, struct fuse_file_info *info)
 {
 	struct conversation *conversation;
@@ -94,10 +109,8 @@ static int call_open(struct request *request, struct handle *handle, struct fuse
 		info->noflush = 1;
 		return open_answer(request, handle, subject.function->id);
 	}
-	if (!subject.function->config.max_instances) {
-		buf_puts(&request->why, "the function is disabled: config/max_instances is 0");
-		return -EAGAIN;
-	}
+	if (!subject.function->config.max_instances)
+		return refuse_disabled(request, &subject);
 	conversation = conversation_new(request->fs, handle, subject.function->id);
 	if (!conversation)
 		return -ENOMEM;

@@ -87,21 +87,23 @@ const struct each calls_each = {
         .remove = remove_call,
 };
 
-bool call_is_any(const struct subject *subject)
+bool call_was_any(const struct subject *subject)
 {
 	struct recorder *recorder = recorder_of(subject);
 
-	return recorder && recorder_last(recorder);
+	return recorder && recorder_newest_id(recorder);
 }
 
+/*
+ * Once all calls were removed the link leads nowhere but stays: who removes the directory with all
+ * that it listed still has it to unlink.
+ */
 int call_show_last(const struct subject *subject, struct buf *out)
 {
 	struct recorder *recorder = recorder_of(subject);
 	struct call_record *record = recorder ? recorder_last(recorder) : NULL;
 
-	if (!record)
-		return -ENOENT;
-	buf_puts(out, record->request_id);
+	buf_puts(out, record ? record->request_id : "none");
 	return 0;
 }
 

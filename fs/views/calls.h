@@ -5,7 +5,7 @@
 
 extern const struct each calls_each;
 
-bool call_is_any(const struct subject *subject);
+bool call_was_any(const struct subject *subject); /* since the daemon began */
 int call_show_last(const struct subject *subject, struct buf *out);
 int call_show_request(const struct subject *subject, struct buf *out);
 int call_show_response(const struct subject *subject, struct buf *out);
