@@ -255,7 +255,7 @@ HANDLERS = (
 	('segfault', 'EREMOTEIO', '\timport ctypes\n\tctypes.string_at(0)\n'),
 	('too-slow', 'ETIMEDOUT', '\timport time\n\ttime.sleep(600)\n'),
 	('too-slow-loop', 'ETIMEDOUT', '\twhile True:\n\t\tpass\n'),
-	('closes-all', 'EREMOTEIO EIO ETIMEDOUT', '\timport os\n\tos.closerange(0, 100)\n\treturn 1\n'),
+	('closes-all', 'EREMOTEIO EIO ETIMEDOUT', '\timport os\n\tos.closerange(0, 1 << 20)\n\treturn 1\n'),
 	('garbage', 'EIO EREMOTEIO', '\timport os\n\tos.write(4, b"garbage, not a frame at all......")\n'
 		'\timport time\n\ttime.sleep(600)\n'),
 	('four-gib', 'EIO EREMOTEIO', '\timport os, struct, time\n'
@@ -295,7 +295,7 @@ def handlers_that_misbehave(mount):
 		try:
 			misbehaves(mount, name, body)
 			error = fails(mount, name, expected, b'{"bad": 1}')
-			assert error.get('errorMessage'), error
+			assert error.get('errorType'), error
 			assert mount.call(name) == b'good'
 		except Exception as reason:
 			trouble.append('%s: %r' % (name, reason))
@@ -396,12 +396,13 @@ def suffer_full_disk(full, filler):
 	full.function('runs', {'main+x': '#!/bin/sh\ncat\n'})
 	full.function('kept', {'index.py': GOOD, 'data': 'x' * 1000})
 	full.set('kept', 'timeout', '44s')
+	full.set('kept', 'description', '-1 from before')
 	assert full.call('runs', b'"before"') == b'"before"'
 	assert full.call('kept') == b'good'
 	fill(filler)
 	found = errno_of(write_file, full.path('functions', 'kept', 'code', 'new'), b'x' * (1 << 20))
 	assert found == 'ENOSPC', found
-	refusals = 0
+	refusals, kept = 0, -1
 	for number in range(300):  # the log of the store has room from before, for some
 		found = errno_of(full.set, 'kept', 'description', ('%d ' % number) + 'd' * 500)
 		assert found in (None, 'ENOSPC'), found
@@ -410,6 +411,7 @@ def suffer_full_disk(full, filler):
 		else:
 			kept = number
 	assert refusals, 'the disk was not full'
+	assert full.read('functions', 'kept', 'config', 'description').split()[0] == '%d' % kept
 	assert 'full' in last_error(full, 'functions', 'kept'), last_error(full, 'functions', 'kept')
 	found = errno_of(os.mkdir, full.path('functions', 'more'))
 	assert found == 'ENOSPC', found

@@ -95,8 +95,8 @@ class Worker(threading.Thread):
 		return self.chance.choice(sorted(self.things)) if self.things else None
 
 	def free_name(self):
-		return self.prefix + str(self.chance.choice(
-			[n for n in range(20) if self.prefix + str(n) not in self.things]))
+		return self.chance.choice([name for name in map(self.prefix.__add__, map(str, range(20)))
+			if name not in self.things])
 
 	def intend(self, change, *between):
 		"""The states that are possible from now on; `between`: changes of a step with a middle."""
@@ -134,6 +134,8 @@ def on_a_function(chance):
 
 @step(8)
 def make(worker):
+	if len(worker.things) > 8:
+		return remove(worker)
 	name = worker.free_name()
 	worker.intend(lambda things: things.update({name: Thing()}))
 	os.mkdir(worker.at(name))
@@ -355,7 +357,9 @@ class KillTest:
 			thing.variables[key] = self.mount.read('functions', name, 'config', 'env', key)[:-1]
 			thing.modes['config/env/' + key] = stat.S_IMODE(os.stat(at('config', 'env', key)).st_mode)
 		for file in os.listdir(at('code')):
-			if not file.endswith('.tmp'):
+			if file.endswith('.tmp'):
+				os.unlink(at('code', file))  # of a save that did not come to its end
+			else:
 				thing.files[file] = self.mount.read('functions', name, 'code', file)
 				thing.modes['code/' + file] = stat.S_IMODE(os.stat(at('code', file)).st_mode)
 		for node in NODES:
