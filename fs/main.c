@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "fs/daemon.h"
+#include "fs/doctor.h"
 #include "fs/mount_point.h"
 #include "fs/tree.h"
 
@@ -180,6 +181,8 @@ int main(int argc, char **argv)
 		return puts("fnfsd " FNFS_VERSION) < 0;
 	if (options.print_tree)
 		return print_tree();
+	if (options.doctor)
+		return doctor(&options);
 	occupy_standard();
 	raise_limits();
 	umask(0); /* the kernel has applied the caller's */

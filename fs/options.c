@@ -13,7 +13,7 @@
 
 const char options_usage[] =
         "usage: fnfsd DIR [-f] [-o OPTIONS] [--state DIR] [--runtimes PATH] [--guardian FILE]\n"
-        "       fnfsd --print-tree | --version | --help\n"
+        "       fnfsd --print-tree | --doctor | --version | --help\n"
         "\n"
         "  -f, --foreground   stay in the foreground, log to standard error too\n"
         "  -o OPTIONS         allow_other, auto_unmount, nonempty, debug, state=DIR, "
@@ -97,6 +97,9 @@ static int option(struct options *options, int letter, char **argv, struct buf *
 	case 't':
 		options->print_tree = true;
 		return 0;
+	case 'd':
+		options->doctor = true;
+		return 0;
 	case 'V':
 		options->version = true;
 		return 0;
@@ -117,6 +120,7 @@ static int command_line(struct options *options, int argc, char **argv, struct b
 	        {"runtimes", required_argument, NULL, 'r'},
 	        {"guardian", required_argument, NULL, 'g'},
 	        {"print-tree", no_argument, NULL, 't'},
+	        {"doctor", no_argument, NULL, 'd'},
 	        {"version", no_argument, NULL, 'V'},
 	        {"help", no_argument, NULL, 'h'},
 	        {},
@@ -128,6 +132,8 @@ static int command_line(struct options *options, int argc, char **argv, struct b
 		r = option(options, letter, argv, why);
 	if (r < 0 || options->print_tree || options->version || options->help)
 		return r;
+	if (options->doctor && argc == optind)
+		return set_text(&options->directory, "/");
 	if (argc - optind != 1) {
 		buf_puts(why, argc == optind ? "where to mount?" : "one directory at a time");
 		return -EINVAL;

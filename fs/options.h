@@ -16,6 +16,7 @@ struct options {
 	bool nonempty;
 	bool debug;
 	bool print_tree;
+	bool doctor;
 	bool version;
 	bool help;
 };
