@@ -68,11 +68,11 @@ packages_provide()
 	is_there apt-get || give_up "this is no Debian; install what these packages have: ${missing[*]}"
 	((EUID == 0)) || is_there sudo ||
 		give_up "as root type: apt-get install --no-install-recommends ${missing[*]}"
-	apt update || give_up "apt-get update failed"
 	say "installing ${missing[*]}"
-	apt install -y --no-install-recommends "${missing[@]}" >"$setup_log" 2>&1 || {
+	{ apt update && apt install -y --no-install-recommends "${missing[@]}"; } \
+		>"$setup_log" 2>&1 || {
 		tail -n 20 "$setup_log" >&2
-		give_up "apt-get install failed; all of it is in $setup_log"
+		give_up "installing failed; all of it is in $setup_log"
 	}
 	mapfile -t missing < <(packages_missing "$@")
 	((${#missing[@]} == 0)) || give_up "installed, and still not found: ${missing[*]}"
