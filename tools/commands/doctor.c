@@ -31,6 +31,11 @@ static enum finding look_for_device(void)
 	return access("/dev/fuse", F_OK) == 0 ? FOUND : FOUND_MISSING;
 }
 
+static enum finding look_for_access(void)
+{
+	return access("/dev/fuse", R_OK | W_OK) == 0 ? FOUND : FOUND_MISSING;
+}
+
 /* The path of a program; false when it is nowhere in $PATH. */
 static bool find_program(const char *name, char path[4096])
 {
@@ -79,6 +84,7 @@ static const struct check {
 } checks[] = {
         {look_for_device, "/dev/fuse", "the kernel's door for mounts like this",
                 "sudo modprobe fuse (in a container: start it with --device /dev/fuse)"},
+        {look_for_access, "/dev/fuse", "is open to this user", "sudo chmod 0666 /dev/fuse"},
         {look_for_fusermount, "fusermount3", "mounts for ordinary users",
                 "sudo apt-get install --reinstall fuse3"},
         {look_for_allow_other, "/etc/fuse.conf", "`-o allow_other`, to let other users in",
