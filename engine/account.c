@@ -29,6 +29,8 @@ static const char *const outcome_states[] = {
 };
 _Static_assert(ARRAY_SIZE(outcome_states) == OUTCOMES, "a state for every outcome");
 
+#define RECORD_MARK 0x1e
+
 static const char *const level_names[] = {
         [LOG_DEBUG] = "DEBUG",
         [LOG_INFO] = "INFO",
@@ -121,8 +123,15 @@ struct output_line {
 static void output_line(void *userdata, const char *line, size_t length)
 {
 	const struct output_line *context = userdata;
+	const char *level = level_names[LOG_INFO];
 
-	message(context->state, context->invocation, "INFO", line, length);
+	/* Marked by the runtime: a record of its logger, in its place among the printed lines. */
+	if (length >= 2 && line[0] == RECORD_MARK && line[1] >= '0' && line[1] <= '3') {
+		level = level_names[line[1] - '0'];
+		line += 2;
+		length -= 2;
+	}
+	message(context->state, context->invocation, level, line, length);
 }
 
 static struct log_lines *lines_of(struct instance *instance)

@@ -253,7 +253,8 @@ static void log_and_records_tell_of_a_call(void)
 	save(&scene, "index.py",
 	        "def handler(event, context):\n"
 	        "\tprint('printed')\n"
-	        "\tcontext.getLogger().info('logged')\n"
+	        "\tcontext.getLogger().warn('logged')\n"
+	        "\tprint('afterwards')\n"
 	        "\treturn 'x'\n");
 	expect(&scene, "{}", "x");
 	record = recorder_last(engine_recorder(scene.engine, scene.function));
@@ -267,7 +268,9 @@ static void log_and_records_tell_of_a_call(void)
 	CHECK(logbook_read(reader, text, sizeof(text) - 1, 0) > 0);
 	CHECK(strstr(text, "Start invoke request"));
 	CHECK(strstr(text, "printed"));
-	CHECK(strstr(text, "logged"));
+	CHECK(strstr(text, "latest WARN logged"));
+	CHECK(strstr(text, "printed") < strstr(text, "logged"));
+	CHECK(strstr(text, "logged") < strstr(text, "afterwards"));
 	CHECK(strstr(text, "Finish invoke request"));
 	CHECK(strstr(text, record->request_id));
 	logbook_reader_free(reader);

@@ -249,6 +249,14 @@ class Shim:
             if frame.kind == LOG and call in (None, frame.call)
         ]
 
+    def records(self, call):
+        """Levels and texts of a call's log records: as frames, or marked among what was printed."""
+        framed = [(f.payload[0], f.payload[1:].decode()) for f in self.frames
+                  if f.kind == LOG and f.call == call]
+        marked = [(int(line[1]), line[2:]) for line in self.printed().split("\n")
+                  if line[:1] == "\x1e"]
+        return framed + marked
+
     def ends(self, timeout=DEADLINE):
         """Waits for the end of the process; its exit status."""
         end = time.monotonic() + timeout

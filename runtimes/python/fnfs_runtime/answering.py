@@ -38,7 +38,7 @@ class Answering:
 
     def invoke(self, call):
         """Runs the handler and gives what it returned."""
-        id, log = call.id, self.channel.log
+        id, log = call.id, self.output.log
         head = call.head
         context = self.context(
             head[0], int(head[1]), head[3], lambda level, text: log(id, level, text)

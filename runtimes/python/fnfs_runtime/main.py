@@ -91,8 +91,8 @@ def start(function, channel):
     several = function["concurrency"] > 1
     serving = None
     current = lambda: serving.current() if serving else 0
-    write = lambda level, text: channel.log(current(), level, text)
     printed = output.SharedOutput(channel, current) if several else output.PlainOutput()
+    write = lambda level, text: printed.log(current(), level, text)
     handler = loading.load(function["code"], function["handler"], 2)
     if loading.is_async(handler):
         from .coroutines import Coroutines as Serving

@@ -38,6 +38,18 @@ class PlainOutput:
             except Exception:
                 pass
 
+    def log(self, call, level, text):
+        """A record goes where print goes, marked with its level, so that both keep their order."""
+        self.before_end(call)
+        marked = "".join(f"\x1e{level}{line}\n" for line in text.split("\n"))
+        data = marked.encode("utf-8", "backslashreplace")
+        place = 1 if self.saved is None else self.saved
+        try:
+            while data:
+                data = data[os.write(place, data):]
+        except OSError:
+            pass  # the handler closed what it logs to
+
     def after_end(self):
         """Puts 1 and 2 back. Two small system calls, made after the answer has gone out."""
         if self.saved is not None:
@@ -145,12 +157,16 @@ class SharedOutput:
     """As PlainOutput, for several calls at once."""
 
     def __init__(self, channel, current):
+        self.channel = channel
         self.stdout = sys.stdout = CallOutput(channel, current, 1)
         self.stderr = sys.stderr = CallOutput(channel, current, 2)
 
     def before_end(self, call):
         self.stdout.finish(call)
         self.stderr.finish(call)
+
+    def log(self, call, level, text):
+        self.channel.log(call, level, text)
 
     def after_end(self):
         pass
