@@ -78,14 +78,19 @@ packages_provide()
 	((${#missing[@]} == 0)) || give_up "installed, and still not found: ${missing[*]}"
 }
 
-# A mount needs the kernel's door.
+# A mount needs the kernel's door, open to this user, and fusermount3 a list of what is mounted.
 fuse_provide()
 {
 	[[ -e /dev/fuse ]] || as_root modprobe fuse 2>/dev/null
 	[[ -e /dev/fuse ]] || give_up "there is no /dev/fuse: in a container, start it with --device /dev/fuse"
-	[[ -r /dev/fuse && -w /dev/fuse ]] && return
-	say "/dev/fuse is for root alone: opening it for everybody, as udev does"
-	as_root chmod 0666 /dev/fuse || give_up "as root type: chmod 0666 /dev/fuse"
+	if ! [[ -r /dev/fuse && -w /dev/fuse ]]; then
+		say "/dev/fuse is for root alone: opening it for everybody, as udev does"
+		as_root chmod 0666 /dev/fuse || give_up "as root type: chmod 0666 /dev/fuse"
+	fi
+	if ((EUID != 0)) && [[ ! -e /etc/mtab ]]; then
+		say "/etc/mtab is missing: making the link that an installed Debian has"
+		as_root ln -s ../proc/self/mounts /etc/mtab || give_up "/etc/mtab is missing"
+	fi
 }
 
 # Prints where to build: $FNFS_BUILD, else NAME in the checkout, else (another's checkout) in the cache.

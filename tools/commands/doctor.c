@@ -64,6 +64,12 @@ static enum finding look_for_fusermount(void)
 	return FOUND_MISSING;
 }
 
+/* fusermount3 unmounts for an ordinary user only what it finds there. */
+static enum finding look_for_list(void)
+{
+	return geteuid() == 0 || access("/etc/mtab", R_OK) == 0 ? FOUND : FOUND_MISSING;
+}
+
 static enum finding look_for_allow_other(void)
 {
 	CLEANUP(free_p) char *text = text_read(AT_FDCWD, "/etc/fuse.conf");
@@ -87,6 +93,8 @@ static const struct check {
         {look_for_access, "/dev/fuse", "is open to this user", "sudo chmod 0666 /dev/fuse"},
         {look_for_fusermount, "fusermount3", "mounts for ordinary users",
                 "sudo apt-get install --reinstall fuse3"},
+        {look_for_list, "/etc/mtab", "unmounts for ordinary users",
+                "sudo ln -s ../proc/self/mounts /etc/mtab"},
         {look_for_allow_other, "/etc/fuse.conf", "`-o allow_other`, to let other users in",
                 "echo user_allow_other | sudo tee -a /etc/fuse.conf"},
 };
