@@ -37,17 +37,42 @@ static void write_on(struct bench *bench, unsigned long number)
 	}
 }
 
+static void limit(struct bench *bench)
+{
+	bench->limits.segment_bytes = 100000;
+	bench->limits.retention_bytes = 1 << 20;
+}
+
+/* This program again, as the daemon: a process with threads must not go on after a fork. */
 static pid_t start_writer(struct bench *bench, unsigned long number)
 {
+	char first[32], seed[32], now[32];
 	pid_t pid = fork();
 
 	REQUIRE(pid >= 0);
 	if (pid)
 		return pid;
-	uv_loop_init(&bench->loop); /* a loop does not survive a fork */
-	bench_open(bench);
-	write_on(bench, number);
+	snprintf(first, sizeof(first), "%lu", number);
+	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)bench->seed);
+	snprintf(now, sizeof(now), "%lld", (long long)bench->fake.now_us);
+	execl("/proc/self/exe", "logbook_kill_test", "--write", bench->path, first, seed, now,
+	        NULL);
 	_exit(1);
+}
+
+static void writer(char **arguments)
+{
+	struct bench bench = {
+	        .fake = {{fake_now, fake_now}, strtoll(arguments[3], NULL, 10)},
+	        .limits = {.retention_ms = HOUR_US},
+	        .seed = strtoull(arguments[2], NULL, 10),
+	        .fd = open(arguments[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	};
+
+	limit(&bench);
+	uv_loop_init(&bench.loop);
+	bench_open(&bench);
+	write_on(&bench, strtoul(arguments[1], NULL, 10));
 }
 
 /* Reads all there is: consecutive numbers, whole lines, but for half a line where it was killed. */
@@ -105,8 +130,7 @@ static void killed_at_any_moment(void)
 	pid_t pid;
 
 	bench_start(&bench);
-	bench.limits.segment_bytes = 100000;
-	bench.limits.retention_bytes = 1 << 20;
+	limit(&bench);
 	for (round = 0; round < (test_long() ? 1000 : 25); round++) {
 		bench.seed = test_random(&seed);
 		bench.fake.now_us += 1000;
@@ -131,5 +155,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(killed_at_any_moment), {}};
 
+	if (argc == 6 && strcmp(argv[1], "--write") == 0)
+		writer(argv + 2);
 	return test_main(tests, argc, argv);
 }
