@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -67,16 +67,37 @@ static int name_holder(const struct state_directory *state, struct buf *why)
 	return -EBUSY;
 }
 
+/*
+ * A lock of the process, not of the open file: what a daemon forked and had no time to exec would keep
+ * the other kind alive. One that was killed a moment ago may still be dying, so it is given a while.
+ */
+static int lock(int fd)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+	int tries;
+
+	for (tries = 0; fcntl(fd, F_SETLK, &whole) < 0; tries++) {
+		if (errno != EAGAIN && errno != EACCES)
+			return -errno;
+		if (tries == 50)
+			return -EBUSY;
+		nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
 int state_directory_lock(struct state_directory *state, const char *mount_point, struct buf *why)
 {
 	CLEANUP(buf_deinit) struct buf holder = BUF_INIT;
+	int r;
 
 	state->lock_fd = openat(state->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (state->lock_fd < 0)
 		return refuse(-errno, state->path, why);
-	if (flock(state->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? name_holder(state, why)
-		                            : refuse(-errno, state->path, why);
+	r = lock(state->lock_fd);
+	if (r < 0)
+		return r == -EBUSY ? name_holder(state, why) : refuse(r, state->path, why);
 	buf_printf(&holder, "%d %s\n", (int)getpid(), mount_point);
 	if (ftruncate(state->lock_fd, 0) < 0 ||
 	        pwrite(state->lock_fd, holder.data, holder.length, 0) < 0)

@@ -330,6 +330,9 @@ class KillTest:
 		began = time.monotonic()
 		while left := [pid for pid in pids if os.path.exists('/proc/%d' % pid) and not zombie(pid)]:
 			if time.monotonic() - began > 3:
+				for pid in left:
+					subprocess.run('cat /proc/%d/status /proc/%d/wchan /proc/%d/stack; ls -l /proc/%d/fd' %
+						(pid, pid, pid, pid), shell=True, stdout=sys.stderr)
 				raise AssertionError('processes are left: %s' % [command_of(pid) for pid in left])
 			time.sleep(0.01)
 		self.slowest_end = max(self.slowest_end, time.monotonic() - began)
