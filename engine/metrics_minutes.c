@@ -114,8 +114,8 @@ static void show_row(const struct minute *minute, struct buf *out)
 	strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &parts);
 	buf_puts(out, time);
 	for (i = 0; i < METRICS; i++) {
-		buf_puts(out, ",");
-		metric_format((enum metric)i, minute->values[i], out);
+		buf_append(out, ",", 1);
+		metric_format((enum metric)i, (int64_t)minute->values[i], out);
 	}
 	buf_puts(out, "\n");
 }

@@ -73,8 +73,9 @@ struct metrics {
 extern const char *const metric_names[METRICS];
 enum metric_unit metric_unit(enum metric metric);
 
-/* A value in text: 3, 2.049 (ms), without newline. */
-void metric_format(enum metric metric, double value, struct buf *out);
+/* A value in text: 3, 2.049 (ms), without newline. None is negative. */
+void metric_format(enum metric metric, int64_t value, struct buf *out);
+void metric_append(struct buf *out, int64_t value); /* a plain number */
 
 void metrics_values(const struct metrics *metrics, int64_t values[METRICS]);
 

@@ -34,7 +34,8 @@ static void metrics_free_p(struct metrics **metrics)
 
 static void save_number(struct buf *out, int64_t number)
 {
-	buf_printf(out, " %lld", (long long)number);
+	buf_append(out, " ", 1);
+	metric_append(out, number);
 }
 
 static void save_recent(const struct metrics *metrics, struct buf *out)
