@@ -82,13 +82,17 @@ void function_state_save_metrics(struct function_state *state)
 	CLEANUP(buf_deinit) struct buf data = BUF_INIT;
 	CLEANUP(close_p) int fd = -1;
 
+	if (state->metrics_saved == metrics_changes(state->metrics))
+		return;
 	metrics_save(state->metrics, &data);
 	if (data.failed)
 		return;
 	fd = openat(state->directory, METRICS_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
 	        0600);
-	if (fd >= 0 && write(fd, data.data, data.length) == (ssize_t)data.length)
-		renameat(state->directory, METRICS_FILE ".new", state->directory, METRICS_FILE);
+	if (fd >= 0 && write(fd, data.data, data.length) == (ssize_t)data.length &&
+	        renameat(state->directory, METRICS_FILE ".new", state->directory, METRICS_FILE) ==
+	                0)
+		state->metrics_saved = metrics_changes(state->metrics);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

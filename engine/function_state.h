@@ -32,6 +32,7 @@ struct function_state {
 	struct pool pool;
 	struct logbook *logbook;
 	struct metrics *metrics;
+	uint64_t metrics_saved; /* metrics_changes() as of the last saving */
 	struct recorder *recorder;
 	struct log_format log_format;
 	struct last_error last_error;
@@ -50,7 +51,7 @@ void function_state_configured(struct function_state *state);
 
 /* No more calls; what runs is killed, or `gently` allowed to end. Frees the state, now or later. */
 void function_state_close(struct function_state *state, bool gently);
-void function_state_save_metrics(struct function_state *state);
+void function_state_save_metrics(struct function_state *state); /* if there is anything new */
 
 /* Frees it when nothing of it runs any more; otherwise the pool's last instance does. */
 void function_state_settle(struct function_state *state);

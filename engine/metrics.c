@@ -220,6 +220,7 @@ static void add_memory(struct tally *tally, int64_t bytes)
 void metrics_record(struct metrics *metrics, const struct metrics_sample *sample)
 {
 	roll(metrics);
+	metrics->changes++;
 	count_outcome(metrics, sample->outcome);
 	if (sample->duration_us >= 0) {
 		metrics->duration_sum_us += sample->duration_us;
@@ -236,6 +237,7 @@ void metrics_record(struct metrics *metrics, const struct metrics_sample *sample
 void metrics_cold_start(struct metrics *metrics, int64_t init_us)
 {
 	roll(metrics);
+	metrics->changes++;
 	add_init(metrics, init_us > 0 ? init_us : 0);
 }
 
@@ -265,6 +267,11 @@ void metrics_queue(struct metrics *metrics, int depth, int64_t age_us)
 {
 	set_now(metrics, METRIC_QUEUE_DEPTH, depth);
 	set_now(metrics, METRIC_QUEUE_AGE, age_us);
+}
+
+uint64_t metrics_changes(const struct metrics *metrics)
+{
+	return metrics->changes;
 }
 
 size_t metrics_names(const char *const **names)

@@ -63,6 +63,7 @@ void metrics_openmetrics(struct buf *out, size_t count, const char *const *funct
         const struct metrics *const *metrics);
 
 void metrics_save(const struct metrics *metrics, struct buf *out);
+uint64_t metrics_changes(const struct metrics *metrics); /* rises with all that save would keep */
 
 /* Replaces what was counted. -EBADMSG: it is no such text, nothing changed. */
 int metrics_load(struct metrics *metrics, const char *data, size_t length);

@@ -68,6 +68,7 @@ struct metrics {
 	struct tally recent, before; /* two periods; the first began in minute: */
 	int64_t recent_since;
 	int64_t last_init_us;
+	uint64_t changes;
 };
 
 extern const char *const metric_names[METRICS];
