@@ -3,7 +3,8 @@
 program's own file is compiled anew at each start and modules are not."""
 import sys
 
-sys.path[0] = __file__.rpartition("/")[0] or "."
-from fnfs_runtime.main import main
+if __name__ == "__main__":  # and not again in processes that multiprocessing starts
+    sys.path[0] = __file__.rpartition("/")[0] or "."
+    from fnfs_runtime.main import main
 
-main()
+    main()

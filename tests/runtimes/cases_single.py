@@ -39,6 +39,15 @@ def an_async_call_can_be_cancelled(bench):
     cancelling(bench, "async-hang")
 
 
+@case("processes", only="python")
+def multiprocessing_works(bench):
+    for concurrency in (1, 2):
+        with bench.start("processes", concurrency=concurrency) as it:
+            for call, how in enumerate(("fork", "spawn"), 1):
+                ends_well(it.ask(call, {"how": how}), b"[1,4,9]")
+                contains(it.printed() + "\n".join(it.logs()), "working on 3")
+
+
 @case("shadows", only="python")
 def a_module_may_have_a_name_of_the_library(bench):
     with bench.start("shadows", handler="json.handler") as it:

@@ -53,6 +53,17 @@ PROGRAMS = {
                 return "quick"
             """,
     },
+    "processes": {
+        "python": """
+            import multiprocessing
+            def work(n):
+                print("working on", n)
+                return n * n
+            def handler(event, context):
+                with multiprocessing.get_context(event["how"]).Pool(2) as pool:
+                    return pool.map(work, [1, 2, 3])
+            """,
+    },
     "shadows": {
         "python": {"json.py": "def handler(event, context):\n    import types\n    return [types.__name__, __name__]\n",},
     },
