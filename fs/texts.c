@@ -297,7 +297,11 @@ void texts_note_change(struct texts *texts, const struct caller *caller)
 void texts_forget_time(struct texts *texts, uint64_t ino)
 {
 	struct text_node *node = map_get(&texts->nodes, ino);
+	struct text *text;
 
-	if (node)
-		node->changed_us = 0;
+	if (!node)
+		return;
+	node->changed_us = 0;
+	list_each(text, &node->texts, link)
+		text->changed_us = 0;
 }

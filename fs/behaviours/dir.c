@@ -249,6 +249,7 @@ static int make_scratch(struct request *request, const char *name, mode_t mode, 
 	        request->fs->scratch, request->node.ino, name, mode, &request->caller, &file);
 	if (r == 0)
 		*child = scratch_node(request->fs, file);
+	request->change = false; /* an editor's files come and go without a word in last_error */
 	return r;
 }
 
@@ -322,6 +323,7 @@ int dir_remove(struct request *request, const struct node *child)
 
 	if (child->row->id == ROW_SCRATCH) {
 		scratch_unlink(fs->scratch, scratch_get(fs->scratch, child->object));
+		request->change = false;
 		return 0;
 	}
 	if (!each || !each->remove)

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "fs/behaviours/dir.h"
@@ -25,17 +26,33 @@ static bool is_scratch(const struct node *node)
 	return node->row->id == ROW_SCRATCH;
 }
 
+/* An editor that was refused puts its backup back: nothing changed, and the sentence stays. */
+static void look_for_change(struct request *request, const struct node *value, struct buf *before)
+{
+	CLEANUP(buf_deinit) struct buf now = BUF_INIT;
+
+	if (knob_get(request, value, &now) == 0 && now.length == before->length &&
+	        memcmp(now.data, before->data, now.length) == 0)
+		request->change = false;
+}
+
 static int scratch_to_value(
         struct request *request, struct scratch_file *file, const struct node *value)
 {
+	CLEANUP(buf_deinit) struct buf before = BUF_INIT;
 	int r;
 
 	if (S_ISLNK(file->mode))
 		return -EXDEV;
-	r = knob_set(request, value, file->data.data ? file->data.data : "", file->data.length);
+	r = knob_get(request, value, &before);
 	if (r == 0)
-		scratch_unlink(request->fs->scratch, file);
-	return r;
+		r = knob_set(
+		        request, value, file->data.data ? file->data.data : "", file->data.length);
+	if (r < 0)
+		return r;
+	look_for_change(request, value, &before);
+	scratch_unlink(request->fs->scratch, file);
+	return 0;
 }
 
 static int scratch_to_new(struct request *request, struct scratch_file *file, const char *to_name)
@@ -45,6 +62,7 @@ static int scratch_to_new(struct request *request, struct scratch_file *file, co
 	struct node child;
 	int r;
 
+	request->change = maker;
 	if (!maker)
 		return scratch_rename(request->fs->scratch, file, to_name);
 	r = dir_make(request, maker, to_name, file->mode, &child);
@@ -68,6 +86,7 @@ static int rename_scratch(struct request *request, struct scratch_file *file,
 		return scratch_to_value(request, file, target);
 	if (!is_scratch(target))
 		return -EXDEV;
+	request->change = false;
 	scratch_unlink(fs->scratch, scratch_get(fs->scratch, target->object));
 	return scratch_rename(fs->scratch, file, to_name);
 }
@@ -81,6 +100,7 @@ static int back_up(struct request *request, const struct node *value, const stru
 	struct stat attr;
 	int r = node_attr(request, value, &attr);
 
+	request->change = false;
 	if (r == 0)
 		r = scratch_make(fs->scratch, request->node.ino, to_name, attr.st_mode,
 		        &request->caller, &file);

@@ -118,6 +118,7 @@ static int write_file(
 	if (r < 0)
 		return r;
 	memcpy(file->data.data + offset, data, size);
+	request->change = false; /* of the platform nothing changed */
 	file->mtime_us = clock_wall_us(request->fs->clock);
 	return 0;
 }
