@@ -12,6 +12,7 @@
 
 #define KEPT_US      1000000 /* for the next open */
 #define KEPT_LOOK_US 50000   /* LOOKUP and GETATTR of one system call render once */
+#define KEPT_BUSY_US 5000    /* after a change by another process of the same user */
 #define KEPT_MOST    64
 #define NODES_MOST   65536 /* then the times of texts nobody has in hand are forgotten */
 #define CHANGES      32
@@ -189,21 +190,6 @@ static struct text *find(
 	return NULL;
 }
 
-static bool changed_since(struct texts *texts, const struct text *text, const struct caller *caller)
-{
-	int comparisons = COMPARISONS;
-	unsigned i;
-
-	for (i = 0; i < CHANGES; i++) {
-		const struct change *change = &texts->changes[i];
-
-		if (change->time_us >= text->rendered_us &&
-		        same_process(&change->caller, caller, &comparisons))
-			return true;
-	}
-	return false;
-}
-
 static void drop_old(struct texts *texts)
 {
 	int64_t now = clock_monotonic_us(texts->fs->clock);
@@ -214,11 +200,25 @@ static void drop_old(struct texts *texts)
 		text_free(texts, oldest);
 }
 
+/*
+ * A process that changed something has to see its change, and a shell that of its children. So after a
+ * change by the same user a text is only kept for as long as tar takes from its stat to its open.
+ */
 static bool is_fresh(
         struct texts *texts, const struct text *text, const struct caller *caller, int64_t age_us)
 {
-	return clock_monotonic_us(texts->fs->clock) - text->rendered_us <= age_us &&
-	       !changed_since(texts, text, caller);
+	unsigned i;
+
+	for (i = 0; i < CHANGES; i++) {
+		const struct change *change = &texts->changes[i];
+
+		if (change->time_us < text->rendered_us || change->caller.uid != caller->uid)
+			continue;
+		if (change->caller.pid == caller->pid)
+			return false;
+		age_us = KEPT_BUSY_US;
+	}
+	return clock_monotonic_us(texts->fs->clock) - text->rendered_us <= age_us;
 }
 
 int texts_look(struct texts *texts, uint64_t ino, const struct subject *subject, struct text **out)
@@ -292,6 +292,18 @@ void texts_note_change(struct texts *texts, const struct caller *caller)
 {
 	texts->changes[texts->changes_next++ % CHANGES] =
 	        (struct change){*caller, clock_monotonic_us(texts->fs->clock)};
+}
+
+void texts_forget(struct texts *texts, uint64_t ino)
+{
+	struct text_node *node = map_get(&texts->nodes, ino);
+	struct text *text, *following;
+
+	if (!node)
+		return;
+	list_each_safe(text, following, &node->texts, link)
+		if (!text->open)
+			text_free(texts, text);
 }
 
 void texts_forget_time(struct texts *texts, uint64_t ino)

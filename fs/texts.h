@@ -46,5 +46,8 @@ int texts_renew(struct texts *texts, struct text *text, const struct subject *su
 /* The caller changed something somewhere: what it looked at before is no longer shown to it. */
 void texts_note_change(struct texts *texts, const struct caller *caller);
 
+/* The value was set: nobody is shown an older one. */
+void texts_forget(struct texts *texts, uint64_t ino);
+
 /* utimens: the time of the last change is what was set. */
 void texts_forget_time(struct texts *texts, uint64_t ino);

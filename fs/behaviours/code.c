@@ -107,6 +107,25 @@ static struct worktree_file *file_of(const struct handle *handle)
 	return handle && !handle->directory ? handle->state : NULL;
 }
 
+/* The root of a tree is known by its row's number in the directory it stands in. */
+static int answer_attr(struct request *request, struct stat *attr)
+{
+	if (request->node.row->id)
+		attr->st_ino = request->node.ino;
+	return request_attr(request, attr, TIMEOUT_S);
+}
+
+/* What LOOKUP of the root from above shows. */
+static int code_refine(struct request *request, const struct subject *subject, struct stat *attr)
+{
+	struct worktree *worktree = engine_worktree(subject->engine, subject->function);
+	ino_t number = attr->st_ino;
+	int r = worktree ? worktree_getattr(worktree_root(worktree), NULL, attr) : -EIO;
+
+	attr->st_ino = number;
+	return r;
+}
+
 static int code_getattr(struct request *request, struct handle *handle)
 {
 	struct worktree_node *node;
@@ -115,7 +134,7 @@ static int code_getattr(struct request *request, struct handle *handle)
 
 	if (r == 0)
 		r = worktree_getattr(node, file_of(handle), &attr);
-	return r < 0 ? r : request_attr(request, &attr, TIMEOUT_S);
+	return r < 0 ? r : answer_attr(request, &attr);
 }
 
 static int code_setattr(
@@ -127,7 +146,7 @@ static int code_setattr(
 
 	if (r == 0)
 		r = worktree_setattr(node, file_of(handle), (unsigned)to_set, wanted, &attr);
-	return r < 0 ? r : request_attr(request, &attr, TIMEOUT_S);
+	return r < 0 ? r : answer_attr(request, &attr);
 }
 
 static int code_statfs(struct request *request)
@@ -323,6 +342,7 @@ const struct behaviour code_behaviour = {
         .name = "code",
         .entry_timeout = TIMEOUT_S,
         .attr_timeout = TIMEOUT_S,
+        .refine = code_refine,
         .getattr = code_getattr,
         .setattr = code_setattr,
         .forget = forget,

@@ -44,7 +44,9 @@ int knob_set(struct request *request, const struct node *knob, const char *data,
 		r = value_from_line(data, length, &value, &request->why);
 	if (r < 0)
 		return r;
-	return knob->row->set(&subject, value.data, &request->why);
+	r = knob->row->set(&subject, value.data, &request->why);
+	texts_forget(request->fs->texts, knob->ino);
+	return r;
 }
 
 int knob_get(struct request *request, const struct node *knob, struct buf *out)

@@ -136,7 +136,7 @@ def a_group_ships(fn):
 	os.chown(path, -1, OPS)
 	os.chmod(path, 0o664)
 	assert as_user(BOB, write_file, path, '256M') == 'EACCES'
-	assert as_user(BOB, lambda: write_file(path, '256M'), groups=[OPS]) is None
+	assert as_user(BOB, write_file, path, '256M', groups=[OPS]) is None
 	assert read(path) == '256M\n'
 
 

@@ -156,6 +156,24 @@ def own_changes_are_seen(fn):
 			assert file.read() == value + '\n'
 
 
+def a_shell_sees_what_its_children_did(fn):
+	"A script that looks at a file, has it changed by a command and reads it sees the change."
+	script = """
+		cd "$1/functions/echo"
+		for i in 11 12 13 14 15; do
+			[ -s config/timeout ] && [ -s metrics/count ]
+			read before < metrics/count
+			[ -s config/timeout ] && [ -s metrics/count ]
+			sh -c "echo ${i}s > config/timeout; echo {} > invoke"
+			read value < config/timeout
+			read count < metrics/count
+			[ "$value" = ${i}s ] && [ $count -gt $before ] || exit 1
+		done
+	"""
+	run(['bash', '-c', script, 'script', fn.directory])
+	fn.set('echo', 'timeout', '3s')
+
+
 def times_tell(fn):
 	"mtime stays while the content does, and moves when it changes: rsync and make go by it."
 	path = fn.path('functions/echo/config/timeout')
@@ -195,7 +213,7 @@ def df_works(fn):
 
 
 CASES = (changes_nothing, copies_are_whole, sizes_are_exact, sendfile_copies, an_open_text_stays,
-	own_changes_are_seen, times_tell, every_text_can_be_polled, df_works)
+	own_changes_are_seen, a_shell_sees_what_its_children_did, times_tell, every_text_can_be_polled, df_works)
 
 if __name__ == '__main__':
 	chosen = [word for word in sys.argv[1:] if not word.startswith('-')]
