@@ -263,7 +263,7 @@ static void a_name_decides_alone(void)
 static void links_do_not_lead_out(void)
 {
 	struct runtimes *runtimes = load_three();
-	CLEANUP(free_p) char *link = NULL, *inner = NULL;
+	CLEANUP(free_p) char *link = NULL;
 
 	clean_code();
 	write_file("outside.py", "", 0644);

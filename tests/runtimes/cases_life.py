@@ -98,7 +98,8 @@ def the_context_is_whole(bench):
 
 @case("exec-context")
 def the_environment_is_whole(bench):
-    with bench.start("exec-context", environment={"COLOUR": "blue"}) as it:
+    odd = '}"],{\\ "handler": "x", \u00e9\n'
+    with bench.start("exec-context", environment={"ODD": odd, "COLOUR": "blue"}) as it:
         ends_well(it.ask(1, {}, request_id="id-1", alias="prod"), b"id-1|sync|prod|greeter|blue")
         ends_well(it.ask(2, {}, request_id="id-2"), b"id-2|sync||greeter|blue")
 
