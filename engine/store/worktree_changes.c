@@ -143,27 +143,43 @@ void changes_name(struct worktree_node *directory, const char *name)
 		mark_name(directory, name, false);
 }
 
-/* Moves what is marked below the old name to the new one; the slots in `slots` do the rename itself. */
+/* The slots of which nothing is known below this directory. */
+static uint64_t unknown_in(struct worktree *tree, struct worktree_node *directory)
+{
+	const struct mark *mark = tree->marks.root;
+
+	if (directory->names)
+		mark = find_mark(tree, directory->names->directory, directory->names->text);
+	return (mark ? mark->self | mark->deep : 0) |
+	       (directory->names ? unknown_in(tree, directory->names->directory) : 0);
+}
+
+static void mark_if_any(struct worktree_node *directory, const char *name, uint64_t slots)
+{
+	struct mark *mark = slots ? mark_of(directory->tree, directory, name) : NULL;
+
+	if (mark)
+		mark_add_deep(mark, slots);
+}
+
+/*
+ * Moves what is marked below the old name to the new one; the slots in `slots` do the rename itself.
+ * What an unknown directory held is unknown at its new place, too.
+ */
 static void move_marks(struct worktree_node *directory, const char *name,
         struct worktree_node *to_directory, const char *to_name, uint64_t slots)
 {
 	struct worktree *tree = directory->tree;
 	struct mark *parent = mark_of_directory(tree, to_directory); /* may drop all others */
 	struct mark *mark = find_mark(tree, directory, name), *there;
+	uint64_t unknown = unknown_in(tree, directory);
 
-	if (parent && mark) {
+	if (parent && mark)
 		marks_move(&tree->marks, mark, parent, to_name, tree->tracked);
-	} else if (parent && (there = mark_child(parent, to_name))) {
+	else if (parent && (there = mark_child(parent, to_name)))
 		marks_remove(&tree->marks, there);
-	}
-	if (tree->tracked == slots)
-		return;
-	mark = mark_of(tree, directory, name);
-	if (mark)
-		mark_add_self(mark, tree->tracked & ~slots);
-	mark = mark_of(tree, to_directory, to_name);
-	if (mark)
-		mark_add_deep(mark, tree->tracked & ~slots);
+	mark_if_any(directory, name, tree->tracked & ~slots);
+	mark_if_any(to_directory, to_name, (tree->tracked & ~slots) | unknown);
 }
 
 static void rename_in_slots(struct worktree_node *directory, const char *name,

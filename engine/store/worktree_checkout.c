@@ -80,7 +80,7 @@ static void fill_in(struct sync *sync, struct checkout *slot, const struct check
 	        .cache_fd = tree->cache_fd,
 	        .slot_fd = slot->fd,
 	        .slot = slot->number,
-	        .link_fd = other ? other->fd : -1,
+	        .link_fd = other && !other->rename_count ? other->fd : -1,
 	        .link_slot = other ? other->number : slot->number,
 	        .renames = &slot->renames,
 	};

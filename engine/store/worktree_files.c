@@ -50,6 +50,16 @@ struct worktree_file *file_unref(struct worktree_file *file)
 	return NULL;
 }
 
+void file_set_wrote(struct worktree_file *file)
+{
+	file->wrote = file->node->commits + 1;
+}
+
+bool file_wrote(const struct worktree_file *file)
+{
+	return file->wrote == file->node->commits + 1;
+}
+
 /* --- opening --- */
 
 /* Old content is read before it is overwritten: what is open for writing must be readable. */
@@ -85,7 +95,7 @@ int worktree_open_file(struct worktree_node *node, int flags, struct worktree_fi
 		worktree_release(file);
 		return r;
 	}
-	file->wrote = false; /* a file that was only emptied is about to be written */
+	file->wrote = 0; /* a file that was only emptied is about to be written */
 	*out = file;
 	return 0;
 }
@@ -181,7 +191,7 @@ ssize_t worktree_write(
 	if (mapped)
 		file->node->draft->mapped = true;
 	else
-		file->wrote = true;
+		file_set_wrote(file);
 	while (done < size) {
 		put = pwrite(
 		        file->fd, (const char *)data + done, size - done, offset + (off_t)done);
@@ -205,7 +215,7 @@ int file_truncate(struct worktree_file *file, off_t size)
 		r = draft_before_change(file->node, file->fd, start, RANGE_END);
 		if (r < 0)
 			return r;
-		file->wrote = true;
+		file_set_wrote(file);
 	}
 	return ftruncate(file->fd, size) < 0 ? -errno : 0;
 }
@@ -228,9 +238,8 @@ void worktree_flush(struct worktree_file *file)
 {
 	struct worktree_node *node = file->node;
 
-	if (!file->writes || !node->draft || !(file->wrote || node->draft->mapped))
+	if (!file->writes || !node->draft || !(file_wrote(file) || node->draft->mapped))
 		return;
-	file->wrote = false;
 	draft_commit(node);
 }
 
@@ -239,7 +248,7 @@ void worktree_release(struct worktree_file *file)
 	struct worktree_node *node = file->node;
 
 	node->writers -= file->writes;
-	if (node->draft && (file->wrote || node->writers == 0))
+	if (node->draft && (file_wrote(file) || node->writers == 0))
 		draft_commit(node);
 	file_unref(file);
 }

@@ -10,8 +10,12 @@ struct worktree_file {
 	unsigned references;        /* the front, and work under way */
 	int fd;                     /* readable, whatever the front opened it for */
 	bool writes;
-	bool wrote; /* through this file, since the last commit */
+	uint64_t wrote; /* 1 + the node's `commits` when content was last changed through this */
 };
+
+/* Says that content is changed through this file; and whether it was, since the last commit. */
+void file_set_wrote(struct worktree_file *file);
+bool file_wrote(const struct worktree_file *file);
 
 int file_truncate(struct worktree_file *file, off_t size);
 struct worktree_file *file_ref(struct worktree_file *file);

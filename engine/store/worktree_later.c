@@ -141,7 +141,6 @@ int worktree_fsync(
 
 	if (!later)
 		return -ENOMEM;
-	file->wrote = false;
 	draft_commit(file->node);
 	later->data_only = data_only;
 	return later_start(later, run_sync);
@@ -185,7 +184,7 @@ int worktree_allocate(struct worktree_file *file, int mode, off_t offset, off_t 
 		later_free(later);
 		return r;
 	}
-	file->wrote = true;
+	file_set_wrote(file);
 	later->mode = mode;
 	later->offset = offset;
 	later->length = length;
@@ -226,7 +225,7 @@ int worktree_copy(struct worktree_file *from, off_t from_offset, struct worktree
 		later_free(later);
 		return r;
 	}
-	to->wrote = true;
+	file_set_wrote(to);
 	later->mode = 0;
 	return later_start(later, run_copy);
 }

@@ -146,6 +146,8 @@ static int sync_directory(struct sync *sync, const struct sync_place *place,
 
 	if (r < 0)
 		return r;
+	/* One that was made anew under an old name has nothing in common with what the slot has. */
+	deep = deep || made || (mark && has(mark->self | mark->deep, sync->slot));
 	from = copy_open_directory(place->from, name);
 	if (from < 0)
 		return from == -EACCES ? 0 : from; /* closed to its owner: nothing to be seen */
@@ -154,11 +156,11 @@ static int sync_directory(struct sync *sync, const struct sync_place *place,
 		return -errno;
 	if (place->link >= 0 && (!mark || !has(mark->self | mark->deep, sync->link_slot)))
 		link = open_below(place->link, name);
-	if (deep || made || (mark && has(mark->deep, sync->slot)))
+	if (deep)
 		r = sync_all(sync, &(struct sync_place){from, to, link}, mark);
 	else if (mark)
 		r = sync_marked(sync, &(struct sync_place){from, to, link}, mark);
-	if (r == 0 && (deep || made || (mark && has(mark_own(mark), sync->slot))))
+	if (r == 0 && (deep || (mark && has(mark->attributes, sync->slot))))
 		r = sync_attributes(sync, place->to, name, attr);
 	return r;
 }
@@ -221,31 +223,44 @@ void slot_rename_free(struct slot_rename *rename)
 	free(rename);
 }
 
-/* The directories above a path must stand, as they will be marked and made proper later. */
-static int make_parents(struct sync *sync, char *path)
+/*
+ * The directory a path of the slot lies in, opened; *name is what follows. What stands in the way is
+ * not what the tree had there then: it is marked, so it can go, when `make`; else there is no such path.
+ */
+static int open_parent(struct sync *sync, char *path, bool make, char **name)
 {
-	char *slash = path;
+	int at = dup(sync->slot_fd), next, r = 0;
 	bool made;
-	int r = 0;
+	char *slash;
 
-	while (r == 0 && (slash = strchr(slash, '/'))) {
+	for (*name = path; at >= 0 && (slash = strchr(*name, '/')); *name = slash + 1) {
 		*slash = 0;
-		r = make_directory(sync, sync->slot_fd, path, &made);
-		*slash++ = '/';
+		if (make)
+			r = make_directory(sync, at, *name, &made);
+		next = r < 0 ? r : copy_open_directory(at, *name);
+		*slash = '/';
+		close(at);
+		at = next;
 	}
-	return r;
+	return at;
 }
 
 static int rename_one(struct sync *sync, struct slot_rename *rename)
 {
+	CLEANUP(close_p) int from = -1;
+	CLEANUP(close_p) int to = -1;
+	char *name, *to_name;
 	struct stat attr;
-	int r = make_parents(sync, rename->to);
+	int r;
 
-	if (r == 0)
-		r = sync_remove(sync, sync->slot_fd, rename->to);
-	if (r < 0 || fstatat(sync->slot_fd, rename->from, &attr, AT_SYMLINK_NOFOLLOW) < 0)
-		return r; /* not there: marked at its new name */
-	return renameat(sync->slot_fd, rename->from, sync->slot_fd, rename->to) < 0 ? -errno : 0;
+	to = open_parent(sync, rename->to, true, &to_name);
+	r = to < 0 ? to : sync_remove(sync, to, to_name);
+	if (r < 0)
+		return r;
+	from = open_parent(sync, rename->from, false, &name);
+	if (from < 0 || fstatat(from, name, &attr, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0; /* not there: marked at its new name */
+	return renameat(from, name, to, to_name) < 0 ? -errno : 0;
 }
 
 static int make_renames(struct sync *sync)
