@@ -33,6 +33,8 @@ struct licence {
 	bool tmpfile;  /* O_TMPFILE is EOPNOTSUPP */
 	bool xattr;    /* extended attributes are EOPNOTSUPP */
 	bool collapse; /* fallocate knows neither COLLAPSE nor INSERT */
+	bool late;     /* times of stores in mappings change at msync, those of fifos never */
+	bool seek;     /* lseek goes further than files can be long */
 };
 
 /* What an actor holds. */

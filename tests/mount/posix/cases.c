@@ -40,7 +40,8 @@ static bool needs_are_met(const struct case_needs *given, const char *name)
 	       (!given->licence.xattr || !strstr(needs, "xattr")) &&
 	       (!given->licence.tmpfile || !strstr(needs, "tmpfile")) &&
 	       (!given->licence.device || !strstr(needs, "device")) &&
-	       (!given->licence.collapse || !strstr(needs, "collapse"));
+	       (!given->licence.collapse || !strstr(needs, "collapse")) &&
+	       (!given->licence.seek || !strstr(needs, "seek"));
 }
 
 static int read_steps(const struct reading *reading, struct sequence *sequence, char *text)

@@ -7,7 +7,7 @@
  *
  * Before the colon stands what a case is about, and in brackets what it needs: `root` rights to be
  * several users (found by itself where a step has another user), or something that a licence takes
- * away (`xattr`, `tmpfile`, `device`, `collapse`). Lines that end in `;` go on in the next.
+ * away (`xattr`, `tmpfile`, `collapse`, `seek`). Lines that end in `;` go on in the next.
  */
 #include "call.h"
 #include "sequence.h"

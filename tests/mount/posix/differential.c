@@ -24,15 +24,13 @@
 #include "generate.h"
 #include "sequence.h"
 
-/* So many failures are told in full. */
-#define TOLD_FAILURES 12
-
 struct run {
 	struct scene_options options;
 	uint64_t seed;
 	int sequences;
 	int steps;
 	int only;
+	unsigned told; /* so many failures are told in full */
 	bool shrink;
 	unsigned played, made, skipped, failed;
 	unsigned long steps_made;
@@ -44,7 +42,7 @@ static void judge(struct run *run, struct sequence *sequence, struct verdict *ve
 	if (verdict->equal)
 		return;
 	run->failed++;
-	if (run->failed > TOLD_FAILURES)
+	if (run->failed > run->told)
 		return;
 	if (run->shrink)
 		sequence_shrink(sequence, &run->options, verdict);
@@ -87,19 +85,22 @@ static void play_generated(struct run *run, int number)
 
 static bool parse_licence(struct licence *licence, char *text)
 {
+	const struct {
+		const char *name;
+		bool *place;
+	} words[] = {{"device", &licence->device}, {"tmpfile", &licence->tmpfile},
+	        {"xattr", &licence->xattr}, {"collapse", &licence->collapse},
+	        {"late", &licence->late}, {"seek", &licence->seek}};
 	char *rest, *word;
+	size_t i;
 
 	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		if (strcmp(word, "device") == 0)
-			licence->device = true;
-		else if (strcmp(word, "tmpfile") == 0)
-			licence->tmpfile = true;
-		else if (strcmp(word, "xattr") == 0)
-			licence->xattr = true;
-		else if (strcmp(word, "collapse") == 0)
-			licence->collapse = true;
-		else
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (strcmp(word, words[i].name) == 0)
+				break;
+		if (i == sizeof(words) / sizeof(words[0]))
 			return false;
+		*words[i].place = true;
 	}
 	return true;
 }
@@ -118,9 +119,11 @@ static bool parse_sabotage(enum sabotage *sabotage, const char *word)
 
 static int usage(void)
 {
-	fprintf(stderr, "differential [--seed N] [--sequences N] [--steps N] [--only N] [--whole] "
+	fprintf(stderr, "differential [--seed N] [--sequences N] [--steps N] [--only N] [--told N] "
+	                "[--whole] "
 	                "[--trace]\n"
-	                "             [--licence device,tmpfile,xattr,collapse] [--sabotage KIND]\n"
+	                "             [--licence device,tmpfile,xattr,collapse,late,seek] "
+	                "[--sabotage KIND]\n"
 	                "             MOUNT DISK [CASES...]\n");
 	return 2;
 }
@@ -139,6 +142,9 @@ static bool parse_option(struct run *run, int option)
 		return true;
 	case 'o':
 		run->only = atoi(optarg);
+		return true;
+	case 'T':
+		run->told = atoi(optarg);
 		return true;
 	case 'w':
 		run->shrink = false;
@@ -159,8 +165,8 @@ static bool parse_options(struct run *run, int argc, char **argv)
 	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
 	        {"sequences", required_argument, NULL, 'n'},
 	        {"steps", required_argument, NULL, 't'}, {"only", required_argument, NULL, 'o'},
-	        {"whole", no_argument, NULL, 'w'}, {"trace", no_argument, NULL, 'v'},
-	        {"licence", required_argument, NULL, 'l'},
+	        {"whole", no_argument, NULL, 'w'}, {"told", required_argument, NULL, 'T'},
+	        {"trace", no_argument, NULL, 'v'}, {"licence", required_argument, NULL, 'l'},
 	        {"sabotage", required_argument, NULL, 'b'}, {}};
 	int option;
 
@@ -200,6 +206,7 @@ int main(int argc, char **argv)
 	        .sequences = 400,
 	        .steps = 40,
 	        .only = -1,
+	        .told = 12,
 	        .shrink = true};
 
 	if (!parse_options(&run, argc, argv))

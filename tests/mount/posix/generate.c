@@ -144,6 +144,9 @@ static void keep_to_licence(const struct generator *generator, struct step *step
 {
 	if (strcmp(step->call->name, "fallocate") == 0 && generator->licence.collapse)
 		step->arguments[1].number &= FALLOCATE_COMMON;
+	if (strcmp(step->call->name, "lseek") == 0 && generator->licence.seek &&
+	        step->arguments[1].number > 1L << 40)
+		step->arguments[1].number = 1L << 40;
 	if (strcmp(step->call->name, "rename") == 0)
 		step->arguments[2].number &= RENAME_COMMON;
 }

@@ -145,6 +145,7 @@ const struct entry *listing_find(const struct listing *listing, unsigned long lo
 }
 
 struct report {
+	const struct patience *patience;
 	char *out;
 	size_t size, used, count;
 };
@@ -207,11 +208,16 @@ static void compare_times(struct report *report, const struct view *mount, const
 {
 	static const char *const names[] = {"mtime", "ctime"};
 	char texts[2][64];
+	const struct patience *patience = report->patience;
 	int i;
 
+	if (patience->all || (patience->fifos && S_ISFIFO(a->mode)))
+		return;
 	for (i = 0; i < 2; i++) {
 		time_in_words(texts[0], sizeof(texts[0]), mount, a, i);
 		time_in_words(texts[1], sizeof(texts[1]), disk, b, i);
+		if (patience->refused && strcmp(texts[0], "unchanged") == 0)
+			continue;
 		if (strcmp(texts[0], texts[1]) != 0)
 			differ(report, a->path, names[i], texts[0], texts[1]);
 	}
@@ -248,9 +254,10 @@ static void compare_entry(struct report *report, const struct view *mount, const
 	compare_times(report, mount, disk, a, b);
 }
 
-size_t listing_compare(const struct view *mount, const struct view *disk, char *out, size_t size)
+size_t listing_compare(const struct view *mount, const struct view *disk,
+        const struct patience *patience, char *out, size_t size)
 {
-	struct report report = {.out = out, .size = size};
+	struct report report = {.patience = patience, .out = out, .size = size};
 	size_t i = 0, j = 0;
 	const struct entry *a, *b;
 	int order;

@@ -45,8 +45,13 @@ struct view {
 	const struct listing *before;
 };
 
-/*
- * Writes what differs, a line each, into `out`; returns the number of differences. `names` are what
- * the two are called in it.
- */
-size_t listing_compare(const struct view *mount, const struct view *disk, char *out, size_t size);
+/* Which differences of times say nothing. */
+struct patience {
+	bool refused; /* the step failed: the disk may have changed times before it found out */
+	bool fifos;   /* the mount does not keep those of fifos */
+	bool all;     /* something was stored in a mapping */
+};
+
+/* Writes what differs, a line each, into `out`; returns the number of differences. */
+size_t listing_compare(const struct view *mount, const struct view *disk,
+        const struct patience *patience, char *out, size_t size);

@@ -233,8 +233,11 @@ bool scene_step(struct scene *scene, const struct step *step)
 		return fail_scene(scene, "starting the step", result);
 	if (step->begun)
 		return true;
+	if (strcmp(step->call->name, "store") == 0)
+		scene->stored = true;
 	if (!finish_both(scene, step->actor) || !met(scene, step, scene_answer(scene, step->actor)))
 		return false;
+	scene->refused = scene_answer(scene, step->actor)->error != 0;
 	return !scene->options->dense || scene_judge(scene);
 }
 
@@ -247,6 +250,9 @@ static void keep(struct listing *kept, const struct listing *listing)
 bool scene_judge(struct scene *scene)
 {
 	struct view views[WORLDS];
+	struct patience patience = {.refused = scene->refused,
+	        .fifos = scene->options->licence.late,
+	        .all = scene->options->licence.late && scene->stored};
 	int world, result;
 	bool known = scene->known && scene->options->dense;
 
@@ -258,7 +264,8 @@ bool scene_judge(struct scene *scene)
 		views[world].now = &scene->judges[world].stage->listing;
 		views[world].before = known ? scene->before[world] : NULL;
 	}
-	if (listing_compare(&views[MOUNT], &views[DISK], scene->report, sizeof(scene->report)) > 0)
+	if (listing_compare(&views[MOUNT], &views[DISK], &patience, scene->report,
+	            sizeof(scene->report)) > 0)
 		return false;
 	for (world = 0; world < WORLDS; world++)
 		keep(scene->before[world], views[world].now);

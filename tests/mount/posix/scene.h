@@ -42,6 +42,8 @@ struct scene {
 	struct listing *before[WORLDS];
 	bool known; /* `before` is filled in */
 	int steps;
+	bool refused; /* the last step failed */
+	bool stored;  /* a step stored something in a mapping */
 	bool lied;
 	bool unmet; /* the worlds are equal, but not what the case expects */
 	char report[REPORT_SIZE];
