@@ -86,7 +86,7 @@ static int copy_by_hand(int from, int to, off_t offset, off_t length)
 	return 0;
 }
 
-int copy_range(int from, int to, off_t offset, off_t length)
+static int copy_data(int from, int to, off_t offset, off_t length)
 {
 	while (length > 0) {
 		off_t in = offset, out = offset;
@@ -101,6 +101,61 @@ int copy_range(int from, int to, off_t offset, off_t length)
 		length -= done;
 	}
 	return 0;
+}
+
+/* Zeros from `start` to `end`, without room on the disk where it knows holes. */
+static int copy_hole(int from, int to, off_t start, off_t end)
+{
+	struct stat attr;
+
+	if (fstat(to, &attr) < 0 || (attr.st_size < end && ftruncate(to, end) < 0))
+		return -errno;
+	if (start >= attr.st_size)
+		return 0;
+	if (end > attr.st_size)
+		end = attr.st_size;
+	if (fallocate(to, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, end - start) == 0)
+		return 0;
+	return copy_by_hand(from, to, start, end - start);
+}
+
+/* Where data begins at or behind `offset`; `end` when there is only a hole before it. */
+static off_t next_data(int from, off_t offset, off_t end)
+{
+	off_t data = lseek(from, offset, SEEK_DATA);
+
+	if (data < 0 && errno != ENXIO)
+		return offset; /* the disk does not tell */
+	return data < 0 || data > end ? end : data;
+}
+
+static off_t next_hole(int from, off_t offset, off_t end)
+{
+	off_t hole = lseek(from, offset, SEEK_HOLE);
+
+	return hole <= offset || hole > end ? end : hole;
+}
+
+int copy_range(int from, int to, off_t offset, off_t length)
+{
+	struct stat attr;
+	off_t end = offset + length, next;
+	int r = 0;
+
+	if (fstat(from, &attr) < 0)
+		return -errno;
+	if (end > attr.st_size)
+		end = attr.st_size; /* shorter than it was said to be */
+	for (; r == 0 && offset < end; offset = next) {
+		next = next_data(from, offset, end);
+		if (next > offset) {
+			r = copy_hole(from, to, offset, next);
+			continue;
+		}
+		next = next_hole(from, offset, end);
+		r = copy_data(from, to, offset, next - offset);
+	}
+	return r;
 }
 
 int copy_whole(int from, int to, off_t size)

@@ -22,7 +22,7 @@ int copy_open_directory(int directory, const char *name);
 /* chmod that does not get lost to a mode granted for a moment; `name` NULL: of the descriptor. */
 int copy_change_mode(int directory, const char *name, mode_t mode);
 
-/* Copies `length` bytes at the same offset; holes may become zeros. 0, -EIO, -ENOSPC. */
+/* Copies `length` bytes at the same offset; holes stay holes. 0, -EIO, -ENOSPC. */
 int copy_range(int from, int to, off_t offset, off_t length);
 
 /* All of `from`, of size `size`, into the empty file `to`: a reflink where the disk has them. */

@@ -358,6 +358,39 @@ static void nodes_outlive_the_tree(void)
 	fixture_close(&fixture);
 }
 
+/* A checkout that wrote out the holes would fill any disk. */
+static void holes_stay_holes(void)
+{
+	const off_t far = (off_t)1 << 40;
+	struct worktree_file *file;
+	struct checkout *checkout;
+	struct fixture fixture;
+	struct stat attr;
+	char *content;
+
+	fixture_open(&fixture);
+	fixture_save(&fixture, "sparse", "beginning");
+	fixture_truncate(&fixture, "sparse", far);
+	REQUIRE(fixture_file(&fixture, "sparse", O_RDWR, &file) == 0);
+	CHECK_INT(worktree_write(file, "end", 3, far - 3, false), 3);
+	worktree_flush(file);
+	worktree_release(file);
+	checkout = fixture_checkout(&fixture, NULL);
+	REQUIRE(checkout != NULL);
+	CHECK_INT(fstatat(checkout_fd(checkout), "sparse", &attr, 0), 0);
+	CHECK_INT(attr.st_size, far);
+	CHECK(attr.st_blocks < 1024);
+	checkout_unref(checkout);
+	fixture_truncate(&fixture, "sparse", 3);
+	fixture_truncate(&fixture, "sparse", 12);
+	checkout = fixture_checkout(&fixture, NULL);
+	content = fixture_content(checkout, "sparse");
+	CHECK(memcmp(content, "beg\0\0\0\0\0\0\0\0", 12) == 0);
+	free(content);
+	checkout_unref(checkout);
+	fixture_close(&fixture);
+}
+
 static void few_descriptors_are_enough(void)
 {
 	struct fixture fixture;
@@ -390,7 +423,8 @@ int main(int argc, char **argv)
 	        TEST(an_unlinked_file_goes_on), TEST(a_second_name_goes_on_when_the_first_is_gone),
 	        TEST(a_clean_end_keeps_the_checkout), TEST(an_unclean_end_is_not_trusted_twice),
 	        TEST(modes_are_readable_and_times_kept), TEST(git_lock_is_seen),
-	        TEST(nodes_outlive_the_tree), TEST(few_descriptors_are_enough), {}};
+	        TEST(nodes_outlive_the_tree), TEST(few_descriptors_are_enough),
+	        TEST(holes_stay_holes), {}};
 
 	return test_main(tests, argc, argv);
 }
