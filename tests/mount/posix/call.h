@@ -34,7 +34,8 @@ struct licence {
 	bool xattr;    /* extended attributes are EOPNOTSUPP */
 	bool collapse; /* fallocate knows neither COLLAPSE nor INSERT */
 	bool late;     /* times of stores in mappings change at msync, those of fifos never */
-	bool seek;     /* lseek goes further than files can be long */
+	bool seek;   /* lseek goes further than files can be long, and its own way on directories */
+	bool setgid; /* a write does not clear set-gid where there is no group execution */
 };
 
 /* What an actor holds. */
@@ -101,6 +102,9 @@ struct place {
 };
 
 void place_of(struct place *place, const struct hands *hands, const char *word);
+
+/* The mode, without what the licence takes away. */
+unsigned mode_of(const struct licence *licence, unsigned mode);
 
 /* A digest of bytes (FNV-1a). */
 unsigned digest(const void *data, size_t length);

@@ -72,9 +72,11 @@ static void tell_time(struct answer *answer, const char *name, const struct time
 		tell(answer, " %s=%lld.%09ld", name, (long long)value->tv_sec, value->tv_nsec);
 }
 
-static long tell_times(struct answer *answer, const struct stat *status)
+/* A time of access that was left as it is may have been changed by a reader. */
+static long tell_times(struct answer *answer, const struct stat *status, long accessed)
 {
-	tell_time(answer, "atime", &status->st_atim);
+	if (accessed != TIME_OMIT)
+		tell_time(answer, "atime", &status->st_atim);
 	tell_time(answer, "mtime", &status->st_mtim);
 	return 0;
 }
@@ -93,7 +95,7 @@ static long run_utimens(
 		return -1;
 	if (fstatat(place.directory, place.path, &status, nofollow) < 0)
 		return 0;
-	return tell_times(answer, &status);
+	return tell_times(answer, &status, arguments[1].number);
 }
 
 static long run_futimens(
@@ -106,13 +108,13 @@ static long run_futimens(
 
 	if (futimens(file, times) < 0 || fstat(file, &status) < 0)
 		return -1;
-	return tell_times(answer, &status);
+	return tell_times(answer, &status, arguments[1].number);
 }
 
-static long tell_status(struct answer *answer, const struct stat *status)
+static long tell_status(const struct hands *hands, struct answer *answer, const struct stat *status)
 {
-	tell(answer, " %o links=%lu owner=%u:%u", status->st_mode, (unsigned long)status->st_nlink,
-	        status->st_uid, status->st_gid);
+	tell(answer, " %o links=%lu owner=%u:%u", mode_of(&hands->licence, status->st_mode),
+	        (unsigned long)status->st_nlink, status->st_uid, status->st_gid);
 	if (!S_ISDIR(status->st_mode))
 		tell(answer, " size=%lld", (long long)status->st_size);
 	return 0;
@@ -126,7 +128,7 @@ static long run_stat(struct hands *hands, const struct argument *arguments, stru
 	place_of(&place, hands, arguments[0].text);
 	if (fstatat(place.directory, place.path, &status, 0) < 0)
 		return -1;
-	return tell_status(answer, &status);
+	return tell_status(hands, answer, &status);
 }
 
 static long run_lstat(struct hands *hands, const struct argument *arguments, struct answer *answer)
@@ -137,7 +139,7 @@ static long run_lstat(struct hands *hands, const struct argument *arguments, str
 	place_of(&place, hands, arguments[0].text);
 	if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
-	return tell_status(answer, &status);
+	return tell_status(hands, answer, &status);
 }
 
 static long run_fstat(struct hands *hands, const struct argument *arguments, struct answer *answer)
@@ -146,7 +148,7 @@ static long run_fstat(struct hands *hands, const struct argument *arguments, str
 
 	if (fstat(hand(hands, arguments[0].number), &status) < 0)
 		return -1;
-	return tell_status(answer, &status);
+	return tell_status(hands, answer, &status);
 }
 
 static long run_access(struct hands *hands, const struct argument *arguments, struct answer *answer)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -148,9 +149,20 @@ static long run_direct(struct hands *hands, const struct argument *arguments, st
 	return length;
 }
 
+static bool is_directory(int file)
+{
+	struct stat status;
+
+	return fstat(file, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 static long run_lseek(struct hands *hands, const struct argument *arguments, struct answer *answer)
 {
-	return lseek(hand(hands, arguments[0].number), arguments[1].number, arguments[2].number);
+	int file = hand(hands, arguments[0].number);
+
+	if (hands->licence.seek && is_directory(file))
+		return 0;
+	return lseek(file, arguments[1].number, arguments[2].number);
 }
 
 static long run_fsync(struct hands *hands, const struct argument *arguments, struct answer *answer)

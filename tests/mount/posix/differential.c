@@ -90,7 +90,7 @@ static bool parse_licence(struct licence *licence, char *text)
 		bool *place;
 	} words[] = {{"device", &licence->device}, {"tmpfile", &licence->tmpfile},
 	        {"xattr", &licence->xattr}, {"collapse", &licence->collapse},
-	        {"late", &licence->late}, {"seek", &licence->seek}};
+	        {"late", &licence->late}, {"seek", &licence->seek}, {"setgid", &licence->setgid}};
 	char *rest, *word;
 	size_t i;
 

@@ -139,16 +139,29 @@ static void fill_argument(struct generator *generator, struct step *step, int i,
 		argument->number = choose_number(state, letter);
 }
 
+static long at_most(long number, long most)
+{
+	return number > most ? most : number;
+}
+
 /* Licensed differences that cannot be imitated are left out. */
 static void keep_to_licence(const struct generator *generator, struct step *step)
 {
-	if (strcmp(step->call->name, "fallocate") == 0 && generator->licence.collapse)
+	const struct licence *licence = &generator->licence;
+	const char *name = step->call->name, *letter;
+
+	if (strcmp(name, "fallocate") == 0 && licence->collapse)
 		step->arguments[1].number &= FALLOCATE_COMMON;
-	if (strcmp(step->call->name, "lseek") == 0 && generator->licence.seek &&
-	        step->arguments[1].number > 1L << 40)
-		step->arguments[1].number = 1L << 40;
-	if (strcmp(step->call->name, "rename") == 0)
+	if (strcmp(name, "lseek") == 0 && licence->seek)
+		step->arguments[1].number = at_most(step->arguments[1].number, 1L << 40);
+	if (strcmp(name, "copy") == 0 && licence->seek)
+		step->arguments[3].number = at_most(step->arguments[3].number, 1L << 40);
+	if (strcmp(name, "rename") == 0)
 		step->arguments[2].number &= RENAME_COMMON;
+	letter = strchr(step->call->letters, 'm');
+	if (letter && licence->setgid &&
+	        step->arguments[letter - step->call->letters].number & S_ISGID)
+		step->arguments[letter - step->call->letters].number |= S_IXGRP;
 }
 
 static int count_true(const bool *flags, int count)

@@ -12,7 +12,7 @@ import mounted  # noqa: E402
 PROGRAMS = pathlib.Path(mounted.BUILD) / "tests" / "mount" / "posix"
 LONG = mounted.LONG
 # What the mount does not have, as its documentation says; libfuse passes O_TMPFILE since 3.17.
-LICENCE = "device,tmpfile,xattr,collapse,late,seek"
+LICENCE = "device,tmpfile,xattr,collapse,late,seek,setgid"
 
 
 def run(name, *words, fails=False):

@@ -86,9 +86,12 @@ void sequence_shrink(
 		shorter = *sequence;
 		remove_step(&shorter, i);
 		sequence_play(&shorter, options, &tried);
-		if (tried.equal || tried.unmet || tried.steps != shorter.count)
+		if (tried.equal || tried.unmet)
 			continue;
 		*sequence = shorter;
+		sequence->count = tried.steps;
+		if (i > tried.steps)
+			i = tried.steps;
 		*verdict = tried;
 	}
 }

@@ -33,7 +33,7 @@ void sequence_play(const struct sequence *sequence, const struct scene_options *
 void sequence_generate(struct sequence *sequence, struct generator *generator, int steps,
         const struct scene_options *options, struct verdict *verdict);
 
-/* Removes steps that are not needed for the worlds to differ at the same step. */
+/* Removes steps that are not needed for the worlds to differ. */
 void sequence_shrink(
         struct sequence *sequence, const struct scene_options *options, struct verdict *verdict);
 
