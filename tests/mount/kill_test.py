@@ -36,8 +36,6 @@ SETTINGS = {  # what is written, and what is read back
 	'log_retention': (('30d 1G', '30d 1G'), ('7d 100M', '7d 100M')),
 	'description': (('the first', 'the first'), ('täglich', 'täglich'), ('x' * 512, 'x' * 512)),
 }
-DEFAULTS = {'timeout': '3s', 'memory': '128M', 'concurrency': '1', 'idle_timeout': '1m',
-	'log_retention': '30d 1G', 'description': ''}
 NODES = ('.', 'invoke', 'config', 'config/timeout', 'config/env', 'status', 'logs', 'code')
 CODE = 'VALUE = %d\n%s\ndef handler(event, context):\n\treturn VALUE\n'
 
@@ -302,6 +300,9 @@ class KillTest:
 		self.counts = collections.Counter()
 		self.killed_starting = 0
 		self.slowest_end = 0
+		os.mkdir(mount.path('functions', 'new'))
+		self.defaults = self.observe_one('new').settings
+		os.rmdir(mount.path('functions', 'new'))
 
 	def round(self):
 		self.dying.clear()
@@ -379,9 +380,30 @@ class KillTest:
 		for file in ('status', 'last_error', 'config/cpu', 'config/network', 'metrics/count'):
 			self.mount.read('functions', name, *file.split('/'))
 
+	def difference(self, expected, found):
+		"""None, or a sentence."""
+		if sorted(expected) != sorted(found):
+			return 'functions %s, not %s' % (sorted(found), sorted(expected))
+		for name, thing in expected.items():
+			there = found[name]
+			for key, value in {**self.defaults, **thing.settings}.items():
+				if there.settings[key] != value:
+					return '%s: %s is %r, not %r' % (name, key, there.settings[key], value)
+			if thing.variables != there.variables:
+				return '%s: variables %s, not %s' % (name, there.variables, thing.variables)
+			if sorted(thing.files) != sorted(there.files):
+				return '%s: files %s, not %s' % (name, sorted(there.files), sorted(thing.files))
+			for file, text in thing.files.items():
+				if not text == there.files[file]:
+					return '%s: %s is %r, not %r' % (name, file, there.files[file][:60], text[:60])
+			for node, mode in thing.modes.items():
+				if there.modes.get(node) != mode:
+					return '%s: mode of %s is %s, not %o' % (name, node, there.modes.get(node), mode)
+		return None
+
 	def judge(self, worker):
 		found = self.observe(worker.prefix)
-		reasons = [difference(possible, found) for possible in worker.possible]
+		reasons = [self.difference(possible, found) for possible in worker.possible]
 		if all(reasons):
 			raise AssertionError('not one of the possible states:\n' +
 				'\n'.join('\t%d: %s' % pair for pair in enumerate(reasons)))
@@ -394,12 +416,16 @@ class KillTest:
 		"""What is there runs."""
 		for things in self.things:
 			for name, thing in things.items():
-				handler = thing.settings.get('handler', 'index.handler')
+				handler = thing.settings.get('handler', 'index.handler') or 'index.handler'
 				text = thing.files.get('index.py', '')
 				if handler == 'index.handler' and text.endswith('return VALUE\n'):
 					self.mount.set(name, 'timeout', '60')
 					thing.settings['timeout'] = '1m'
-					answer = self.mount.call(name).decode()
+					try:
+						answer = self.mount.call(name).decode()
+					except OSError as trouble:
+						raise AssertionError('%s: %s %r\n%s\n%r' % (name, trouble, trouble.body,
+							self.mount.read('functions', name, 'status'), thing)) from None
 					assert text.startswith('VALUE = %s\n' % answer), (name, answer, text[:40])
 					break
 
@@ -426,7 +452,7 @@ class KillTest:
 		assert self.mount.stop() == 0
 		self.mount.start()
 		for number, things in enumerate(self.things):
-			reason = difference(things, self.observe('w%d-' % number))
+			reason = self.difference(things, self.observe('w%d-' % number))
 			assert not reason, 'after a clean end: ' + reason
 		self.remove_all()
 		print('%d kills (%d more while starting) in %d s; acknowledged: %s; the slowest end took %d ms' % (
@@ -434,29 +460,6 @@ class KillTest:
 			' '.join('%s %d' % pair for pair in sorted(self.counts.items())),
 			self.slowest_end * 1000))
 		assert self.options.rounds < 10 or len(self.counts) == len(STEPS), 'not every step was made'
-
-
-def difference(expected, found):
-	"""None, or a sentence."""
-	if sorted(expected) != sorted(found):
-		return 'functions %s, not %s' % (sorted(found), sorted(expected))
-	for name, thing in expected.items():
-		there = found[name]
-		for key, default in (*DEFAULTS.items(), ('handler', None)):
-			value = thing.settings.get(key, default)
-			if value is not None and there.settings[key] != value:
-				return '%s: %s is %r, not %r' % (name, key, there.settings[key], value)
-		if thing.variables != there.variables:
-			return '%s: variables %s, not %s' % (name, there.variables, thing.variables)
-		if sorted(thing.files) != sorted(there.files):
-			return '%s: files %s, not %s' % (name, sorted(there.files), sorted(thing.files))
-		for file, text in thing.files.items():
-			if not text == there.files[file]:
-				return '%s: %s is %r, not %r' % (name, file, there.files[file][:60], text[:60])
-		for node, mode in thing.modes.items():
-			if there.modes.get(node) != mode:
-				return '%s: mode of %s is %s, not %o' % (name, node, there.modes.get(node), mode)
-	return None
 
 
 def zombie(pid):
