@@ -98,11 +98,25 @@ static double entry_timeout(const struct fs *fs, const struct node *node)
 	return parent && parent->flags & ROW_DYNAMIC ? 0 : node->row->behaviour->entry_timeout;
 }
 
+int64_t node_time_us(const struct timespec *time)
+{
+	int64_t most = INT64_MAX / 1000000 - 1;
+	int64_t seconds = time->tv_sec > most ? most : time->tv_sec < -most ? -most : time->tv_sec;
+
+	return seconds * 1000000 + time->tv_nsec % 1000000000 / 1000;
+}
+
+struct timespec node_timespec(int64_t time_us)
+{
+	int64_t rest = time_us % 1000000;
+
+	rest += rest < 0 ? 1000000 : 0;
+	return (struct timespec){.tv_sec = (time_us - rest) / 1000000, .tv_nsec = rest * 1000};
+}
+
 static void set_time(struct stat *attr, int64_t time_us)
 {
-	attr->st_mtim.tv_sec = time_us / 1000000;
-	attr->st_mtim.tv_nsec = time_us % 1000000 * 1000;
-	attr->st_atim = attr->st_ctim = attr->st_mtim;
+	attr->st_mtim = attr->st_atim = attr->st_ctim = node_timespec(time_us);
 }
 
 /* Subdirectories and the two of its own; 1, "not counted", where only walking would tell. */

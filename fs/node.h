@@ -13,6 +13,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "fs/row.h"
 
@@ -72,3 +73,7 @@ int node_attr(struct request *request, const struct node *node, struct stat *att
 /* As above, with what a reply to LOOKUP needs beside it. */
 int node_entry(struct request *request, const struct node *node, struct fuse_entry_param *entry);
 double node_attr_timeout(const struct fs *fs, const struct node *node);
+
+/* Times of attributes as the engine keeps them: microseconds, cut to what fits. And back. */
+int64_t node_time_us(const struct timespec *time);
+struct timespec node_timespec(int64_t time_us);

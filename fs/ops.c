@@ -120,7 +120,7 @@ static struct node_attributes changes(const struct fs *fs, const struct stat *at
 	        .mode = attr->st_mode & 07777,
 	        .uid = attr->st_uid,
 	        .gid = attr->st_gid,
-	        .mtime_us = attr->st_mtim.tv_sec * INT64_C(1000000) + attr->st_mtim.tv_nsec / 1000,
+	        .mtime_us = node_time_us(&attr->st_mtim),
 	};
 
 	if (to_set & FUSE_SET_ATTR_MODE)

@@ -92,8 +92,7 @@ static int dir_refine(struct request *request, const struct subject *subject, st
 	        (int64_t)(uintptr_t)map_get(&request->fs->changed_us, (uint64_t)attr->st_ino);
 
 	if (changed) {
-		attr->st_mtim.tv_sec = changed / 1000000;
-		attr->st_mtim.tv_nsec = changed % 1000000 * 1000;
+		attr->st_mtim = node_timespec(changed);
 		attr->st_ctim = attr->st_mtim;
 	}
 	return 0;

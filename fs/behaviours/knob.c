@@ -87,7 +87,7 @@ static int knob_read(struct request *request, struct handle *handle, size_t size
 {
 	struct knob *knob = handle->state;
 
-	return text_answer(request, knob->text, size, offset);
+	return knob->text ? text_answer(request, knob->text, size, offset) : -EBADF;
 }
 
 /* What a reader of this very file sees from now on. The value is set; trouble here is no refusal. */

@@ -25,8 +25,7 @@ static int scratch_refine(struct request *request, const struct subject *subject
 	attr->st_uid = file->uid;
 	attr->st_gid = file->gid;
 	attr->st_size = (off_t)file->data.length;
-	attr->st_mtim.tv_sec = file->mtime_us / 1000000;
-	attr->st_mtim.tv_nsec = file->mtime_us % 1000000 * 1000;
+	attr->st_mtim = node_timespec(file->mtime_us);
 	attr->st_atim = attr->st_ctim = attr->st_mtim;
 	return 0;
 }
@@ -75,7 +74,7 @@ static int scratch_setattr(
 	if (to_set & FUSE_SET_ATTR_GID)
 		file->gid = attr->st_gid;
 	if (to_set & FUSE_SET_ATTR_MTIME)
-		file->mtime_us = attr->st_mtim.tv_sec * 1000000 + attr->st_mtim.tv_nsec / 1000;
+		file->mtime_us = node_time_us(&attr->st_mtim);
 	if (to_set & (FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_SIZE))
 		file->mtime_us = clock_wall_us(request->fs->clock);
 	return scratch_getattr(request, handle);

@@ -19,8 +19,7 @@ static int refine(struct request *request, const struct subject *subject, struct
 	int64_t time_us = tail->modified_us ? tail->modified_us(subject) : subject->time_us;
 
 	attr->st_size = tail->size(subject);
-	attr->st_mtim.tv_sec = time_us / 1000000;
-	attr->st_mtim.tv_nsec = time_us % 1000000 * 1000;
+	attr->st_mtim = node_timespec(time_us);
 	attr->st_ctim = attr->st_mtim;
 	return 0;
 }

@@ -12,8 +12,7 @@
 
 static void show_time(struct stat *attr, int64_t time_us)
 {
-	attr->st_mtim.tv_sec = time_us / 1000000;
-	attr->st_mtim.tv_nsec = time_us % 1000000 * 1000;
+	attr->st_mtim = node_timespec(time_us);
 	attr->st_ctim = attr->st_mtim;
 }
 

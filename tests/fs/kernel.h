@@ -3,7 +3,7 @@
 /*
  * A kernel for tests: it speaks the FUSE protocol to a file system over a real engine, without a mount
  * and without root. Requests are built by hand, answers are caught, and each request must be answered
- * exactly once; a second answer, or one to nobody, is counted as a failed check.
+ * exactly once; a second answer, or one to nobody, ends the program with an error.
  */
 #include <linux/fuse.h>
 #include <stdbool.h>
@@ -30,13 +30,12 @@ struct kernel {
 	uint64_t unique;      /* of the last request */
 	struct map answers;   /* by unique; struct answer_of_fs */
 	struct map expecting; /* by unique */
-	unsigned long stray;  /* answers to nobody, or second ones */
 	struct caller caller; /* who asks; tests may change it */
 	bool drained;
 };
 
 void kernel_open(struct kernel *kernel);
-void kernel_close(struct kernel *kernel); /* checks that everything was answered */
+void kernel_close(struct kernel *kernel); /* everything must have been answered */
 
 /* Makes a function; its id. */
 uint64_t kernel_function(struct kernel *kernel, const char *name);
@@ -49,8 +48,10 @@ void kernel_interrupt(struct kernel *kernel, uint64_t unique);
 /* Lets the loop turn once without waiting: interrupts are told. */
 void kernel_turn(struct kernel *kernel);
 
-/* The answer, or NULL while there is none. Stays until kernel_close(). */
+/* The answer, or NULL while there is none. Stays until kernel_close() or kernel_forget_answers(). */
 const struct answer_of_fs *kernel_answer(struct kernel *kernel, uint64_t unique);
+
+void kernel_forget_answers(struct kernel *kernel);
 
 /* Sends and returns the error (0 or negative); what was answered is in *answer when not NULL. */
 int kernel_ask(struct kernel *kernel, uint32_t opcode, uint64_t node, const void *payload,
