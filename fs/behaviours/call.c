@@ -115,6 +115,7 @@ static int call_open(struct request *request, struct handle *handle, struct fuse
 	if (!conversation)
 		return -ENOMEM;
 	conversation->write_only = (handle->flags & O_ACCMODE) == O_WRONLY;
+	info->noflush = !conversation->write_only;
 	handle->state = conversation;
 	return 0;
 }
@@ -233,6 +234,8 @@ static unsigned call_poll(struct handle *handle)
 
 const struct behaviour call_behaviour = {
         .name = "call",
+        .entry_timeout = 3600, /* only chmod and chown change it, and the kernel hears of those */
+        .attr_timeout = 3600,
         .open = call_open,
         .read = call_read,
         .write = call_write,
