@@ -61,29 +61,20 @@ extern const struct behaviour dir_behaviour, text_behaviour, knob_behaviour, lin
 		__VA_ARGS__ \
 	}
 
-/* A directory with the given table. */
+/*
+ * A directory with the given table. Writable for its owner, also where nothing can be made: else an
+ * ordinary user could not remove what is in it, nor a copy of it.
+ */
 #define DIR(row_id, row_name, row_children, row_help, ...) \
 	{ \
 		.id = row_id, .name = row_name, .behaviour = &dir_behaviour, \
 		.mode = S_IFDIR | 0755, .children = row_children, .help = row_help, __VA_ARGS__ \
 	}
 
-#define READ_ONLY_DIR(row_id, row_name, row_children, row_help, ...) \
-	{ \
-		.id = row_id, .name = row_name, .behaviour = &dir_behaviour, \
-		.mode = S_IFDIR | 0555, .children = row_children, .help = row_help, __VA_ARGS__ \
-	}
-
 /* One directory per object. `row_help` names it for the manual: "NAME: one function". */
 #define EACH(row_id, row_each, row_children, row_help, ...) \
 	{ \
 		.id = row_id, .behaviour = &dir_behaviour, .mode = S_IFDIR | 0755, \
-		.each = row_each, .children = row_children, .help = row_help, __VA_ARGS__ \
-	}
-
-#define READ_ONLY_EACH(row_id, row_each, row_children, row_help, ...) \
-	{ \
-		.id = row_id, .behaviour = &dir_behaviour, .mode = S_IFDIR | 0555, \
 		.each = row_each, .children = row_children, .help = row_help, __VA_ARGS__ \
 	}
 

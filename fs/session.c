@@ -148,7 +148,8 @@ int session_new(struct session **out, const struct session_options *options, str
 	}
 	/* libfuse prints what went wrong. */
 	if (fuse_session_mount(session->fuse, session->mount_point) < 0) {
-		buf_printf(why, "cannot mount at %s", session->mount_point);
+		buf_printf(why, "cannot mount at %s (`fnfs doctor` says what this machine lacks)",
+		        session->mount_point);
 		session_free(session);
 		return -EIO;
 	}

@@ -177,14 +177,14 @@ static const struct row runtime_rows[] = {
         {.id = ROW_RUNTIME_TEMPLATE,
                 .name = "template",
                 .behaviour = &files_behaviour,
-                .mode = S_IFDIR | 0555,
+                .mode = S_IFDIR | 0755,
                 .children = template_rows,
                 .help = "a sample to copy: `cp -r runtimes/NAME/template/. functions/NAME/code`"},
         {},
 };
 
 static const struct row runtimes_rows[] = {
-        READ_ONLY_EACH(ROW_RUNTIME, &runtimes_each, runtime_rows, "NAME: one runtime"),
+        EACH(ROW_RUNTIME, &runtimes_each, runtime_rows, "NAME: one runtime"),
         {},
 };
 
@@ -192,7 +192,7 @@ static const struct row root_rows[] = {
         TEXT(ROW_README, "README", root_show_readme, "how to use this directory"),
         DIR(ROW_FUNCTIONS, "functions", functions_rows,
                 "one directory per function: `mkdir` makes one, `rmdir` removes it"),
-        READ_ONLY_DIR(ROW_RUNTIMES, "runtimes", runtimes_rows, "what can run here"),
+        DIR(ROW_RUNTIMES, "runtimes", runtimes_rows, "what can run here"),
         TEXT(ROW_ROOT_METRICS, "metrics", root_show_metrics,
                 "all metrics of all functions, OpenMetrics text"),
         TEXT(ROW_ROOT_STATUS, "status", root_show_status,
