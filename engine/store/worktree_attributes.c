@@ -11,13 +11,19 @@
 #include "store/worktree_drafts.h"
 #include "store/worktree_files.h"
 #include "store/worktree_nodes.h"
+#include "store/worktree_set_id.h"
 
 int worktree_getattr(
         struct worktree_node *node, const struct worktree_file *file, struct stat *attr)
 {
+	int r = file ? fstat(file->fd, attr) : node_stat(node, attr);
+
+	if (r < 0)
+		return file ? -errno : r;
 	if (file)
-		return fstat(file->fd, attr) < 0 ? -errno : 0;
-	return node_stat(node, attr);
+		node = file->node;
+	node->mode = attr->st_mode;
+	return 0;
 }
 
 int worktree_statfs(struct worktree_node *node, struct statvfs *statfs)
@@ -75,15 +81,18 @@ static int set_times(const struct place *place, unsigned set, const struct stat 
 }
 
 /* Through an open file the new size is part of what is being written; by name it counts at once. */
-static int set_size(struct worktree_node *node, struct worktree_file *file, off_t size)
+static int set_size(struct worktree_node *node, struct worktree_file *file, off_t size,
+        const struct caller *caller)
 {
 	CLEANUP(close_p) int fd = -1;
 	struct stat attr;
 	off_t start;
 	int r;
 
-	if (file)
-		return file_truncate(file, size);
+	if (file) {
+		r = file_truncate(file, size);
+		return r < 0 ? r : set_id_drop(file->node, file->fd, caller);
+	}
 	fd = node_open(node, O_WRONLY);
 	if (fd < 0 || fstat(fd, &attr) < 0)
 		return fd < 0 ? fd : -errno;
@@ -91,6 +100,29 @@ static int set_size(struct worktree_node *node, struct worktree_file *file, off_
 	start = size < attr.st_size ? size : attr.st_size;
 	if (r == 0)
 		draft_commit_range(node, start, RANGE_END);
+	return r < 0 ? r : set_id_drop(node, fd, caller);
+}
+
+/*
+ * With nothing to set this is chown(2) of neither owner nor group, or the kernel before a write that
+ * takes a set-group-id bit away. Nobody can tell them apart: the time of the change moves, the bits go.
+ */
+static int touch(struct worktree_node *node, const struct caller *caller)
+{
+	struct place place;
+	struct stat attr;
+	mode_t mode;
+	int r = worktree_getattr(node, NULL, &attr);
+
+	if (r == 0)
+		r = node_place(node, &place);
+	if (r == 0)
+		r = set_owner(&place, 0, &attr);
+	mode = set_id_left(&attr, caller);
+	if (r < 0 || mode == (attr.st_mode & 07777))
+		return r;
+	r = set_mode(&place, mode);
+	changes_mode(node);
 	return r;
 }
 
@@ -110,12 +142,12 @@ static int set_at_place(struct worktree_node *node, unsigned set, const struct s
 }
 
 int worktree_setattr(struct worktree_node *node, struct worktree_file *file, unsigned set,
-        const struct stat *wanted, struct stat *attr)
+        const struct stat *wanted, const struct caller *caller, struct stat *attr)
 {
-	int r = 0;
+	int r = set ? 0 : touch(node, caller);
 
 	if (set & WORKTREE_SET_SIZE)
-		r = set_size(node, file, wanted->st_size);
+		r = set_size(node, file, wanted->st_size, caller);
 	if (r == 0 && set & ~(unsigned)WORKTREE_SET_SIZE)
 		r = set_at_place(node, set, wanted);
 	if (r < 0)

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -12,6 +14,7 @@
 #include "store/worktree_copy.h"
 #include "store/worktree_drafts.h"
 #include "store/worktree_entries.h"
+#include "store/worktree_set_id.h"
 
 /* What the kernel sees to itself, or would have us wait, is not for our descriptor. */
 #define FLAGS_KEPT (O_NOATIME)
@@ -65,17 +68,31 @@ bool file_wrote(const struct worktree_file *file)
 /* Old content is read before it is overwritten: what is open for writing must be readable. */
 static int access_of(int flags)
 {
-	return (flags & O_ACCMODE) == O_RDONLY ? O_RDONLY : O_RDWR;
+	return (flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY ? O_RDONLY : O_RDWR;
 }
 
-static int truncate_opened(struct worktree_file *file, int flags)
+/* Who may write but opens for reading truncates all the same; nobody will close that, so it counts. */
+static int truncate_unwritten(struct worktree_file *file)
 {
-	if (!(flags & O_TRUNC) || !file->writes)
-		return 0;
-	return file_truncate(file, 0);
+	if (ftruncate(file->fd, 0) < 0)
+		return -errno;
+	draft_commit_range(file->node, 0, RANGE_END);
+	return 0;
 }
 
-int worktree_open_file(struct worktree_node *node, int flags, struct worktree_file **out)
+static int truncate_opened(struct worktree_file *file, int flags, const struct caller *caller)
+{
+	int r;
+
+	if (!(flags & O_TRUNC))
+		return 0;
+	r = file->writes ? file_truncate(file, 0) : truncate_unwritten(file);
+	file->wrote = 0; /* a file that was only emptied is about to be written */
+	return r < 0 ? r : set_id_drop(file->node, file->fd, caller);
+}
+
+int worktree_open_file(struct worktree_node *node, int flags, const struct caller *caller,
+        struct worktree_file **out)
 {
 	int wanted = access_of(flags) | (flags & FLAGS_KEPT), fd, r;
 	struct worktree_file *file;
@@ -90,25 +107,25 @@ int worktree_open_file(struct worktree_node *node, int flags, struct worktree_fi
 		close(fd);
 		return -ENOMEM;
 	}
-	r = truncate_opened(file, flags);
+	r = truncate_opened(file, flags, caller);
 	if (r < 0) {
 		worktree_release(file);
 		return r;
 	}
-	file->wrote = 0; /* a file that was only emptied is about to be written */
 	*out = file;
 	return 0;
 }
 
 /* It is there already, and that is no error. */
 static int open_existing(struct worktree_node *directory, const char *name, int flags,
-        struct worktree_entry *entry, struct worktree_file **file)
+        const struct caller *caller, struct worktree_entry *entry, struct worktree_file **file)
 {
 	int r = entry_at(directory, name, entry);
 
 	if (r < 0)
 		return r;
-	r = S_ISREG(entry->attr.st_mode) ? worktree_open_file(entry->node, flags, file) : -EEXIST;
+	r = S_ISREG(entry->attr.st_mode) ? worktree_open_file(entry->node, flags, caller, file)
+	                                 : -EEXIST;
 	if (r == 0)
 		r = worktree_getattr(entry->node, *file, &entry->attr);
 	if (r < 0)
@@ -145,7 +162,7 @@ int worktree_create(struct worktree_node *directory, const char *name, mode_t mo
 		return parent;
 	fd = openat(parent, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0777);
 	if (fd < 0 && errno == EEXIST && !(flags & O_EXCL))
-		return open_existing(directory, name, flags, entry, file);
+		return open_existing(directory, name, flags, caller, entry, file);
 	if (fd < 0)
 		return -errno;
 	r = entry_give(parent, name, mode, caller);
@@ -158,6 +175,11 @@ int worktree_create(struct worktree_node *directory, const char *name, mode_t mo
 }
 
 /* --- reading and writing --- */
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
 
 ssize_t worktree_read(struct worktree_file *file, void *data, size_t size, off_t offset, bool wait)
 {
@@ -179,13 +201,28 @@ ssize_t worktree_read(struct worktree_file *file, void *data, size_t size, off_t
 	return got < 0 ? -errno : got;
 }
 
-ssize_t worktree_write(
-        struct worktree_file *file, const void *data, size_t size, off_t offset, bool mapped)
+bool worktree_access_shows(const struct worktree_file *file)
+{
+	struct statvfs disk;
+	struct stat attr;
+	time_t day = time(NULL) - 24 * 60 * 60;
+
+	if (fstat(file->fd, &attr) < 0 || fstatvfs(file->node->tree->root_fd, &disk) < 0 ||
+	        disk.f_flag & ST_NOATIME)
+		return false;
+	return !is_later(&attr.st_atim, &attr.st_mtim) || !is_later(&attr.st_atim, &attr.st_ctim) ||
+	       attr.st_atim.tv_sec < day;
+}
+
+ssize_t worktree_write(struct worktree_file *file, const void *data, size_t size, off_t offset,
+        const struct caller *caller, bool mapped)
 {
 	size_t done = 0;
 	ssize_t put;
 	int r = draft_before_change(file->node, file->fd, offset, offset + (off_t)size);
 
+	if (r == 0 && !mapped && size)
+		r = set_id_drop(file->node, file->fd, caller);
 	if (r < 0)
 		return r;
 	if (mapped)

@@ -384,6 +384,7 @@ int node_get(struct worktree_node **out, struct worktree_node *directory, const 
 		node_free_if_unused(node);
 		return r;
 	}
+	node->mode = attr->st_mode;
 	*out = node;
 	return 0;
 }

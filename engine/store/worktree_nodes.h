@@ -28,13 +28,14 @@ struct node_name {
 struct worktree_node {
 	struct worktree *tree; /* counted, but for the root */
 	uint64_t ino;
-	uint64_t number;   /* the front's */
-	uint64_t lookups;  /* the front's */
-	unsigned children; /* names of other nodes in this directory */
-	unsigned files;    /* open files, and work under way */
-	unsigned writers;  /* of them, open for writing */
-	uint64_t commits;  /* times the content was committed */
-	mode_t type;
+	uint64_t number;         /* the front's */
+	uint64_t lookups;        /* the front's */
+	unsigned children;       /* names of other nodes in this directory */
+	unsigned files;          /* open files, and work under way */
+	unsigned writers;        /* of them, open for writing */
+	uint64_t commits;        /* times the content was committed */
+	mode_t type;             /* S_IFMT */
+	mode_t mode;             /* all of it, as last seen; nobody else changes it */
 	struct node_name *names; /* NULL: the root, or only `fd` leads here */
 	int fd;                  /* O_PATH, or -1 */
 	struct list open;        /* in tree->open_directories while `fd` can be had again */

@@ -53,11 +53,14 @@ enum worktree_set { /* the values of FUSE's FATTR_* */
 	WORKTREE_SET_ATIME_NOW = 1 << 7,
 	WORKTREE_SET_MTIME_NOW = 1 << 8,
 };
-/* `file` may be NULL. A size set without a file counts as committed, one set through a file does not. */
+/*
+ * `file` may be NULL. A size set without a file counts as committed, one set through a file does not.
+ * Nothing to be set is chown(2) with neither owner nor group: it moves the time of the change.
+ */
 int worktree_getattr(
         struct worktree_node *node, const struct worktree_file *file, struct stat *attr);
 int worktree_setattr(struct worktree_node *node, struct worktree_file *file, unsigned set,
-        const struct stat *wanted, struct stat *attr);
+        const struct stat *wanted, const struct caller *caller, struct stat *attr);
 int worktree_statfs(struct worktree_node *node, struct statvfs *statfs);
 
 /* --- names --- */
@@ -84,13 +87,16 @@ int worktree_readlink(struct worktree_node *node, char *target, size_t size);
 /* Creates, or opens when it is there and flags lack O_EXCL. */
 int worktree_create(struct worktree_node *directory, const char *name, mode_t mode, int flags,
         const struct caller *caller, struct worktree_entry *entry, struct worktree_file **file);
-int worktree_open_file(struct worktree_node *node, int flags, struct worktree_file **file);
+int worktree_open_file(struct worktree_node *node, int flags, const struct caller *caller,
+        struct worktree_file **file);
 
 /* Bytes read, or -errno; -EAGAIN when `wait` is false and the disk would have to be waited for. */
 ssize_t worktree_read(struct worktree_file *file, void *data, size_t size, off_t offset, bool wait);
 /* `mapped`: the bytes come from a shared mapping, and say nothing about which open file wrote them. */
-ssize_t worktree_write(
-        struct worktree_file *file, const void *data, size_t size, off_t offset, bool mapped);
+ssize_t worktree_write(struct worktree_file *file, const void *data, size_t size, off_t offset,
+        const struct caller *caller, bool mapped);
+/* Whether a read now would move the time of access: then it must not be answered from a cache. */
+bool worktree_access_shows(const struct worktree_file *file);
 off_t worktree_seek(struct worktree_file *file, off_t offset, int whence);
 
 /* A close by the process that opened it: what was written through this file counts from now on. */

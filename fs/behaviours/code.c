@@ -145,7 +145,8 @@ static int code_setattr(
 	int r = code_node(request, &request->node, &node);
 
 	if (r == 0)
-		r = worktree_setattr(node, file_of(handle), (unsigned)to_set, wanted, &attr);
+		r = worktree_setattr(
+		        node, file_of(handle), (unsigned)to_set, wanted, &request->caller, &attr);
 	return r < 0 ? r : answer_attr(request, &attr);
 }
 

@@ -4,6 +4,7 @@
  * request adopted meanwhile; everything else is answered at once.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "fs/behaviours/code.h"
@@ -14,7 +15,8 @@
 void code_opened(struct handle *handle, struct worktree_file *file, struct fuse_file_info *info)
 {
 	handle->state = file;
-	info->keep_cache = 1;
+	/* The first read after a change moves the time of access: it must come to the disk. */
+	info->keep_cache = (info->flags & O_ACCMODE) == O_WRONLY || !worktree_access_shows(file);
 	/* Only a writer's close means something: it is when its content begins to count. */
 	info->noflush = !worktree_file_writes(file);
 }
@@ -29,7 +31,7 @@ int code_open(struct request *request, struct handle *handle, struct fuse_file_i
 		return r;
 	if (handle->directory)
 		return worktree_open_directory(node, (struct worktree_directory **)&handle->state);
-	r = worktree_open_file(node, info->flags, &file);
+	r = worktree_open_file(node, info->flags, &request->caller, &file);
 	if (r == 0)
 		code_opened(handle, file, info);
 	return r;
@@ -122,7 +124,8 @@ int code_seek(struct request *request, struct handle *handle, off_t offset, int 
 int code_write(
         struct request *request, struct handle *handle, const char *data, size_t size, off_t offset)
 {
-	ssize_t n = worktree_write(handle->state, data, size, offset, request->mapped);
+	ssize_t n = worktree_write(
+	        handle->state, data, size, offset, &request->caller, request->mapped);
 
 	if (n < 0)
 		return (int)n;

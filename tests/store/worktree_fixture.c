@@ -184,7 +184,8 @@ static int set(struct fixture *fixture, const char *path, unsigned what, const s
 {
 	struct worktree_node *node = fixture_find(fixture, path);
 	struct stat attr;
-	int r = node ? worktree_setattr(node, NULL, what, wanted, &attr) : -ENOENT;
+	int r = node ? worktree_setattr(node, NULL, what, wanted, &fixture->caller, &attr)
+	             : -ENOENT;
 
 	if (node)
 		worktree_forget(node, 1);
@@ -219,7 +220,7 @@ int fixture_file(struct fixture *fixture, const char *path, int flags, struct wo
 	int r;
 
 	if (node) {
-		r = worktree_open_file(node, flags & ~O_CREAT, file);
+		r = worktree_open_file(node, flags & ~O_CREAT, &fixture->caller, file);
 		worktree_forget(node, 1);
 		return r;
 	}
@@ -236,7 +237,8 @@ void fixture_save(struct fixture *fixture, const char *path, const char *text)
 	struct worktree_file *file;
 
 	REQUIRE(fixture_file(fixture, path, O_WRONLY | O_CREAT | O_TRUNC, &file) == 0);
-	CHECK_INT(worktree_write(file, text, strlen(text), 0, false), (ssize_t)strlen(text));
+	CHECK_INT(worktree_write(file, text, strlen(text), 0, &fixture->caller, false),
+	        (ssize_t)strlen(text));
 	worktree_flush(file);
 	worktree_release(file);
 }

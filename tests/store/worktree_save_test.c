@@ -113,7 +113,9 @@ static void op_write(struct run *run, struct open_file *file)
 	size_t offset = pick(run, (unsigned)file->model->now_size + 200);
 	char *data = pick_data(run, size);
 
-	CHECK_INT(worktree_write(file->file, data, size, (off_t)offset, false), (ssize_t)size);
+	CHECK_INT(
+	        worktree_write(file->file, data, size, (off_t)offset, &run->fixture.caller, false),
+	        (ssize_t)size);
 	model_file_write(file->model, data, size, offset);
 	file->wrote = file->model->commits + 1;
 	free(data);
@@ -128,7 +130,7 @@ static void op_truncate_open(struct run *run, struct open_file *file)
 		file->wrote = file->model->commits + 1;
 	model_file_truncate(file->model, size);
 	CHECK_INT(worktree_setattr(NULL, file->file, WORKTREE_SET_SIZE,
-	                  &(struct stat){.st_size = (off_t)size}, &attr),
+	                  &(struct stat){.st_size = (off_t)size}, &run->fixture.caller, &attr),
 	        0);
 	CHECK_INT(attr.st_size, (off_t)size);
 }
@@ -230,7 +232,9 @@ static void op_save(struct run *run)
 		file.model->writers++;
 		model_file_truncate(file.model, 0);
 		if (size) {
-			CHECK_INT(worktree_write(file.file, data, size, 0, false), (ssize_t)size);
+			CHECK_INT(worktree_write(
+			                  file.file, data, size, 0, &run->fixture.caller, false),
+			        (ssize_t)size);
 			model_file_write(file.model, data, size, 0);
 			file.wrote = file.model->commits + 1;
 		}

@@ -102,7 +102,7 @@ static void an_open_file_counts_as_it_was_closed(void)
 	fixture_open(&fixture);
 	fixture_save(&fixture, "a", "old content");
 	REQUIRE(fixture_file(&fixture, "a", O_RDWR, &file) == 0);
-	CHECK_INT(worktree_write(file, "NEW", 3, 4, false), 3);
+	CHECK_INT(worktree_write(file, "NEW", 3, 4, &fixture.caller, false), 3);
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_CONTENT(checkout, "a", "old content");
 	checkout_unref(checkout);
@@ -110,7 +110,7 @@ static void an_open_file_counts_as_it_was_closed(void)
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_CONTENT(checkout, "a", "old NEWtent");
 	checkout_unref(checkout);
-	CHECK_INT(worktree_write(file, "X", 1, 0, false), 1);
+	CHECK_INT(worktree_write(file, "X", 1, 0, &fixture.caller, false), 1);
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_CONTENT(checkout, "a", "old NEWtent");
 	checkout_unref(checkout);
@@ -130,7 +130,7 @@ static void a_file_never_closed_is_absent(void)
 	fixture_open(&fixture);
 	fixture_save(&fixture, "a", "a");
 	REQUIRE(fixture_file(&fixture, "b", O_WRONLY | O_CREAT, &file) == 0);
-	CHECK_INT(worktree_write(file, "half", 4, 0, false), 4);
+	CHECK_INT(worktree_write(file, "half", 4, 0, &fixture.caller, false), 4);
 	CHECK(!worktree_has(fixture.tree, "b"));
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_CONTENT(checkout, "b", NULL);
@@ -210,8 +210,8 @@ static void an_unlinked_file_goes_on(void)
 	CHECK_INT(worktree_getattr(node, NULL, &attr), 0);
 	CHECK_INT(attr.st_nlink, 0);
 	CHECK_INT(attr.st_size, 4);
-	CHECK_INT(worktree_setattr(
-	                  node, NULL, WORKTREE_SET_MODE, &(struct stat){.st_mode = 0600}, &attr),
+	CHECK_INT(worktree_setattr(node, NULL, WORKTREE_SET_MODE, &(struct stat){.st_mode = 0600},
+	                  &fixture.caller, &attr),
 	        0);
 	CHECK_INT(attr.st_mode & 07777, 0600);
 	CHECK_INT(worktree_read(file, bytes, 8, 0, true), 4);
@@ -236,8 +236,8 @@ static void a_second_name_goes_on_when_the_first_is_gone(void)
 	CHECK_INT(fixture_unlink(&fixture, "a"), 0);
 	CHECK_INT(worktree_getattr(node, NULL, &attr), 0);
 	CHECK_INT(attr.st_nlink, 1);
-	CHECK_INT(worktree_setattr(
-	                  node, NULL, WORKTREE_SET_SIZE, &(struct stat){.st_size = 1}, &attr),
+	CHECK_INT(worktree_setattr(node, NULL, WORKTREE_SET_SIZE, &(struct stat){.st_size = 1},
+	                  &fixture.caller, &attr),
 	        0);
 	CHECK_INT(fixture_stat(&fixture, "b", &attr), 0);
 	CHECK_INT(attr.st_size, 1);
@@ -343,13 +343,13 @@ static void nodes_outlive_the_tree(void)
 	directory = fixture_find(&fixture, "d");
 	node = fixture_find(&fixture, "d/a");
 	REQUIRE(fixture_file(&fixture, "d/a", O_RDWR, &file) == 0);
-	CHECK_INT(worktree_write(file, "X", 1, 0, false), 1);
+	CHECK_INT(worktree_write(file, "X", 1, 0, &fixture.caller, false), 1);
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_CONTENT(checkout, "d/a", "text");
 	fixture_reopen(&fixture);
 	CHECK_INT(worktree_getattr(node, NULL, &attr), -ESTALE);
 	CHECK_INT(worktree_lookup(directory, "a", &entry), -ESTALE);
-	CHECK_INT(worktree_write(file, "Y", 1, 0, false), 1);
+	CHECK_INT(worktree_write(file, "Y", 1, 0, &fixture.caller, false), 1);
 	worktree_flush(file);
 	worktree_release(file);
 	CHECK(worktree_forget(node, 1));
@@ -372,7 +372,7 @@ static void holes_stay_holes(void)
 	fixture_save(&fixture, "sparse", "beginning");
 	fixture_truncate(&fixture, "sparse", far);
 	REQUIRE(fixture_file(&fixture, "sparse", O_RDWR, &file) == 0);
-	CHECK_INT(worktree_write(file, "end", 3, far - 3, false), 3);
+	CHECK_INT(worktree_write(file, "end", 3, far - 3, &fixture.caller, false), 3);
 	worktree_flush(file);
 	worktree_release(file);
 	checkout = fixture_checkout(&fixture, NULL);
