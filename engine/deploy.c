@@ -103,10 +103,14 @@ static void note_since(bool now, int64_t *since)
 /* Microseconds that an editor or git may still take to finish its dance; 0 = go on. */
 static int64_t unsettled_us(struct deploy *deploy)
 {
+	uint64_t lock = worktree_git_lock(deploy->owner->worktree);
 	int64_t since, left;
 
 	note_since(entry_gone(deploy), &deploy->entry_gone_us);
-	note_since(worktree_git_locked(deploy->owner->worktree), &deploy->git_locked_us);
+	if (lock != deploy->git_lock)
+		deploy->git_locked_us = 0; /* another one: git was quick */
+	deploy->git_lock = lock;
+	note_since(lock != 0, &deploy->git_locked_us);
 	since = deploy->entry_gone_us > deploy->git_locked_us ? deploy->entry_gone_us
 	                                                      : deploy->git_locked_us;
 	left = since ? since + UNSETTLED_US - alarm_now_us() : 0;
@@ -189,6 +193,12 @@ static void checked_out(void *userdata, int status, struct checkout *checkout)
 
 	deploy->request = NULL;
 	deploy->requesting = false;
+	if (status == 0 && unsettled_us(deploy)) {
+		/* It was made behind our back, and a dance has begun meanwhile: it shows the middle. */
+		checkout_unref(checkout);
+		advance(deploy);
+		return;
+	}
 	if (status == 0)
 		deployment = deployment_new(
 		        function(deploy), checkout, engine_runtimes(deploy->owner->engine));

@@ -41,6 +41,7 @@ struct deploy {
 	struct alarm settling;
 	int64_t entry_gone_us; /* since when the entry file is missing; 0 = it is not */
 	int64_t git_locked_us;
+	uint64_t git_lock; /* the one that stands since then */
 	int64_t changed_us, settled_us; /* wall time of the last change, and of READY or BROKEN */
 	struct buf error;               /* JSON of a failed start */
 };

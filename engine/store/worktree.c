@@ -168,9 +168,17 @@ bool worktree_has(const struct worktree *worktree, const char *path)
 	return !node || !draft_is_absent(node);
 }
 
-bool worktree_git_locked(const struct worktree *worktree)
+/* Not worktree_has(): git keeps the file open as long as it works, and nothing is committed of it. */
+uint64_t worktree_git_lock(const struct worktree *worktree)
 {
-	return worktree_has(worktree, ".git/index.lock");
+	struct statx st = {0};
+
+	if (statx(worktree->root_fd, ".git/index.lock", AT_SYMLINK_NOFOLLOW,
+	            STATX_INO | STATX_BTIME, &st) < 0)
+		return 0;
+	return (st.stx_ino ^ (uint64_t)st.stx_btime.tv_sec << 40 ^
+	               (uint64_t)st.stx_btime.tv_nsec << 10) |
+	       UINT64_C(1) << 63;
 }
 
 void worktree_changed_outside(struct worktree *worktree)

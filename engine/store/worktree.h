@@ -32,7 +32,9 @@ uint64_t worktree_generation(const struct worktree *worktree);
 bool worktree_empty(
         const struct worktree *worktree); /* nothing at all in it: rmdir of the function */
 bool worktree_has(const struct worktree *worktree, const char *path); /* relative, `a/b.py` */
-bool worktree_git_locked(const struct worktree *worktree); /* a `.git/index.lock` stands */
+
+/* 0, or while a `.git/index.lock` stands a number that tells it from the one before. */
+uint64_t worktree_git_lock(const struct worktree *worktree);
 
 /*
  * Asks for a checkout that holds at least every change made before this call. When it can be had

@@ -316,15 +316,27 @@ static void modes_are_readable_and_times_kept(void)
 	fixture_close(&fixture);
 }
 
+/* Git keeps it open from the first to the last of what it does. */
 static void git_lock_is_seen(void)
 {
 	struct fixture fixture;
+	struct worktree_file *file;
+	uint64_t first;
 
 	fixture_open(&fixture);
 	CHECK_INT(fixture_mkdir(&fixture, ".git"), 0);
-	CHECK(!worktree_git_locked(fixture.tree));
+	CHECK(!worktree_git_lock(fixture.tree));
+	CHECK_INT(fixture_file(&fixture, ".git/index.lock", O_RDWR | O_CREAT | O_EXCL, &file), 0);
+	first = worktree_git_lock(fixture.tree);
+	CHECK(first);
+	CHECK(worktree_git_lock(fixture.tree) == first);
+	worktree_release(file);
+	CHECK(worktree_git_lock(fixture.tree) == first);
+	CHECK_INT(fixture_rename(&fixture, ".git/index.lock", ".git/index", 0), 0);
+	CHECK(!worktree_git_lock(fixture.tree));
 	fixture_save(&fixture, ".git/index.lock", "");
-	CHECK(worktree_git_locked(fixture.tree));
+	CHECK(worktree_git_lock(fixture.tree));
+	CHECK(worktree_git_lock(fixture.tree) != first);
 	fixture_close(&fixture);
 }
 
