@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,15 +231,23 @@ void session_unmount(struct session *session)
 }
 
 /*
- * libfuse frees what it mounted only when told to unmount, which does nothing to the mount point when
- * the connection has ended. While it has not, but we detached it ourselves (somebody still stands
- * in it), it must not be told: another daemon may serve the place by now.
+ * libfuse frees what it mounted only when told to unmount, and must not unmount what we detached
+ * already: another daemon may serve the place by now. It leaves the place alone when its descriptor
+ * tells of an error, so it gets one that does: the end of a pipe that nobody reads. That closes the
+ * connection, too, should somebody still stand in the mount.
  */
-static bool connection_gone(const struct session *session)
+static void sever(struct session *session)
 {
-	struct pollfd connection = {.fd = fuse_session_fd(session->fuse)};
+	int ends[2];
 
-	return poll(&connection, 1, 0) == 1 && connection.revents & POLLERR;
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		fail(-errno, "closing the connection to the kernel");
+		return;
+	}
+	close(ends[0]);
+	dup3(ends[1], fuse_session_fd(session->fuse), O_CLOEXEC);
+	close(ends[1]);
+	fuse_session_unmount(session->fuse);
 }
 
 struct session *session_free(struct session *session)
@@ -251,8 +258,10 @@ struct session *session_free(struct session *session)
 	session->fs->fuse = NULL;
 	if (session->poll.data)
 		uv_poll_stop(&session->poll);
-	if (session->mounted || (session->fuse && connection_gone(session)))
+	if (session->mounted)
 		fuse_session_unmount(session->fuse);
+	else if (session->poll.data)
+		sever(session);
 	if (session->fuse)
 		fuse_session_destroy(session->fuse);
 	session->freed = true;

@@ -231,8 +231,12 @@ static int dir_mkdir(
 	struct node child;
 	int r = check_free(request, name);
 
-	if (r < 0 || !maker)
-		return r < 0 ? r : -EPERM;
+	if (r < 0)
+		return r;
+	if (!maker) {
+		buf_puts(&request->why, "no directory can be made here");
+		return -EPERM;
+	}
 	r = dir_make(request, maker, name, mode, &child);
 	return r < 0 ? r : node_entry(request, &child, entry);
 }
@@ -242,8 +246,10 @@ static int make_scratch(struct request *request, const char *name, mode_t mode, 
 	struct scratch_file *file;
 	int r;
 
-	if (!dir_holds_values(request->node.row))
+	if (!dir_holds_values(request->node.row)) {
+		buf_puts(&request->why, "no file can be made here");
 		return -EPERM;
+	}
 	r = scratch_make(
 	        request->fs->scratch, request->node.ino, name, mode, &request->caller, &file);
 	if (r == 0)
