@@ -31,6 +31,8 @@ static struct worktree_file *file_new(struct worktree_node *node, int fd, int fl
 	file->writes = (flags & O_ACCMODE) != O_RDONLY;
 	node->files++;
 	node->writers += file->writes;
+	file->maps = (flags & O_ACCMODE) == O_RDWR;
+	node->mappers += file->maps;
 	return file;
 }
 
@@ -257,6 +259,11 @@ int file_truncate(struct worktree_file *file, off_t size)
 	return ftruncate(file->fd, size) < 0 ? -errno : 0;
 }
 
+bool worktree_file_may_be_mapped(const struct worktree_file *file)
+{
+	return file->node->mappers;
+}
+
 off_t worktree_seek(struct worktree_file *file, off_t offset, int whence)
 {
 	off_t found = lseek(file->fd, offset, whence);
@@ -285,6 +292,7 @@ void worktree_release(struct worktree_file *file)
 	struct worktree_node *node = file->node;
 
 	node->writers -= file->writes;
+	node->mappers -= file->maps;
 	if (node->draft && (file_wrote(file) || node->writers == 0))
 		draft_commit(node);
 	file_unref(file);

@@ -10,6 +10,7 @@ struct worktree_file {
 	unsigned references;        /* the front, and work under way */
 	int fd;                     /* readable, whatever the front opened it for */
 	bool writes;
+	bool maps;      /* and reads */
 	uint64_t wrote; /* 1 + the node's `commits` when content was last changed through this */
 };
 

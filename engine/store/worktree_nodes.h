@@ -33,6 +33,7 @@ struct worktree_node {
 	unsigned children;       /* names of other nodes in this directory */
 	unsigned files;          /* open files, and work under way */
 	unsigned writers;        /* of them, open for writing */
+	unsigned mappers;        /* of these, also for reading: what a shared mapping needs */
 	uint64_t commits;        /* times the content was committed */
 	mode_t type;             /* S_IFMT */
 	mode_t mode;             /* all of it, as last seen; nobody else changes it */

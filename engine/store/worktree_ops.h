@@ -97,6 +97,8 @@ ssize_t worktree_write(struct worktree_file *file, const void *data, size_t size
         const struct caller *caller, bool mapped);
 /* Whether a read now would move the time of access: then it must not be answered from a cache. */
 bool worktree_access_shows(const struct worktree_file *file);
+/* Whether somebody may have stored through a shared mapping what did not come here yet. */
+bool worktree_file_may_be_mapped(const struct worktree_file *file);
 off_t worktree_seek(struct worktree_file *file, off_t offset, int whence);
 
 /* A close by the process that opened it: what was written through this file counts from now on. */

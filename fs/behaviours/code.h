@@ -45,8 +45,11 @@ int code_write(struct request *request, struct handle *handle, const char *data,
 int code_flush(struct request *request, struct handle *handle);
 int code_fsync(struct request *request, struct handle *handle, bool data_only);
 void code_release(struct handle *handle);
-int code_seek(struct request *request, struct handle *handle, off_t offset, int whence);
 int code_allocate(
         struct request *request, struct handle *handle, int mode, off_t offset, off_t length);
 int code_copy(struct request *request, struct handle *from, off_t from_offset, struct handle *to,
         off_t to_offset, size_t length, int flags);
+
+/* --- code_seek.c --- */
+
+int code_seek(struct request *request, struct handle *handle, off_t offset, int whence);

@@ -112,13 +112,6 @@ int code_read(struct request *request, struct handle *handle, size_t size, off_t
 	return n < 0 ? (int)n : request_data(request, buffer, (size_t)n);
 }
 
-int code_seek(struct request *request, struct handle *handle, off_t offset, int whence)
-{
-	off_t place = worktree_seek(handle->state, offset, whence);
-
-	return place < 0 ? (int)place : request_offset(request, place);
-}
-
 /* --- writing ------------------------------------------------------------------------------------ */
 
 int code_write(

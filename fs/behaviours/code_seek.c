@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SEEK_DATA and SEEK_HOLE. The disk knows nothing yet of what was stored through a shared mapping, and
+ * the kernel does not write it back before it asks: whoever copies a file without its holes would lose
+ * it. So where a mapping is possible the kernel is made to write first, by a worker, since it waits for
+ * answers of ours meanwhile.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fs/behaviours/code.h"
+#include "fs/fs.h"
+#include "fs/handle.h"
+#include "fs/request.h"
+
+struct seek {
+	struct request *request;
+	struct worktree_file *file; /* the kernel releases it after the answer */
+	struct fuse_session *fuse;
+	uint64_t ino;
+	off_t offset;
+	int whence;
+	uv_work_t work;
+};
+
+static int answer(struct request *request, struct worktree_file *file, off_t offset, int whence)
+{
+	off_t place = worktree_seek(file, offset, whence);
+
+	return place < 0 ? (int)place : request_offset(request, place);
+}
+
+static void write_back(uv_work_t *work)
+{
+	struct seek *seek = work->data;
+
+	fuse_lowlevel_notify_inval_inode(seek->fuse, seek->ino, 0, 0);
+}
+
+static void written_back(uv_work_t *work, int status)
+{
+	struct seek *seek = work->data;
+	int r;
+
+	seek->request->fs->works--;
+	r = answer(seek->request, seek->file, seek->offset, seek->whence);
+	if (r < 0)
+		request_end(seek->request, r);
+	free(seek);
+}
+
+int code_seek(struct request *request, struct handle *handle, off_t offset, int whence)
+{
+	struct fs *fs = request->fs;
+	struct seek *seek;
+
+	if (!fs->fuse || !worktree_file_may_be_mapped(handle->state))
+		return answer(request, handle->state, offset, whence);
+	seek = calloc(1, sizeof(*seek));
+	if (!seek)
+		return -ENOMEM;
+	*seek = (struct seek){.request = request,
+	        .file = handle->state,
+	        .fuse = fs->fuse,
+	        .ino = request->node.ino,
+	        .offset = offset,
+	        .whence = whence,
+	        .work = {.data = seek}};
+	if (uv_queue_work(fs->loop, &seek->work, write_back, written_back) < 0) {
+		free(seek);
+		return -ENOMEM;
+	}
+	fs->works++;
+	return request_adopt(request, NULL, NULL);
+}
