@@ -521,7 +521,7 @@ def git_checkout(subject, file, value, text):
 	yield {'entry': value, 'part': value}
 
 
-@way(files=('both',), chance=3)
+@way(files=('both',))
 def git_stash(subject, file, value, text):
 	"""From an edited file back to the commit, and forth again."""
 	commit = subject.other_commit()
