@@ -55,7 +55,8 @@ struct behaviour {
 
 	/* --- open files and directories --- */
 	/* Also for directories (handle->directory). May set direct_io, keep_cache, nonseekable, noflush
-	 * and, for directories, cache_readdir in `info`. NULL: opens. 0 or -errno, now. */
+	 * and, for directories, cache_readdir in `info`. NULL: opens. 0 or -errno; FS_LATER only
+	 * where it answers with request_open() itself, or frees the handle and ends with -errno. */
 	int (*open)(struct request *request, struct handle *handle, struct fuse_file_info *info);
 	int (*read)(struct request *request, struct handle *handle, size_t size, off_t offset);
 	/* 0 = all of it was taken. NULL: EINVAL. */

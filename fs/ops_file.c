@@ -63,7 +63,7 @@ static void open_node(fuse_req_t fuse, fuse_ino_t ino, struct fuse_file_info *in
 	}
 	if (r < 0)
 		request_finish(fs, request, r);
-	else if (request_open(request, info) < 0)
+	else if (r != FS_LATER && request_open(request, info) < 0)
 		ops_drop_handle(handle); /* whoever opened it was killed meanwhile */
 }
 

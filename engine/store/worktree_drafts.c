@@ -86,15 +86,20 @@ static int store_in_memory(struct draft *draft)
 	return draft->fd < 0 ? -errno : 0;
 }
 
-/* A nameless file on the state disk; what was in memory moves there. */
-static int store_on_disk(struct worktree *tree, struct draft *draft)
+int draft_make_store(struct worktree *tree)
 {
-	CLEANUP(close_p) int fd = openat(tree->cache_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = openat(tree->cache_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd < 0 ? fail(-errno, "keeping the old content of a file") : fd;
+}
+
+/* Takes `fd` over as the place for old bytes; what was kept so far moves there. */
+static int move_store(struct worktree *tree, struct draft *draft, int taken)
+{
+	CLEANUP(close_p) int fd = taken;
 	size_t i;
 	int r = 0;
 
-	if (fd < 0)
-		return fail(-errno, "keeping the old content of a file");
 	for (i = 0; r == 0 && i < draft->saved.count; i++)
 		r = copy_range(draft->fd, fd, draft->saved.items[i].start,
 		        draft->saved.items[i].end - draft->saved.items[i].start);
@@ -103,9 +108,17 @@ static int store_on_disk(struct worktree *tree, struct draft *draft)
 	tree->undo_bytes -= draft->in_memory;
 	draft->in_memory = 0;
 	draft->memory = false;
+	draft->borrowed = 0;
 	close_fd(draft->fd);
 	draft->fd = take_fd(fd);
 	return 0;
+}
+
+static int store_on_disk(struct worktree *tree, struct draft *draft)
+{
+	int fd = draft_make_store(tree);
+
+	return fd < 0 ? fd : move_store(tree, draft, fd);
 }
 
 static int make_store(struct worktree *tree, struct draft *draft, off_t more)
@@ -195,6 +208,53 @@ int draft_before_change(struct worktree_node *node, int fd, off_t start, off_t e
 		changes_uncommitted(node, &(struct ranges){&range, 1, 1});
 	}
 	return r;
+}
+
+void draft_lose(struct worktree_node *node)
+{
+	struct draft *draft = node->draft;
+
+	if (!draft || draft->absent)
+		return;
+	node->tree->undo_bytes -= draft->in_memory;
+	draft->in_memory = 0;
+	draft->borrowed = 0;
+	draft->fd = close_fd(draft->fd);
+	ranges_deinit(&draft->saved);
+	draft->absent = true;
+	changes_created(node);
+}
+
+void draft_drop_unused(struct worktree_node *node)
+{
+	if (node->draft && !node->draft->absent && !node->draft->dirty.count && !node->writers)
+		draft_free(node);
+}
+
+bool draft_has(struct worktree_node *node, int fd, off_t start, off_t end)
+{
+	struct draft *draft;
+
+	if (!node->draft && draft_begin(node, fd) < 0)
+		return true; /* will fail again, and be told then */
+	draft = node->draft;
+	if (end > draft->size)
+		end = draft->size;
+	return draft->absent || ranges_contain(&draft->saved, start, end) ||
+	       (draft->fd < 0 && borrow(node, draft));
+}
+
+int draft_take_copy(struct worktree_node *node, int fd, off_t start, off_t end)
+{
+	struct draft *draft = node->draft;
+	int r;
+
+	if (draft->absent || ranges_contain(&draft->saved, start, end)) {
+		close(fd);
+		return 0;
+	}
+	r = move_store(node->tree, draft, fd);
+	return r < 0 ? r : ranges_add(&draft->saved, start, end);
 }
 
 /* --- commits --- */

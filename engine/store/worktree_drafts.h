@@ -40,6 +40,25 @@ int draft_begin_absent(struct worktree_node *node);
  */
 int draft_before_change(struct worktree_node *node, int fd, off_t start, off_t end);
 
+/*
+ * The old content cannot be kept, but is to be cut off all the same (it may be what fills the disk):
+ * until the next commit the file is absent.
+ */
+void draft_lose(struct worktree_node *node);
+
+/* A draft of which no use was made goes, e.g. because opening failed after all. */
+void draft_drop_unused(struct worktree_node *node);
+
+/* Whether [start, end) of the old content is kept, or in a checkout, and no more copying is needed. */
+bool draft_has(struct worktree_node *node, int fd, off_t start, off_t end);
+/*
+ * Takes `fd` over, in which a worker has put the bytes [start, end) of the file. What was kept by us
+ * meanwhile, because it was about to change, is right where the two differ.
+ */
+int draft_take_copy(struct worktree_node *node, int fd, off_t start, off_t end);
+/* A nameless file on the state disk. -errno. */
+int draft_make_store(struct worktree *tree);
+
 /* What is in the file counts from now on. */
 void draft_commit(struct worktree_node *node);
 /* So it does, and besides these bytes changed, of which no draft was kept. */

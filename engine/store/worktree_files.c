@@ -36,23 +36,21 @@ static struct worktree_file *file_new(struct worktree_node *node, int fd, int fl
 	return file;
 }
 
-struct worktree_file *file_ref(struct worktree_file *file)
+void worktree_file_ref(struct worktree_file *file)
 {
 	file->references++;
-	return file;
 }
 
-struct worktree_file *file_unref(struct worktree_file *file)
+void worktree_file_unref(struct worktree_file *file)
 {
 	struct worktree_node *node = file->node;
 
 	if (--file->references > 0)
-		return NULL;
+		return;
 	close(file->fd);
 	node->files--;
 	free(file);
 	node_free_if_unused(node);
-	return NULL;
 }
 
 void file_set_wrote(struct worktree_file *file)
@@ -252,7 +250,9 @@ int file_truncate(struct worktree_file *file, off_t size)
 	start = size < attr.st_size ? size : attr.st_size;
 	if (size != attr.st_size) {
 		r = draft_before_change(file->node, file->fd, start, RANGE_END);
-		if (r < 0)
+		if (r == -ENOSPC || r == -EDQUOT)
+			draft_lose(file->node);
+		else if (r < 0)
 			return r;
 		file_set_wrote(file);
 	}
@@ -295,5 +295,5 @@ void worktree_release(struct worktree_file *file)
 	node->mappers -= file->maps;
 	if (node->draft && (file_wrote(file) || node->writers == 0))
 		draft_commit(node);
-	file_unref(file);
+	worktree_file_unref(file);
 }

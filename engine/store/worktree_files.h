@@ -19,5 +19,3 @@ void file_set_wrote(struct worktree_file *file);
 bool file_wrote(const struct worktree_file *file);
 
 int file_truncate(struct worktree_file *file, off_t size);
-struct worktree_file *file_ref(struct worktree_file *file);
-struct worktree_file *file_unref(struct worktree_file *file); /* NULL */

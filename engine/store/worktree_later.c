@@ -37,9 +37,9 @@ struct later {
 static struct later *later_free(struct later *later)
 {
 	if (later->file)
-		file_unref(later->file);
+		worktree_file_unref(later->file);
 	if (later->from)
-		file_unref(later->from);
+		worktree_file_unref(later->from);
 	close_fd(later->directory_fd);
 	worktree_unref(later->tree);
 	free(later);
@@ -80,7 +80,9 @@ static struct later *later_new(
 	if (!later)
 		return NULL;
 	later->tree = worktree_ref(tree);
-	later->file = file ? file_ref(file) : NULL;
+	later->file = file;
+	if (file)
+		worktree_file_ref(file);
 	later->directory_fd = -1;
 	later->mode = -1; /* changes nothing */
 	later->done = done;
@@ -216,7 +218,8 @@ int worktree_copy(struct worktree_file *from, off_t from_offset, struct worktree
 
 	if (!later)
 		return -ENOMEM;
-	later->from = file_ref(from);
+	later->from = from;
+	worktree_file_ref(from);
 	later->from_offset = from_offset;
 	later->offset = to_offset;
 	later->length = length > COPY_AT_ONCE ? COPY_AT_ONCE : (off_t)length;

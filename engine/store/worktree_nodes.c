@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "store/worktree_copy.h"
+#include "store/worktree_drafts.h"
 
 /* One tree may keep this share of the descriptors for its directories, for there are many trees. */
 #define OPEN_SHARE 64
@@ -358,6 +359,7 @@ void node_free_if_unused(struct worktree_node *node)
 {
 	if (node->lookups || node->children || node->files || node == node->tree->root)
 		return;
+	draft_drop_unused(node);
 	assert(!node->draft);
 	node_free(node);
 }

@@ -105,6 +105,9 @@ off_t worktree_seek(struct worktree_file *file, off_t offset, int whence);
 void worktree_flush(struct worktree_file *file);
 /* The last close; ends the file. */
 void worktree_release(struct worktree_file *file);
+/* Keeps an open file beyond its release, for work that still needs it. */
+void worktree_file_ref(struct worktree_file *file);
+void worktree_file_unref(struct worktree_file *file);
 bool worktree_file_writes(const struct worktree_file *file);
 
 /*
@@ -114,6 +117,11 @@ bool worktree_file_writes(const struct worktree_file *file);
 typedef void (*worktree_done_fn)(void *userdata, ssize_t status);
 int worktree_read_later(struct worktree_file *file, void *data, size_t size, off_t offset,
         worktree_done_fn done, void *userdata);
+/*
+ * Before the content behind `start` is cut off (O_TRUNC, ftruncate): 0: go ahead. 1: much of it has to
+ * be kept first, `done` comes later; then ask again. Without it, cutting off does all that at once.
+ */
+int worktree_keep(struct worktree_node *node, off_t start, worktree_done_fn done, void *userdata);
 /* A commit point: what is in the file when it is called counts from now on. */
 int worktree_fsync(
         struct worktree_file *file, bool data_only, worktree_done_fn done, void *userdata);

@@ -29,6 +29,7 @@ int code_new(struct code **out, struct fs *fs)
 	code->last_number = NODE_ROOT;
 	code->buffer = malloc(READ_MOST);
 	map_init(&code->nodes);
+	list_init(&code->cuts);
 	*out = code;
 	return code->buffer ? 0 : -ENOMEM;
 }
@@ -137,17 +138,27 @@ static int code_getattr(struct request *request, struct handle *handle)
 	return r < 0 ? r : answer_attr(request, &attr);
 }
 
+int code_setattr_now(struct request *request, struct handle *handle, struct worktree_node *node,
+        const struct stat *wanted, int to_set)
+{
+	struct stat attr;
+	int r = worktree_setattr(
+	        node, file_of(handle), (unsigned)to_set, wanted, &request->caller, &attr);
+
+	return r < 0 ? r : answer_attr(request, &attr);
+}
+
 static int code_setattr(
         struct request *request, struct handle *handle, const struct stat *wanted, int to_set)
 {
 	struct worktree_node *node;
-	struct stat attr;
 	int r = code_node(request, &request->node, &node);
 
-	if (r == 0)
-		r = worktree_setattr(
-		        node, file_of(handle), (unsigned)to_set, wanted, &request->caller, &attr);
-	return r < 0 ? r : answer_attr(request, &attr);
+	if (r < 0)
+		return r;
+	if (to_set & FUSE_SET_ATTR_SIZE && file_of(handle))
+		return code_setattr_cutting(request, handle, node, wanted, to_set);
+	return code_setattr_now(request, handle, node, wanted, to_set);
 }
 
 static int code_statfs(struct request *request)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "base/list.h"
 #include "base/map.h"
 #include "store/worktree_ops.h"
 
@@ -23,7 +24,8 @@ struct code {
 	struct fs *fs;
 	struct map nodes; /* number -> struct worktree_node */
 	uint64_t last_number;
-	char *buffer; /* of reads: they are answered before the next one begins */
+	struct list cuts; /* code_keep.c: requests that wait for old content to be kept */
+	char *buffer;     /* of reads: they are answered before the next one begins */
 };
 
 int code_new(struct code **out, struct fs *fs);
@@ -53,3 +55,15 @@ int code_copy(struct request *request, struct handle *from, off_t from_offset, s
 /* --- code_seek.c --- */
 
 int code_seek(struct request *request, struct handle *handle, off_t offset, int whence);
+
+/* --- code_keep.c: what has to be kept before it is cut off; else as the verbs it ends in --- */
+
+int code_open_cutting(struct request *request, struct handle *handle, struct worktree_node *node,
+        struct fuse_file_info *info);
+int code_open_now(struct request *request, struct handle *handle, struct worktree_node *node,
+        struct fuse_file_info *info);
+int code_setattr_cutting(struct request *request, struct handle *handle, struct worktree_node *node,
+        const struct stat *wanted, int to_set);
+int code_setattr_now(struct request *request, struct handle *handle, struct worktree_node *node,
+        const struct stat *wanted, int to_set);
+void code_keep_released(struct handle *handle);

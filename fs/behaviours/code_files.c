@@ -21,27 +21,37 @@ void code_opened(struct handle *handle, struct worktree_file *file, struct fuse_
 	info->noflush = !worktree_file_writes(file);
 }
 
+int code_open_now(struct request *request, struct handle *handle, struct worktree_node *node,
+        struct fuse_file_info *info)
+{
+	struct worktree_file *file;
+	int r = worktree_open_file(node, info->flags, &request->caller, &file);
+
+	if (r == 0)
+		code_opened(handle, file, info);
+	return r;
+}
+
 int code_open(struct request *request, struct handle *handle, struct fuse_file_info *info)
 {
 	struct worktree_node *node;
-	struct worktree_file *file;
 	int r = code_node(request, &request->node, &node);
 
 	if (r < 0)
 		return r;
 	if (handle->directory)
 		return worktree_open_directory(node, (struct worktree_directory **)&handle->state);
-	r = worktree_open_file(node, info->flags, &request->caller, &file);
-	if (r == 0)
-		code_opened(handle, file, info);
-	return r;
+	if (info->flags & O_TRUNC && (info->flags & O_ACCMODE) != O_RDONLY)
+		return code_open_cutting(request, handle, node, info);
+	return code_open_now(request, handle, node, info);
 }
 
 void code_release(struct handle *handle)
 {
+	code_keep_released(handle);
 	if (handle->directory)
 		worktree_close_directory(handle->state);
-	else
+	else if (handle->state)
 		worktree_release(handle->state);
 }
 

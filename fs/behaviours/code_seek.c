@@ -15,7 +15,7 @@
 
 struct seek {
 	struct request *request;
-	struct worktree_file *file; /* the kernel releases it after the answer */
+	struct worktree_file *file; /* counted */
 	struct fuse_session *fuse;
 	uint64_t ino;
 	off_t offset;
@@ -46,6 +46,7 @@ static void written_back(uv_work_t *work, int status)
 	r = answer(seek->request, seek->file, seek->offset, seek->whence);
 	if (r < 0)
 		request_end(seek->request, r);
+	worktree_file_unref(seek->file);
 	free(seek);
 }
 
@@ -70,6 +71,7 @@ int code_seek(struct request *request, struct handle *handle, off_t offset, int 
 		free(seek);
 		return -ENOMEM;
 	}
+	worktree_file_ref(seek->file);
 	fs->works++;
 	return request_adopt(request, NULL, NULL);
 }

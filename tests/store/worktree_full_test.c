@@ -134,6 +134,27 @@ static void what_cannot_be_kept_is_not_overwritten(void)
 	fixture_close(&fixture);
 }
 
+/* What fills the disk can be emptied by `: >`, even where its old content cannot be kept. */
+static void what_fills_the_disk_can_be_cut_off(void)
+{
+	struct fixture fixture;
+	struct worktree_file *file;
+	struct checkout *checkout;
+
+	fixture_open(&fixture);
+	fixture_save(&fixture, "a.py", "one");
+	CHECK(fill(&fixture, "large") > 4 << 20);
+	REQUIRE(fixture_file(&fixture, "large", O_WRONLY | O_TRUNC, &file) == 0);
+	checkout = fixture_checkout(&fixture, NULL);
+	CHECK(!fixture_content(checkout, "large")); /* neither old nor new */
+	checkout_unref(checkout);
+	worktree_release(file);
+	checkout = fixture_checkout(&fixture, NULL);
+	check_whole(checkout, "large", 'f', 0);
+	checkout_unref(checkout);
+	fixture_close(&fixture);
+}
+
 static void a_file_can_be_emptied_on_a_full_disk(void)
 {
 	struct fixture fixture;
@@ -167,6 +188,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(a_checkout_that_does_not_fit_fails_alone),
 	        TEST(what_cannot_be_kept_is_not_overwritten),
+	        TEST(what_fills_the_disk_can_be_cut_off),
 	        TEST(a_file_can_be_emptied_on_a_full_disk), {}};
 	int status;
 

@@ -403,6 +403,92 @@ static void holes_stay_holes(void)
 	fixture_close(&fixture);
 }
 
+static void on_kept(void *userdata, ssize_t status)
+{
+	ssize_t *kept = userdata;
+
+	*kept = status;
+}
+
+/* What is cut off is copied by a worker first; what is written meanwhile is not taken for old. */
+static void a_large_file_is_kept_before_it_is_cut_off(void)
+{
+	enum { LARGE = 10 << 20 };
+	char *text = malloc(LARGE + 1);
+	struct fixture fixture;
+	struct worktree_file *writer, *file;
+	struct worktree_node *node;
+	struct checkout *checkout;
+	ssize_t kept = 1;
+
+	memset(text, 'a', LARGE);
+	text[LARGE] = 0;
+	fixture_open(&fixture);
+	fixture_save(&fixture, "a", text);
+	node = fixture_find(&fixture, "a");
+	REQUIRE(fixture_file(&fixture, "a", O_RDWR, &writer) == 0);
+	CHECK_INT(worktree_keep(node, 0, on_kept, &kept), 1);
+	CHECK_INT(worktree_write(writer, "X", 1, 5 << 20, &fixture.caller, false), 1);
+	while (kept > 0)
+		uv_run(&fixture.loop, UV_RUN_ONCE);
+	CHECK_INT(kept, 0);
+	CHECK_INT(worktree_write(writer, "Y", 1, 6 << 20, &fixture.caller, false), 1);
+	CHECK_INT(worktree_keep(node, 0, on_kept, &kept), 0);
+	REQUIRE(fixture_file(&fixture, "a", O_WRONLY | O_TRUNC, &file) == 0);
+	CHECK_INT(worktree_write(file, "new", 3, 0, &fixture.caller, false), 3);
+	checkout = fixture_checkout(&fixture, NULL);
+	CHECK_CONTENT(checkout, "a", text);
+	checkout_unref(checkout);
+	worktree_flush(file);
+	checkout = fixture_checkout(&fixture, NULL);
+	CHECK_CONTENT(checkout, "a", "new");
+	checkout_unref(checkout);
+	worktree_release(file);
+	worktree_release(writer);
+	worktree_forget(node, 1);
+	fixture_close(&fixture);
+	free(text);
+}
+
+/* While it is copied the file is committed: then the copy is of no use. */
+static void a_commit_outdates_what_is_being_kept(void)
+{
+	enum { LARGE = 10 << 20 };
+	char *text = malloc(LARGE + 1);
+	struct fixture fixture;
+	struct worktree_file *file;
+	struct worktree_node *node;
+	struct checkout *checkout;
+	ssize_t kept = 1;
+
+	memset(text, 'a', LARGE);
+	text[LARGE] = 0;
+	fixture_open(&fixture);
+	fixture_save(&fixture, "a", text);
+	node = fixture_find(&fixture, "a");
+	REQUIRE(fixture_file(&fixture, "a", O_RDWR, &file) == 0);
+	CHECK_INT(worktree_keep(node, 0, on_kept, &kept), 1);
+	text[5 << 20] = 'X';
+	CHECK_INT(worktree_write(file, "X", 1, 5 << 20, &fixture.caller, false), 1);
+	worktree_flush(file);
+	while (kept > 0)
+		uv_run(&fixture.loop, UV_RUN_ONCE);
+	kept = 1;
+	CHECK_INT(worktree_keep(node, 0, on_kept, &kept), 1);
+	while (kept > 0)
+		uv_run(&fixture.loop, UV_RUN_ONCE);
+	CHECK_INT(worktree_setattr(node, file, WORKTREE_SET_SIZE, &(struct stat){.st_size = 7},
+	                  &fixture.caller, &(struct stat){0}),
+	        0);
+	checkout = fixture_checkout(&fixture, NULL);
+	CHECK_CONTENT(checkout, "a", text);
+	checkout_unref(checkout);
+	worktree_release(file);
+	worktree_forget(node, 1);
+	fixture_close(&fixture);
+	free(text);
+}
+
 static void few_descriptors_are_enough(void)
 {
 	struct fixture fixture;
@@ -435,7 +521,8 @@ int main(int argc, char **argv)
 	        TEST(an_unlinked_file_goes_on), TEST(a_second_name_goes_on_when_the_first_is_gone),
 	        TEST(a_clean_end_keeps_the_checkout), TEST(an_unclean_end_is_not_trusted_twice),
 	        TEST(modes_are_readable_and_times_kept), TEST(git_lock_is_seen),
-	        TEST(nodes_outlive_the_tree), TEST(few_descriptors_are_enough),
+	        TEST(nodes_outlive_the_tree), TEST(a_large_file_is_kept_before_it_is_cut_off),
+	        TEST(a_commit_outdates_what_is_being_kept), TEST(few_descriptors_are_enough),
 	        TEST(holes_stay_holes), {}};
 
 	return test_main(tests, argc, argv);
