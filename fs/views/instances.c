@@ -42,7 +42,9 @@ static int get(struct subject *subject)
 {
 	struct instance_info info;
 
-	if (!engine_instance_get(subject->engine, subject->object, &info, &subject->function))
+	/* It may outlive its function for a moment. */
+	if (!engine_instance_get(subject->engine, subject->object, &info, &subject->function) ||
+	        !subject->function)
 		return -ENOENT;
 	subject->uid = subject->function->uid;
 	subject->gid = subject->function->gid;
