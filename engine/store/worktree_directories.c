@@ -39,6 +39,7 @@ int worktree_open_directory(struct worktree_node *node, struct worktree_director
 		return -ENOMEM;
 	}
 	directory->node = node;
+	worktree_ref(node->tree); /* the root does not keep its tree alive by itself */
 	node->files++;
 	*out = directory;
 	return 0;
@@ -75,9 +76,11 @@ struct worktree_node *worktree_directory_node(const struct worktree_directory *d
 void worktree_close_directory(struct worktree_directory *directory)
 {
 	struct worktree_node *node = directory->node;
+	struct worktree *tree = node->tree;
 
 	closedir(directory->dir);
 	node->files--;
 	free(directory);
 	node_free_if_unused(node);
+	worktree_unref(tree);
 }

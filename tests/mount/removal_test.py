@@ -131,6 +131,25 @@ def while_it_runs(fn):
 	follower.wait(20)
 
 
+def while_somebody_lists_it(fn):
+	"Directories and files that are open outlive the function, and can be closed."
+	for names in (('',), ('code',), ('code/lib/deep',), ('code/index.py',), ('status',), ('calls',),
+			('', 'code', 'code/lib/deep', 'config', 'status', 'config/timeout', 'logs/current')):
+		path = used(fn, 'listed')
+		fds = [os.open(os.path.join(path, name), os.O_RDONLY) for name in names]
+		subprocess.run(['rm', '-rf', path], check=True)
+		gone(path)
+		for _ in range(10):  # what the function was is put away meanwhile
+			os.mkdir(fn.path('functions', 'other'))
+			os.rmdir(fn.path('functions', 'other'))
+		for fd in fds:
+			errno_of(os.listdir, fd)
+			errno_of(os.read, fd, 10)
+			errno_of(os.stat, fd)
+			os.close(fd)
+		os.listdir(fn.path('functions'))
+
+
 def many(fn):
 	"A hundred functions with one command, while others are made."
 	for number in range(100):
@@ -152,7 +171,8 @@ def what_cannot_be_removed(fn):
 
 
 CASES = (rm_r, rm_rf, busybox, find_delete, rmtree, an_empty_one, code_is_never_thrown_away_by_rmdir,
-	platform_files_have_no_effect, while_it_runs, many, what_cannot_be_removed)
+	platform_files_have_no_effect, while_it_runs,
+	while_somebody_lists_it, many, what_cannot_be_removed)
 
 if __name__ == '__main__':
 	chosen = [word for word in sys.argv[1:] if not word.startswith('-')]
