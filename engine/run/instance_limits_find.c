@@ -126,14 +126,34 @@ static void remove_directory(const char *parent, const char *name, unsigned cont
 	rmdir(path);
 }
 
+/*
+ * A guardian that lives removes its groups itself. It may be one that has just been started, by the
+ * daemon after the one that was killed while it started us.
+ */
+static bool guardian_lives(const char *pid)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		*name = 0;
+	fclose(file);
+	return strcmp(name, "fnfs-guardian\n") == 0;
+}
+
 static void sweep(const struct finder *finder, const char *parent, unsigned controllers)
 {
 	DIR *directory = opendir(parent);
+	size_t length = strlen(finder->prefix);
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory)))
-		if (entry->d_type == DT_DIR &&
-		        !strncmp(entry->d_name, finder->prefix, strlen(finder->prefix)))
+		if (entry->d_type == DT_DIR && !strncmp(entry->d_name, finder->prefix, length) &&
+		        !guardian_lives(entry->d_name + length))
 			remove_directory(parent, entry->d_name, controllers);
 	if (directory)
 		closedir(directory);
