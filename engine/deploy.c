@@ -268,6 +268,7 @@ void deploy_wake(struct deploy *deploy)
 
 void deploy_changed(struct deploy *deploy)
 {
+	deploy->generation = worktree_generation(deploy->owner->worktree);
 	if (deploy->closed || current(deploy))
 		return; /* a call was quicker and has taken it in */
 	if (deploy->state.state != DEPLOY_CHANGED)
@@ -278,6 +279,12 @@ void deploy_changed(struct deploy *deploy)
 	unsettled_us(deploy); /* notes since when */
 	if (!list_empty(&deploy->waiting))
 		advance(deploy);
+}
+
+void deploy_catch_up(struct deploy *deploy)
+{
+	if (deploy->generation != worktree_generation(deploy->owner->worktree))
+		deploy_changed(deploy);
 }
 
 void deploy_loaded(
@@ -298,6 +305,7 @@ void deploy_init(struct deploy *deploy, struct function_state *owner)
 	memset(deploy, 0, sizeof(*deploy));
 	deploy->owner = owner;
 	list_init(&deploy->waiting);
+	deploy->generation = worktree_generation(owner->worktree);
 	sm_init(&deploy->state, "deploy", states, DEPLOY_CHANGED);
 	if (worktree_empty(owner->worktree))
 		sm_move(&deploy->state, DEPLOY_EMPTY);

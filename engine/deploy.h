@@ -41,7 +41,8 @@ struct deploy {
 	struct alarm settling;
 	int64_t entry_gone_us; /* since when the entry file is missing; 0 = it is not */
 	int64_t git_locked_us;
-	uint64_t git_lock; /* the one that stands since then */
+	uint64_t git_lock;              /* the one that stands since then */
+	uint64_t generation;            /* of the working tree, at the last change told */
 	int64_t changed_us, settled_us; /* wall time of the last change, and of READY or BROKEN */
 	struct buf error;               /* JSON of a failed start */
 };
@@ -51,6 +52,9 @@ void deploy_close(struct deploy *deploy); /* refuses what waits; nothing is depl
 
 /* Code or settings changed. */
 void deploy_changed(struct deploy *deploy);
+
+/* The working tree tells of a change at the end of a turn; whoever looks before that asks here. */
+void deploy_catch_up(struct deploy *deploy);
 
 /* Start what is reserved (min_instances) although nothing changed: the daemon came up. */
 void deploy_wake(struct deploy *deploy);

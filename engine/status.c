@@ -90,6 +90,7 @@ void engine_show_function_status(struct engine *engine, struct function *functio
 		buf_puts(out, "state unknown\n");
 		return;
 	}
+	deploy_catch_up(&state->deploy);
 	buf_printf(out, "state %s\n", deploy_state_name(&state->deploy));
 	buf_printf(out, "instances %u\n", state->pool.live);
 	buf_printf(out, "running %u\n", state->pool.running);
@@ -101,7 +102,10 @@ const char *engine_function_state(struct engine *engine, struct function *functi
 {
 	struct function_state *state = engine_state(engine, function);
 
-	return state ? deploy_state_name(&state->deploy) : "unknown";
+	if (!state)
+		return "unknown";
+	deploy_catch_up(&state->deploy);
+	return deploy_state_name(&state->deploy);
 }
 
 /* --- instances -------------------------------------------------------------------------------- */

@@ -118,6 +118,9 @@ def waits(mount):
     (function / "code/index.py").write_text("import nothing_of_that_name\n")
     done = mount.fnfs("wait", "waited", status=1)
     assert "state broken" in done.stdout and "nothing_of_that_name" in done.stdout, done.stdout
+    for n in range(60):  # what was saved is known to be changed before anything else is asked
+        (function / "code/index.py").write_text("torn(\n" if n % 2 else ECHO)
+        mount.fnfs("wait", "waited", status=n % 2)
     (function / "code/index.py").write_text("import time\ntime.sleep(5)\n" + ECHO)
     done = mount.fnfs("wait", "waited", "--timeout", "100ms", status=124)
     assert done.stderr == "fnfs: waited: not ready yet\n"
