@@ -27,14 +27,14 @@ static const char readme[] =
         "\n"
         "  tail -F functions/hello/logs/current       follow its log\n"
         "  ls functions/hello/calls                   its last calls, each a directory\n"
-        "  head functions/hello/metrics/*             its numbers\n"
+        "  cat functions/hello/metrics/p99            its numbers, one per file\n"
         "  echo 10s > functions/hello/config/timeout  a setting is a file\n"
         "  echo value > functions/hello/config/env/KEY\n"
         "  rm -rf functions/hello                     remove it, code and all\n"
         "\n"
-        "Files with mode 0444 are facts; what you can write, `ls -l` shows. Looking is free:\n"
-        "ls, grep -r, find and tar never call a function and never wait.\n"
-        "When something is refused, `cat last_error` says why.\n"
+        "Files with mode 0444 are facts; `ls -l` shows what can be written. Looking is\n"
+        "free: ls, grep -r, find and tar never call a function and never wait. When\n"
+        "something is refused, `cat last_error` says why.\n"
         "More: man 7 fnfs, man 1 fnfs.\n";
 
 int root_show_readme(const struct subject *subject, struct buf *out)
