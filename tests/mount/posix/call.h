@@ -34,8 +34,8 @@ struct licence {
 	bool xattr;    /* extended attributes are EOPNOTSUPP */
 	bool collapse; /* fallocate knows neither COLLAPSE nor INSERT */
 	bool late;     /* times of stores in mappings change at msync, those of fifos never */
-	bool seek;   /* lseek goes further than files can be long, and its own way on directories */
-	bool setgid; /* a write does not clear set-gid where there is no group execution */
+	bool seek;     /* no file is too long for lseek; what is open for writing has no holes */
+	bool setgid;   /* a write leaves set-gid where there is no group execution */
 };
 
 /* What an actor holds. */

@@ -152,8 +152,12 @@ static void keep_to_licence(const struct generator *generator, struct step *step
 
 	if (strcmp(name, "fallocate") == 0 && licence->collapse)
 		step->arguments[1].number &= FALLOCATE_COMMON;
-	if (strcmp(name, "lseek") == 0 && licence->seek)
+	if (strcmp(name, "lseek") == 0 && licence->seek) {
 		step->arguments[1].number = at_most(step->arguments[1].number, 1L << 40);
+		step->arguments[2].number = at_most(step->arguments[2].number, SEEK_END);
+	}
+	if (strcmp(name, "pwrite") == 0 && licence->seek)
+		step->arguments[2].number = at_most(step->arguments[2].number, 1L << 40);
 	if (strcmp(name, "copy") == 0 && licence->seek)
 		step->arguments[3].number = at_most(step->arguments[3].number, 1L << 40);
 	if (strcmp(name, "rename") == 0)
