@@ -18,11 +18,12 @@ static pthread_mutex_t granting = PTHREAD_MUTEX_INITIALIZER;
 
 static int grant_and_open(int directory, const char *name, int flags, mode_t bits)
 {
+	int follow = flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
 	struct stat st;
 	int fd = -1, error = EACCES;
 
 	pthread_mutex_lock(&granting);
-	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	if (fstatat(directory, name, &st, follow) == 0 && S_ISREG(st.st_mode) &&
 	        fchmodat(directory, name, (st.st_mode & 07777) | bits, 0) == 0) {
 		fd = openat(directory, name, flags);
 		error = errno;
@@ -36,7 +37,7 @@ int copy_open_granting(int directory, const char *name, int flags)
 {
 	int fd;
 
-	flags |= O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
+	flags |= O_CLOEXEC | O_NOCTTY;
 	fd = openat(directory, name, flags);
 	if (fd >= 0 || errno != EACCES)
 		return fd >= 0 ? fd : -errno;
@@ -46,7 +47,7 @@ int copy_open_granting(int directory, const char *name, int flags)
 
 int copy_open_file(int directory, const char *name)
 {
-	return copy_open_granting(directory, name, O_RDONLY | O_NONBLOCK);
+	return copy_open_granting(directory, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
 }
 
 int copy_open_directory(int directory, const char *name)

@@ -11,10 +11,10 @@
 
 /*
  * Opens what mode bits alone would forbid its owner: as an ordinary user a file of mode 0000 is opened
- * by granting the bits for a moment. Symbolic links are not followed. 0 and up, or -errno.
+ * by granting the bits for a moment. 0 and up, or -errno.
  */
 int copy_open_granting(int directory, const char *name, int flags);
-int copy_open_file(int directory, const char *name); /* O_RDONLY */
+int copy_open_file(int directory, const char *name); /* O_RDONLY, no symbolic link */
 
 /* O_RDONLY | O_DIRECTORY; what its owner may not read stays closed. */
 int copy_open_directory(int directory, const char *name);

@@ -8,30 +8,15 @@
 
 #include "base/cleanup.h"
 
-static int open_listing(struct worktree_node *node)
-{
-	struct place place;
-	int fd, r;
-
-	if (!S_ISDIR(node->type))
-		return -ENOTDIR;
-	if (node != node->tree->root)
-		return node_open(node, O_RDONLY | O_DIRECTORY);
-	r = node_place(node, &place);
-	if (r < 0)
-		return r;
-	fd = openat(place.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 int worktree_open_directory(struct worktree_node *node, struct worktree_directory **out)
 {
 	struct worktree_directory *directory = calloc(1, sizeof(*directory));
-	int fd = directory ? open_listing(node) : -ENOMEM;
+	int fd = directory ? node_open(node, O_RDONLY | O_DIRECTORY) : -ENOMEM;
 
-	directory = fd < 0 ? (free(directory), NULL) : directory;
-	if (!directory)
+	if (fd < 0) {
+		free(directory);
 		return fd;
+	}
 	directory->dir = fdopendir(fd);
 	if (!directory->dir) {
 		close(fd);

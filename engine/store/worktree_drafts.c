@@ -189,10 +189,20 @@ static int save(struct worktree_node *node, int fd, off_t start, off_t end)
 	return r;
 }
 
+/* No name leads to it, and none will: it will never be in a checkout. */
+static bool is_unlinked(const struct worktree_node *node, int fd)
+{
+	struct stat attr;
+
+	return !node->names && fstat(fd, &attr) == 0 && attr.st_nlink == 0;
+}
+
 int draft_before_change(struct worktree_node *node, int fd, off_t start, off_t end)
 {
 	int r;
 
+	if (is_unlinked(node, fd))
+		return 0;
 	if (!node->draft) {
 		r = draft_begin(node, fd);
 		if (r < 0)

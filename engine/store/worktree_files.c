@@ -30,6 +30,7 @@ static struct worktree_file *file_new(struct worktree_node *node, int fd, int fl
 	file->fd = fd;
 	file->writes = (flags & O_ACCMODE) != O_RDONLY;
 	node->files++;
+	list_append(&node->opened, &file->link);
 	node->writers += file->writes;
 	file->maps = (flags & O_ACCMODE) == O_RDWR;
 	node->mappers += file->maps;
@@ -48,6 +49,7 @@ void worktree_file_unref(struct worktree_file *file)
 	if (--file->references > 0)
 		return;
 	close(file->fd);
+	list_unlink(&file->link);
 	node->files--;
 	free(file);
 	node_free_if_unused(node);
@@ -65,10 +67,49 @@ bool file_wrote(const struct worktree_file *file)
 
 /* --- opening --- */
 
-/* Old content is read before it is overwritten: what is open for writing must be readable. */
-static int access_of(int flags)
+/*
+ * Old content is read before it is overwritten, so what is open for writing is readable: at once where
+ * the mode allows it, else when it comes to that. What is granted for a moment moves ctime.
+ */
+static int open_to_write(struct worktree_node *node, int flags, bool *blind)
 {
-	return (flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY ? O_RDONLY : O_RDWR;
+	int kept = flags & FLAGS_KEPT;
+	int fd = node_try_open(node, O_RDWR | kept);
+
+	if (fd == -EACCES && (flags & O_ACCMODE) == O_WRONLY) {
+		fd = node_try_open(node, O_WRONLY | kept);
+		*blind = fd >= 0;
+	}
+	return fd == -EACCES ? node_open(node, O_RDWR | kept) : fd;
+}
+
+static int open_any(struct worktree_node *node, int flags, bool *blind)
+{
+	if ((flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY)
+		return node_open(node, O_RDONLY | (flags & FLAGS_KEPT));
+	return open_to_write(node, flags, blind);
+}
+
+static int file_reader(struct worktree_file *file)
+{
+	int fd;
+
+	if (!file->blind)
+		return file->fd;
+	fd = node_open(file->node, O_RDWR);
+	if (fd < 0)
+		return fd;
+	close(file->fd);
+	file->fd = fd;
+	file->blind = false;
+	return fd;
+}
+
+int file_before_change(struct worktree_file *file, off_t start, off_t end)
+{
+	int fd = file_reader(file);
+
+	return fd < 0 ? fd : draft_before_change(file->node, fd, start, end);
 }
 
 /* Who may write but opens for reading truncates all the same; nobody will close that, so it counts. */
@@ -94,12 +135,12 @@ static int truncate_opened(struct worktree_file *file, int flags, const struct c
 int worktree_open_file(struct worktree_node *node, int flags, const struct caller *caller,
         struct worktree_file **out)
 {
-	int wanted = access_of(flags) | (flags & FLAGS_KEPT), fd, r;
 	struct worktree_file *file;
+	bool blind = false;
+	int fd = open_any(node, flags, &blind), r;
 
-	fd = node_open(node, wanted);
 	if (fd == -EPERM && flags & O_NOATIME)
-		fd = node_open(node, wanted & ~O_NOATIME);
+		fd = open_any(node, flags & ~O_NOATIME, &blind);
 	if (fd < 0)
 		return fd;
 	file = file_new(node, fd, flags);
@@ -107,6 +148,7 @@ int worktree_open_file(struct worktree_node *node, int flags, const struct calle
 		close(fd);
 		return -ENOMEM;
 	}
+	file->blind = blind;
 	r = truncate_opened(file, flags, caller);
 	if (r < 0) {
 		worktree_release(file);
@@ -219,16 +261,16 @@ ssize_t worktree_write(struct worktree_file *file, const void *data, size_t size
 {
 	size_t done = 0;
 	ssize_t put;
-	int r = draft_before_change(file->node, file->fd, offset, offset + (off_t)size);
+	int r = file_before_change(file, offset, offset + (off_t)size);
 
 	if (r == 0 && !mapped && size)
 		r = set_id_drop(file->node, file->fd, caller);
 	if (r < 0)
 		return r;
-	if (mapped)
-		file->node->draft->mapped = true;
-	else
+	if (!mapped)
 		file_set_wrote(file);
+	else if (file->node->draft)
+		file->node->draft->mapped = true;
 	while (done < size) {
 		put = pwrite(
 		        file->fd, (const char *)data + done, size - done, offset + (off_t)done);
@@ -249,7 +291,7 @@ int file_truncate(struct worktree_file *file, off_t size)
 		return -errno;
 	start = size < attr.st_size ? size : attr.st_size;
 	if (size != attr.st_size) {
-		r = draft_before_change(file->node, file->fd, start, RANGE_END);
+		r = file_before_change(file, start, RANGE_END);
 		if (r == -ENOSPC || r == -EDQUOT)
 			draft_lose(file->node);
 		else if (r < 0)

@@ -181,7 +181,7 @@ int worktree_allocate(struct worktree_file *file, int mode, off_t offset, off_t 
 
 	if (!later)
 		return -ENOMEM;
-	r = draft_before_change(file->node, file->fd, offset, end);
+	r = file_before_change(file, offset, end);
 	if (r < 0) {
 		later_free(later);
 		return r;
@@ -223,7 +223,7 @@ int worktree_copy(struct worktree_file *from, off_t from_offset, struct worktree
 	later->from_offset = from_offset;
 	later->offset = to_offset;
 	later->length = length > COPY_AT_ONCE ? COPY_AT_ONCE : (off_t)length;
-	r = draft_before_change(to->node, to->fd, to_offset, to_offset + later->length);
+	r = file_before_change(to, to_offset, to_offset + later->length);
 	if (r < 0) {
 		later_free(later);
 		return r;

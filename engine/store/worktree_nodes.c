@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "store/worktree_copy.h"
 #include "store/worktree_drafts.h"
+#include "store/worktree_files.h"
 
 /* One tree may keep this share of the descriptors for its directories, for there are many trees. */
 #define OPEN_SHARE 64
@@ -42,6 +43,7 @@ static struct worktree_node *node_new(struct worktree *tree, const struct stat *
 	node->type = attr->st_mode & S_IFMT;
 	node->fd = -1;
 	list_init(&node->open);
+	list_init(&node->opened);
 	if (map_put(&tree->nodes, node->ino, node) < 0) {
 		free(node);
 		return NULL;
@@ -184,13 +186,22 @@ int node_directory_fd(struct worktree_node *directory)
 
 /* --- reaching a node --- */
 
+/* What is open is within reach, even where its owner has shut the directories on the way. */
+static int open_descriptor(const struct worktree_node *node)
+{
+	if (!list_empty(&node->opened))
+		return list_first(&node->opened, struct worktree_file, link)->fd;
+	return node->fd;
+}
+
 int node_place(struct worktree_node *node, struct place *place)
 {
-	if (!node->names) {
-		*place = (struct place){node->fd, ""};
-		return node->fd < 0 || node->tree->closed ? -ESTALE : 0;
-	}
-	*place = (struct place){node_directory_fd(node->names->directory), node->names->text};
+	*place = (struct place){open_descriptor(node), ""};
+	if (node->tree->closed || (place->fd < 0 && !node->names))
+		return -ESTALE;
+	if (place->fd < 0)
+		*place = (struct place){
+		        node_directory_fd(node->names->directory), node->names->text};
 	return place->fd < 0 ? place->fd : 0;
 }
 
@@ -210,19 +221,21 @@ int node_stat(struct worktree_node *node, struct stat *attr)
 	return r < 0 ? -errno : 0;
 }
 
-static int open_place(const struct place *place, int flags)
+static int open_place(const struct place *place, int flags, bool grant)
 {
 	char path[PLACE_PATH_SIZE];
+	const char *name = *place->name ? place->name : path;
 	int fd;
 
-	if (*place->name)
-		return copy_open_granting(place->fd, place->name, flags);
+	flags |= *place->name ? O_NOFOLLOW : 0;
 	place_path(place, path);
-	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	if (grant)
+		return copy_open_granting(place->fd, name, flags);
+	fd = openat(place->fd, name, flags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }
 
-int node_open(struct worktree_node *node, int flags)
+static int open_node(struct worktree_node *node, int flags, bool grant)
 {
 	struct place place;
 	int r = node_place(node, &place);
@@ -230,9 +243,19 @@ int node_open(struct worktree_node *node, int flags)
 	if (r < 0)
 		return r;
 	do
-		r = open_place(&place, flags);
+		r = open_place(&place, flags, grant);
 	while ((r == -EMFILE || r == -ENFILE) && close_oldest(node->tree));
 	return r;
+}
+
+int node_open(struct worktree_node *node, int flags)
+{
+	return open_node(node, flags, true);
+}
+
+int node_try_open(struct worktree_node *node, int flags)
+{
+	return open_node(node, flags, false);
 }
 
 /* --- names --- */
@@ -315,7 +338,6 @@ unsigned node_count_names(const struct worktree_node *node)
 
 int node_keep(struct worktree_node *node, const struct worktree_node *directory, const char *name)
 {
-	struct place place;
 	int fd;
 
 	if (!*find_name(node, directory, name) || node->names->next)
@@ -325,10 +347,10 @@ int node_keep(struct worktree_node *node, const struct worktree_node *directory,
 		list_unlink(&node->open);
 		return 0;
 	}
-	fd = node_place(node, &place);
+	fd = node_directory_fd(node->names->directory);
 	if (fd < 0)
 		return fd;
-	fd = open_path(node->tree, place.fd, place.name, 0);
+	fd = open_path(node->tree, fd, name, 0);
 	if (fd < 0)
 		return fd;
 	node->fd = fd;

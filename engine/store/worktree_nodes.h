@@ -32,6 +32,7 @@ struct worktree_node {
 	uint64_t lookups;        /* the front's */
 	unsigned children;       /* names of other nodes in this directory */
 	unsigned files;          /* open files, and work under way */
+	struct list opened;      /* of struct worktree_file */
 	unsigned writers;        /* of them, open for writing */
 	unsigned mappers;        /* of these, also for reading: what a shared mapping needs */
 	uint64_t commits;        /* times the content was committed */
@@ -67,8 +68,10 @@ int node_place(struct worktree_node *node, struct place *place); /* -ESTALE, -EM
 void place_path(const struct place *place, char path[PLACE_PATH_SIZE]);
 
 int node_stat(struct worktree_node *node, struct stat *attr);
-int node_open(
-        struct worktree_node *node, int flags); /* a real descriptor, for the caller to close */
+/* A real descriptor, for the caller to close. The one grants its owner what the mode does not (see
+ * worktree_copy.h), the other says -EACCES. */
+int node_open(struct worktree_node *node, int flags);
+int node_try_open(struct worktree_node *node, int flags);
 
 /* --- names --- */
 int node_add_name(struct worktree_node *node, struct worktree_node *directory, const char *name);

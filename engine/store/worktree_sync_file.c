@@ -69,7 +69,7 @@ static int open_target(struct sync *sync, const struct sync_place *place, const 
 
 	if (fstatat(place->to, name, &old, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (may_write(sync, &old)) {
-			fd = copy_open_granting(place->to, name, O_RDWR | O_TRUNC);
+			fd = copy_open_granting(place->to, name, O_RDWR | O_TRUNC | O_NOFOLLOW);
 			return fd;
 		}
 		r = sync_remove(sync, place->to, name);
@@ -144,7 +144,7 @@ static bool patch_file(struct sync *sync, const struct sync_place *place, const 
 	        !may_write(sync, &old))
 		return false;
 	from = copy_open_file(place->from, name);
-	to = from < 0 ? -1 : copy_open_granting(place->to, name, O_RDWR);
+	to = from < 0 ? -1 : copy_open_granting(place->to, name, O_RDWR | O_NOFOLLOW);
 	if (to < 0)
 		return false;
 	*result = patch(node_of(sync, attr), from, to, ranges, attr);
