@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
 
 #define BUBBLEWRAP_PROCESSES 2 /* itself and init; they count in the control group */
 #define WORDS_MAX            2048
-#define GROUP_TRIES          400 /* of removing a control group, 5 ms apart */
+#define GROUP_PATIENCE_US    10000000 /* for a control group to become empty */
 
 struct order {
 	struct message_start numbers;
@@ -347,6 +348,15 @@ static void fill_end(const struct ward *ward, struct process_end *end)
 	end->reason[strcspn(end->reason, "\n")] = 0;
 }
 
+static bool patience_is_over(struct ward *ward)
+{
+	int64_t now = clock_monotonic_us(&clock_system);
+
+	if (!ward->busy_since_us)
+		ward->busy_since_us = now;
+	return now - ward->busy_since_us > GROUP_PATIENCE_US;
+}
+
 bool ward_over(struct ward *ward, const struct limits *limits, struct process_end *end)
 {
 	struct limits_usage last;
@@ -359,7 +369,7 @@ bool ward_over(struct ward *ward, const struct limits *limits, struct process_en
 	ward_used(ward, &last);
 	if (limits_remove(limits, ward->group) == -EBUSY) {
 		limits_kill(limits, ward->group);
-		if (ward->group_tries++ < GROUP_TRIES)
+		if (!patience_is_over(ward))
 			return false;
 		fail(-EBUSY, "removing the control group %s", ward->group);
 	}

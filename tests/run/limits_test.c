@@ -90,7 +90,7 @@ static void stay_below(struct yard *yard)
 	        "0.02; done; kill $!; exit 3");
 	CHECK_INT(trial.end.out_of_memory, false);
 	CHECK_INT(trial.end.exit_status, 3);
-	CHECK(trial.end.memory_peak_bytes >= 40 << 20);
+	CHECK(trial.end.memory_peak_bytes >= 36 << 20); /* the kernel counts in lots */
 	trial_deinit(&trial);
 }
 

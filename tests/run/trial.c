@@ -176,12 +176,6 @@ void trial_wait(struct trial *trial)
 	read_rest(trial);
 }
 
-void trial_wait_running(struct trial *trial)
-{
-	while (trial->process && !process_pid(trial->process))
-		turn(trial);
-}
-
 static bool has_said(const struct trial *trial, const char *text)
 {
 	return trial->text.data && strstr(trial->text.data, text);
@@ -189,7 +183,8 @@ static bool has_said(const struct trial *trial, const char *text)
 
 void trial_expect(struct trial *trial, const char *text)
 {
-	while (!has_said(trial, text) && !trial->ends)
+	/* What it says may come before the news that it runs. */
+	while ((!has_said(trial, text) || !process_pid(trial->process)) && !trial->ends)
 		turn(trial);
 	if (trial->ends)
 		read_rest(trial);
