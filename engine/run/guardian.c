@@ -296,7 +296,7 @@ static int guardian_init(struct guardian *guardian, const char *state_dir)
 	watch(guardian, guardian->signals, EPOLLIN, FROM_SIGNAL, 0);
 	log_set_sink(log_to_daemon, guardian);
 	limits_find(&guardian->limits, state_dir, getppid());
-	return sandbox_init(&guardian->sandbox);
+	return sandbox_init(&guardian->sandbox, state_dir);
 }
 
 static void guardian_deinit(struct guardian *guardian)

@@ -121,7 +121,7 @@ static gid_t owner_group(const struct message_start *numbers)
 	return numbers->gid ? numbers->gid : SANDBOX_NOBODY;
 }
 
-static pid_t fork_ward(const struct order *order, const struct sandbox *sandbox,
+static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
         const struct limits *limits, const char *group, int status, const int *descriptors)
 {
 	const struct message_start *numbers = &order->numbers;
@@ -129,7 +129,8 @@ static pid_t fork_ward(const struct order *order, const struct sandbox *sandbox,
 	        .sandbox = sandbox,
 	        .limits = limits,
 	        .group = group,
-	        .view = {.code = order->code,
+	        .view = {.root = sandbox->root.path,
+	                .code = order->code,
 	                .runtime = order->runtime,
 	                .init = sandbox->init,
 	                .hostname = order->name,
@@ -155,7 +156,7 @@ static pid_t fork_ward(const struct order *order, const struct sandbox *sandbox,
 	return pid;
 }
 
-static int launch(struct ward *ward, const struct order *order, const struct sandbox *sandbox,
+static int launch(struct ward *ward, const struct order *order, struct sandbox *sandbox,
         const struct limits *limits, const int *descriptors, struct buf *why)
 {
 	struct limits_values values;
@@ -169,6 +170,11 @@ static int launch(struct ward *ward, const struct order *order, const struct san
 	}
 	ours = pair[0];
 	theirs = pair[1];
+	error = sandbox_root_refresh(&sandbox->root);
+	if (error) {
+		buf_printf(why, "making the sandboxes' root: %s", strerror(-error));
+		return error;
+	}
 	limit_values(order, &values);
 	error = limits_create(limits, ward->group, &values);
 	if (error) {
@@ -187,8 +193,8 @@ static int launch(struct ward *ward, const struct order *order, const struct san
 	return 0;
 }
 
-int ward_start(struct ward **out, const struct sandbox *sandbox, const struct limits *limits,
-        uint64_t id, const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
+int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *limits, uint64_t id,
+        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
         struct buf *why)
 {
 	struct order order;

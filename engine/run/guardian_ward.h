@@ -30,9 +30,9 @@ struct ward {
 	bool doomed; /* a kill was asked for or decided */
 	bool out_of_memory;
 	bool has_end;
-	int end; /* of the runtime, as wait(2) says it */
+	int end;               /* of the runtime, as wait(2) says it */
 	int64_t busy_since_us; /* it is over but for its control group */
-	struct buf words; /* of bubblewrap, when it does not start */
+	struct buf words;      /* of bubblewrap, when it does not start */
 	int64_t memory_limit;
 	struct limits_usage usage; /* the largest seen, by sampling, at its end, by wait4(2) */
 };
@@ -41,8 +41,8 @@ struct ward {
  * Starts what the message asks for; the descriptors remain the caller's. On failure the reason is in
  * `why` and there is no instance.
  */
-int ward_start(struct ward **out, const struct sandbox *sandbox, const struct limits *limits,
-        uint64_t id, const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
+int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *limits, uint64_t id,
+        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
         struct buf *why);
 struct ward *ward_free(struct ward *ward);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *	/usr                    the host's, read-only; /bin /lib ... as the host has them
+ *	/usr                    the host's; /bin /lib ... as the host has them
  *	/etc                    what programs need to find users, names, certificates and the time
  *	/proc /dev              of its own, the least
  *	/tmp                    of its own, bounded, writable
  *	/opt/function/code      the code; /var/task is the same
- *	/opt/function/runtime   where bootstraps written for FunctionGraph look for interpreters
  *	/opt/fnfs/runtime       the runtime's directory
  *	/opt/fnfs/init          the first process
  *
- * Nothing else is there, and all but /tmp and /dev/shm is read-only.
+ * Nothing else is there, and all but /tmp and /dev/shm is read-only. What never changes is in the root
+ * that is bound first (sandbox_root.c).
  */
 #include "run/sandbox.h"
 
@@ -27,36 +27,6 @@
 #include "run/guardian_message.h"
 #include "run/call_filter.h"
 
-static const char *const system_directories[] = {
-        "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
-
-static const char *const settings[] = {"/etc/alternatives", "/etc/ca-certificates",
-        "/etc/host.conf", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
-        "/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/pki", "/etc/protocols",
-        "/etc/services", "/etc/ssl", "/etc/timezone"};
-
-static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
-
-static const char *const runtime_names[] = {"python2.7", "python3.6", "python3.9", "python3.10",
-        "python3.12", "nodejs6.10", "nodejs8.10", "nodejs10.16", "nodejs12.13", "nodejs14.18",
-        "nodejs16.17", "nodejs18.15", "nodejs20.15", "php7.3", "php8.3", "java8", "java11",
-        "java17", "java21"};
-
-static const char passwd_text[] = "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-                                  "function:x:1003:1003::/tmp:/bin/sh\n"
-                                  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-static const char group_text[] = "root:x:0:\nfunction:x:1003:\nnogroup:x:65534:\n";
-static const char hosts_text[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n";
-
-static int memory_file(const char *name, const char *text)
-{
-	CLEANUP(close_p) int fd = memfd_create(name, MFD_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		return fail(-EIO, "making the file %s in memory", name);
-	return take_fd(fd);
-}
-
 /* fnfs-init lies beside this program. */
 static char *find_init(void)
 {
@@ -72,31 +42,28 @@ static char *find_init(void)
 	return strdup(path);
 }
 
-int sandbox_init(struct sandbox *sandbox)
+int sandbox_init(struct sandbox *sandbox, const char *state_dir)
 {
 	*sandbox = (struct sandbox){
 	        .init = find_init(),
-	        .seccomp = call_filter_program(),
-	        .passwd = memory_file("passwd", passwd_text),
-	        .group = memory_file("group", group_text),
-	        .hosts = memory_file("hosts", hosts_text),
+	        .filter = call_filter_program(),
 	        .is_root = geteuid() == 0,
 	};
-	if (!sandbox->init || sandbox->seccomp < 0 || sandbox->passwd < 0 || sandbox->group < 0 ||
-	        sandbox->hosts < 0) {
+	if (!sandbox->init || sandbox->filter < 0 ||
+	        sandbox_root_init(&sandbox->root, state_dir) < 0) {
 		sandbox_deinit(sandbox);
 		return -EIO;
 	}
+	/* Now rather than with the first instance; what fails now is tried again then. */
+	sandbox_root_refresh(&sandbox->root);
 	return 0;
 }
 
 void sandbox_deinit(struct sandbox *sandbox)
 {
+	sandbox_root_deinit(&sandbox->root);
 	free(take(sandbox->init));
-	sandbox->seccomp = close_fd(sandbox->seccomp);
-	sandbox->passwd = close_fd(sandbox->passwd);
-	sandbox->group = close_fd(sandbox->group);
-	sandbox->hosts = close_fd(sandbox->hosts);
+	sandbox->filter = close_fd(sandbox->filter);
 }
 
 const char *sandbox_find_bubblewrap(void)
@@ -145,47 +112,21 @@ static void add_namespaces(struct buf *out, const struct sandbox_view *view)
 	number(out, "--gid", SANDBOX_ID);
 	words(out, "--cap-drop", "ALL", NULL);
 	words(out, "--hostname", view->hostname, NULL);
-	number(out, "--seccomp", SANDBOX_SECCOMP);
+	number(out, "--seccomp", SANDBOX_FILTER);
 }
 
-/* /bin may be a directory or, where /usr is merged, a link. */
+/* Where /usr is not merged, /bin and its like are directories of their own. */
 static void add_system(struct buf *out)
 {
+	struct stat st;
+
 	words(out, "--ro-bind", "/usr", "/usr");
-	for (size_t i = 0; i < ARRAY_SIZE(system_directories); i++) {
-		const char *path = system_directories[i];
-		char target[PATH_MAX];
-		ssize_t length = readlink(path, target, sizeof(target) - 1);
+	for (size_t i = 0; sandbox_system_directories[i]; i++) {
+		const char *path = sandbox_system_directories[i];
 
-		if (length >= 0) {
-			target[length] = 0;
-			words(out, "--symlink", target, path);
-		} else if (errno == EINVAL) {
+		if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
 			words(out, "--ro-bind", path, path);
-		}
 	}
-}
-
-static void add_file(struct buf *out, int descriptor, const char *path)
-{
-	words(out, "--perms", "0444", NULL);
-	number(out, "--file", descriptor);
-	message_string(out, path);
-}
-
-static void add_settings(struct buf *out, bool host_network)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		if (access(settings[i], F_OK) == 0)
-			words(out, "--ro-bind", settings[i], settings[i]);
-	add_file(out, SANDBOX_PASSWD, "/etc/passwd");
-	add_file(out, SANDBOX_GROUP, "/etc/group");
-	if (!host_network) {
-		add_file(out, SANDBOX_HOSTS, "/etc/hosts");
-		return;
-	}
-	words(out, "--ro-bind-try", "/etc/hosts", "/etc/hosts");
-	words(out, "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf");
 }
 
 static void add_tmpfs(struct buf *out, const char *permissions, int64_t bytes, const char *path)
@@ -199,38 +140,22 @@ static void add_devices(struct buf *out, int64_t tmp_bytes)
 {
 	char path[32];
 
-	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
-		snprintf(path, sizeof(path), "/dev/%s", devices[i]);
+	for (size_t i = 0; sandbox_devices[i]; i++) {
+		snprintf(path, sizeof(path), "/dev/%s", sandbox_devices[i]);
 		words(out, "--dev-bind", path, path);
 	}
-	words(out, "--symlink", "/proc/self/fd", "/dev/fd");
-	words(out, "--symlink", "/proc/self/fd/0", "/dev/stdin");
-	words(out, "--symlink", "/proc/self/fd/1", "/dev/stdout");
-	words(out, "--symlink", "/proc/self/fd/2", "/dev/stderr");
 	add_tmpfs(out, "1777", tmp_bytes, "/dev/shm");
 }
 
-/* All names lead to one directory whose bin directories are the host's. */
-static void add_runtime_names(struct buf *out)
+static void add_network(struct buf *out)
 {
-	static const char *const kinds[] = {"python", "nodejs", "php", "jre", "java"};
-	char path[96];
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		snprintf(path, sizeof(path), "/opt/function/runtime/any/rtsp/%s/bin", kinds[i]);
-		words(out, "--symlink", "/usr/bin", path);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(runtime_names); i++) {
-		snprintf(path, sizeof(path), "/opt/function/runtime/%s", runtime_names[i]);
-		words(out, "--symlink", "any", path);
-	}
+	words(out, "--ro-bind-try", "/etc/hosts", "/etc/hosts");
+	words(out, "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf");
 }
 
 static void add_code(struct buf *out, const struct sandbox_view *view)
 {
 	words(out, "--ro-bind", view->code, "/opt/function/code");
-	words(out, "--symlink", "/opt/function/code", "/var/task");
-	words(out, "--symlink", "/tmp", "/var/tmp");
 	words(out, "--ro-bind", view->runtime, "/opt/fnfs/runtime");
 	words(out, "--ro-bind", view->init, SANDBOX_INIT);
 }
@@ -267,15 +192,14 @@ static void add_environment(struct buf *out, const struct sandbox_view *view)
 void sandbox_arguments(struct buf *out, const struct sandbox_view *view)
 {
 	add_namespaces(out, view);
+	words(out, "--ro-bind", view->root, "/");
 	add_system(out);
-	add_settings(out, view->host_network);
 	add_devices(out, view->tmp_bytes);
 	words(out, "--proc", "/proc", NULL);
 	add_tmpfs(out, "1777", view->tmp_bytes, "/tmp");
-	add_runtime_names(out);
 	add_code(out, view);
-	words(out, "--dir", "/run", NULL);
-	words(out, "--remount-ro", "/", NULL);
+	if (view->host_network)
+		add_network(out);
 	words(out, "--chdir", view->working_directory, NULL);
 	add_environment(out, view);
 }

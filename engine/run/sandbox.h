@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "run/instance_limits.h"
+#include "run/sandbox_root.h"
 
 #define SANDBOX_ID          1003 /* uid and gid inside */
 #define SANDBOX_INIT        "/opt/fnfs/init"
@@ -18,29 +19,28 @@
 #define SANDBOX_OWNER_COUNT 100000000u
 #define SANDBOX_NOBODY      65534
 
-/* Descriptors as bubblewrap finds them; the last five are read by it and do not reach the instance. */
+/* Descriptors as bubblewrap finds them; the last two are read by it and do not reach the instance. */
 enum sandbox_descriptor {
 	SANDBOX_STATUS = 2, /* its standard error, and the messages of init */
 	SANDBOX_CHANNEL_IN = 3,
 	SANDBOX_CHANNEL_OUT = 4,
 	SANDBOX_OUTPUT = 5,
 	SANDBOX_ARGUMENTS,
-	SANDBOX_SECCOMP,
-	SANDBOX_PASSWD,
-	SANDBOX_GROUP,
-	SANDBOX_HOSTS,
+	SANDBOX_FILTER,
 	SANDBOX_DESCRIPTORS,
 };
 
 /* What all instances share; made once by the guardian. */
 struct sandbox {
-	char *init;                        /* absolute path of fnfs-init on the host */
-	int seccomp, passwd, group, hosts; /* files in memory */
+	struct sandbox_root root;
+	char *init; /* absolute path of fnfs-init on the host */
+	int filter; /* of system calls; a file in memory */
 	bool is_root;
 };
 
 struct sandbox_view {
-	const char *code, *runtime, *init; /* sources of bind mounts, as the owner can reach them */
+	/* sources of bind mounts, as the owner can reach them */
+	const char *root, *code, *runtime, *init;
 	const char *hostname;
 	const char *working_directory;
 	const char *const *environment;
@@ -61,7 +61,7 @@ struct sandbox_start {
 	int status, channel_in, channel_out, output;
 };
 
-int sandbox_init(struct sandbox *sandbox);
+int sandbox_init(struct sandbox *sandbox, const char *state_dir);
 void sandbox_deinit(struct sandbox *sandbox);
 
 /* Options for `--args`, each ended by a zero byte. */

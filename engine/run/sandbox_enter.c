@@ -97,19 +97,21 @@ static const char *bind_source(const struct entry *entry, const char *source, co
 static void bridge_sources(struct entry *entry)
 {
 	struct sandbox_view *view = &entry->view;
-	char code[32], runtime[32], init[32];
+	char root[32], code[32], runtime[32], init[32];
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		give_up(entry, "making a mount namespace");
 	/* Opened before /tmp is covered, for they may lie there. */
+	open_source(entry, view->root, root);
 	open_source(entry, view->code, code);
 	open_source(entry, view->runtime, runtime);
 	open_source(entry, view->init, init);
 	if (mount("fnfs", BRIDGE, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0711") < 0)
 		give_up(entry, "mounting a tmpfs on " BRIDGE);
-	if (mkdir(BRIDGE "/code", 0755) < 0 || mkdir(BRIDGE "/runtime", 0755) < 0 ||
-	        mknod(BRIDGE "/init", S_IFREG | 0755, 0) < 0)
+	if (mkdir(BRIDGE "/root", 0755) < 0 || mkdir(BRIDGE "/code", 0755) < 0 ||
+	        mkdir(BRIDGE "/runtime", 0755) < 0 || mknod(BRIDGE "/init", S_IFREG | 0755, 0) < 0)
 		give_up(entry, "preparing " BRIDGE);
+	view->root = bind_source(entry, root, BRIDGE "/root");
 	view->code = bind_source(entry, code, BRIDGE "/code");
 	view->runtime = bind_source(entry, runtime, BRIDGE "/runtime");
 	view->init = bind_source(entry, init, BRIDGE "/init");
@@ -201,10 +203,7 @@ static void place_descriptors(struct entry *entry)
 	        [SANDBOX_CHANNEL_OUT] = start->channel_out,
 	        [SANDBOX_OUTPUT] = start->output,
 	        [SANDBOX_ARGUMENTS] = arguments_file(entry),
-	        [SANDBOX_SECCOMP] = reopen(entry, start->sandbox->seccomp),
-	        [SANDBOX_PASSWD] = reopen(entry, start->sandbox->passwd),
-	        [SANDBOX_GROUP] = reopen(entry, start->sandbox->group),
-	        [SANDBOX_HOSTS] = reopen(entry, start->sandbox->hosts),
+	        [SANDBOX_FILTER] = reopen(entry, start->sandbox->filter),
 	};
 
 	/* First all out of the way of the numbers that bubblewrap is told, then down to them. */
