@@ -305,35 +305,45 @@ int sandbox_root_init(struct sandbox_root *root, const char *state_dir)
 	return 0;
 }
 
-static int make_directories(const struct sandbox_root *root, char *path, size_t size)
+static int make_directories(const struct sandbox_root *root, const char *path)
 {
+	char parent[PATH_MAX];
+
+	snprintf(parent, sizeof(parent), "%s/%d", root->home, (int)getpid());
 	if (mkdir(root->home, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	snprintf(path, size, "%s/%d", root->home, (int)getpid());
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	snprintf(path, size, "%s/%d/%u", root->home, (int)getpid(), root->number);
 	return mkdir(path, 0755) < 0 ? -errno : 0;
+}
+
+static int make_at(const char *path)
+{
+	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = fd < 0 ? -errno : fill(fd);
+
+	if (error)
+		remove_tree(path);
+	return error;
 }
 
 static int make(struct sandbox_root *root)
 {
-	char path[PATH_MAX];
-	CLEANUP(close_p) int fd = -1;
-	int error = make_directories(root, path, sizeof(path));
+	CLEANUP(free_p) char *path = NULL;
+	int error;
 
-	root->number++;
-	if (!error)
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (!error)
-		error = fd < 0 ? -errno : fill(fd);
-	if (error) {
-		remove_tree(path);
-		return fail(error, "making the sandboxes' root %s", path);
+	if (asprintf(&path, "%s/%d/%u", root->home, (int)getpid(), root->number++) < 0) {
+		path = NULL;
+		return fail(-ENOMEM, "making the sandboxes' root");
 	}
+	error = make_directories(root, path);
+	if (!error)
+		error = make_at(path);
+	if (error)
+		return fail(error, "making the sandboxes' root %s", path);
 	free(root->path);
-	root->path = strdup(path);
-	return root->path ? 0 : -ENOMEM;
+	root->path = take(path);
+	return 0;
 }
 
 int sandbox_root_refresh(struct sandbox_root *root)

@@ -185,10 +185,25 @@ static void starts_a_thousand_times(void)
 	yard_close(&yard);
 }
 
+static int count_entries(const char *directory)
+{
+	char command[256];
+	FILE *file;
+	int count = -1;
+
+	snprintf(command, sizeof(command), "ls -A '%s' | wc -l", directory);
+	file = popen(command, "r");
+	if (!file || fscanf(file, "%d", &count) != 1)
+		count = -1;
+	pclose(file);
+	return count;
+}
+
 static void survives_its_guardian(void)
 {
 	struct yard yard;
 	struct trial trials[3], after;
+	char roots[256];
 	struct launch launch;
 	pid_t guardian;
 
@@ -211,6 +226,8 @@ static void survives_its_guardian(void)
 	trial_deinit(&after);
 	CHECK(yard_guardian(&yard) != guardian);
 	/* The new one has removed what the dead one left. */
+	snprintf(roots, sizeof(roots), "%s/sandbox", yard.state);
+	CHECK_INT(count_entries(roots), 1);
 	CHECK_INT(count_groups(guardian), 0);
 	CHECK_INT(count_processes("77004"), 0);
 	yard_close(&yard);
@@ -279,20 +296,6 @@ static int count_mounts(const char *state)
 		count += strstr(line, " - tmpfs fnfs ") || strstr(line, state);
 	free(line);
 	fclose(file);
-	return count;
-}
-
-static int count_entries(const char *directory)
-{
-	char command[256];
-	FILE *file;
-	int count = -1;
-
-	snprintf(command, sizeof(command), "ls -A '%s' | wc -l", directory);
-	file = popen(command, "r");
-	if (!file || fscanf(file, "%d", &count) != 1)
-		count = -1;
-	pclose(file);
 	return count;
 }
 

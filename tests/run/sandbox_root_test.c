@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tree that every sandbox has as its root: made once, made anew when the machine's settings change,
+ * without secrets, and gone with its guardian.
+ */
+#include "run/sandbox_root.h"
+
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "test.h"
+
+static struct {
+	int entries, secrets;
+} seen;
+
+static int see(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	seen.entries++;
+	seen.secrets += type == FTW_F && !(st->st_mode & 0004);
+	return 0;
+}
+
+static bool has(const struct sandbox_root *root, const char *name)
+{
+	char path[4096];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", root->path, name);
+	return lstat(path, &st) == 0;
+}
+
+static void is_made_once(void)
+{
+	char *state = test_directory(), *first;
+	struct sandbox_root root;
+
+	REQUIRE(sandbox_root_init(&root, state) == 0);
+	REQUIRE(sandbox_root_refresh(&root) == 0);
+	first = strdup(root.path);
+	CHECK_INT(sandbox_root_refresh(&root), 0);
+	CHECK_STR(root.path, first);
+	CHECK(has(&root, "etc/passwd") && has(&root, "var/task") && has(&root, "dev/null"));
+	CHECK(has(&root, "opt/function/runtime/python3.10/rtsp/python/bin"));
+	CHECK(!has(&root, "etc/shadow") && !has(&root, "etc/ssl/private"));
+	nftw(root.path, see, 16, FTW_PHYS);
+	CHECK(seen.entries > 50);
+	CHECK_INT(seen.secrets, 0);
+	sandbox_root_deinit(&root);
+	CHECK(access(first, F_OK) < 0);
+	/* Nothing is left but the empty state directory. */
+	CHECK_INT(rmdir(state), 0);
+	free(first);
+	free(state);
+}
+
+/* Sandboxes that run keep the tree they have. */
+static void is_made_anew_when_settings_change(void)
+{
+	char *state = test_directory(), *first;
+	struct sandbox_root root;
+
+	REQUIRE(sandbox_root_init(&root, state) == 0);
+	REQUIRE(sandbox_root_refresh(&root) == 0);
+	first = strdup(root.path);
+	root.signature ^= 1;
+	CHECK_INT(sandbox_root_refresh(&root), 0);
+	CHECK(strcmp(root.path, first) != 0);
+	CHECK(access(first, F_OK) == 0 && has(&root, "etc/passwd"));
+	sandbox_root_deinit(&root);
+	CHECK_INT(rmdir(state), 0);
+	free(first);
+	free(state);
+}
+
+static void is_removed_after_a_dead_guardian(void)
+{
+	char *state = test_directory();
+	struct sandbox_root root;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		REQUIRE(sandbox_root_init(&root, state) == 0);
+		_exit(sandbox_root_refresh(&root) ? 1 : 0);
+	}
+	waitpid(pid, NULL, 0);
+	CHECK_INT(rmdir(state), -1);
+	REQUIRE(sandbox_root_init(&root, state) == 0);
+	sandbox_root_deinit(&root);
+	CHECK_INT(rmdir(state), 0);
+	free(state);
+}
+
+static void tells_when_there_is_no_room(void)
+{
+	struct sandbox_root root;
+
+	REQUIRE(sandbox_root_init(&root, "/proc/nothing/there") == 0);
+	CHECK(sandbox_root_refresh(&root) < 0);
+	CHECK(!root.path);
+	sandbox_root_deinit(&root);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {TEST(is_made_once),
+	        TEST(is_made_anew_when_settings_change), TEST(is_removed_after_a_dead_guardian),
+	        TEST(tells_when_there_is_no_room), {}};
+
+	return test_main(tests, argc, argv);
+}
