@@ -9,7 +9,7 @@
 
 struct removal {
 	uv_loop_t *loop;
-	int state_fd;  /* borrowed */
+	int state_fd; /* borrowed */
 	uint64_t last;
 };
 

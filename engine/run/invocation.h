@@ -63,7 +63,7 @@ struct invocation {
 	size_t response_bytes;
 	bool cold;
 	bool in_pool; /* counted in pool.waiting_count */
-	bool ending; /* its end is being told */
+	bool ending;  /* its end is being told */
 	bool ended;
 	bool released;
 	struct {

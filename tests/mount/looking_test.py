@@ -30,6 +30,14 @@ def run(command, cwd=None, wait=60):
 	return done.stdout
 
 
+def have(command):
+	"""Whether the program is installed; says so when it is not."""
+	program = command.split()[0] if isinstance(command, str) else command[0]
+	if not shutil.which(program):
+		print('     (%s is not installed)' % program)
+	return shutil.which(program)
+
+
 def files(directory):
 	for path, _, names in os.walk(directory):
 		for name in names:
@@ -75,7 +83,8 @@ def changes_nothing(fn):
 		run(['find', fn.directory, '-type', 'f', '-size', '+1'])
 		run(['cp', '-r', fn.directory, os.path.join(copies, 'cp')])
 		run(['tar', 'cf', os.path.join(copies, 'tar'), '.'], cwd=fn.directory)
-		run(['rsync', '-a', fn.directory + '/', os.path.join(copies, 'rsync')])
+		if have(['rsync']):
+			run(['rsync', '-a', fn.directory + '/', os.path.join(copies, 'rsync')])
 		run(['du', '-s', fn.directory])
 		run(['wc', '-c'] + list(files(fn.directory)))
 		shutil.copytree(fn.directory, os.path.join(copies, 'python'), symlinks=True)
@@ -95,10 +104,12 @@ def copies_are_whole(fn):
 			'rsync': 'rsync -a . %s',
 			'cp': 'cp -r . %s',
 			'busybox-cp': 'busybox cp -r . %s',
-			'cpio': 'find . -depth -print | busybox cpio -o -H newc 2>/dev/null'
+			'cpio': 'busybox find . -depth -print | busybox cpio -o -H newc 2>/dev/null'
 				' | (cd %s && busybox cpio -idu 2>/dev/null)',
 		}
 		for name, command in tools.items():
+			if not have(command):
+				continue
 			copy = os.path.join(copies, name)
 			os.mkdir(copy)
 			run(['sh', '-c', command % copy], cwd=fn.directory)
