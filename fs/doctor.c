@@ -27,11 +27,10 @@ static bool report(enum finding finding, const char *what, const char *good_for,
 
 #define NOT_THERE 127
 
-/* The exit status of the smallest sandbox: distributions switch off what it needs in various ways. */
-static int try_sandbox(void)
+/* The guardian tries: it knows its way, out of a chroot for one. */
+static int try_sandbox(const struct options *options)
 {
-	const char *const arguments[] = {"bwrap", "--unshare-all", "--die-with-parent", "--ro-bind",
-	        "/", "/", "--dev", "/dev", "--proc", "/proc", "true", NULL};
+	const char *const arguments[] = {"fnfs-guardian", "--try", NULL};
 	pid_t child = fork();
 	int status = 0;
 
@@ -40,24 +39,25 @@ static int try_sandbox(void)
 
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);
-		execvp(arguments[0], (char **)arguments);
-		_exit(NOT_THERE);
+		execv(options->guardian, (char **)arguments);
+		_exit(1);
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
 		return 1;
 	return WEXITSTATUS(status);
 }
 
-static bool look_at_sandbox(void)
+static bool look_at_sandbox(const struct options *options)
 {
-	int status = try_sandbox();
+	int status = try_sandbox(options);
 
 	if (report(status == NOT_THERE ? MISSING : FOUND, "bubblewrap", "makes the sandboxes",
 	            "type: sudo apt-get install bubblewrap"))
 		return true;
 	return report(status ? MISSING : FOUND, "sandbox", "functions see nothing of this machine",
 	        "type: sudo sysctl kernel.unprivileged_userns_clone=1 "
-	        "kernel.apparmor_restrict_unprivileged_userns=0 (whichever there is)");
+	        "kernel.apparmor_restrict_unprivileged_userns=0 (whichever there is; in a chroot "
+	        "only root can)");
 }
 
 /* The guardian finds out, as it would for a mount. */
@@ -124,7 +124,7 @@ static bool look_at_runtimes(const struct options *options)
 
 int doctor(const struct options *options)
 {
-	bool missing = look_at_sandbox();
+	bool missing = look_at_sandbox(options);
 
 	missing |= look_at_limits(options);
 	missing |= look_at_runtimes(options);

@@ -316,6 +316,8 @@ int main(int argc, char **argv)
 {
 	struct guardian guardian;
 
+	if (argc == 2 && strcmp(argv[1], "--try") == 0)
+		return guardian_try_sandbox();
 	if (argc != 2 || fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0) {
 		fprintf(stderr, "fnfs-guardian is started by the daemon, never by hand\n");
 		return 2;

@@ -30,6 +30,8 @@ struct guardian {
 
 /* guardian_process.c: the process itself */
 void guardian_prepare_process(void);
+int guardian_try_sandbox(
+        void); /* becomes the smallest sandbox: whether it ends with 0; 127: no bwrap */
 void guardian_kill_orphans(const struct guardian *guardian);
 
 /* guardian_root.c: as root in a mount namespace of its own; does nothing where there is no chroot */

@@ -54,6 +54,17 @@ void guardian_prepare_process(void)
 	leave_mounts();
 }
 
+/* Only returns when there is no bubblewrap. */
+int guardian_try_sandbox(void)
+{
+	const char *const arguments[] = {"bwrap", "--unshare-all", "--die-with-parent", "--ro-bind",
+	        "/", "/", "--dev", "/dev", "--proc", "/proc", "true", NULL};
+
+	guardian_prepare_process();
+	execvp(arguments[0], (char **)arguments);
+	return 127;
+}
+
 static bool is_known(const struct guardian *guardian, pid_t pid)
 {
 	const struct ward *ward;
