@@ -167,7 +167,6 @@ static inline void check_text(struct bench *bench)
 /* What lies in the directory: files, and how many of them are compressed. */
 static inline int count_files(struct bench *bench, int *compressed)
 {
-	CLEANUP(free_p) char *path = NULL;
 	int fd = openat(bench->fd, "logs", O_RDONLY | O_DIRECTORY), count = 0;
 	DIR *directory = fdopendir(fd);
 	struct dirent *entry;
