@@ -199,15 +199,17 @@ static void bury(struct guardian *guardian)
 {
 	struct ward *ward, *following;
 	struct process_end end;
+	uint64_t id;
 
 	list_each_safe(ward, following, &guardian->wards, link) {
 		if (!ward_over(ward, &guardian->limits, &end))
 			continue;
 		if (!ward->init)
 			guardian_kill_orphans(guardian);
-		tell(guardian, MESSAGE_ENDED, ward->id, &end, sizeof(end));
-		map_remove(&guardian->by_id, ward->id);
+		id = ward->id;
+		map_remove(&guardian->by_id, id);
 		ward_free(ward);
+		tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
 	}
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "run/process_tree.h"
 
 #define DAEMON_GROUP "fnfs-daemon"
 
@@ -130,21 +131,6 @@ static void remove_directory(const char *parent, const char *name, unsigned cont
  * A guardian that lives removes its groups itself. It may be one that has just been started, by the
  * daemon after the one that was killed while it started us.
  */
-static bool guardian_lives(const char *pid)
-{
-	char path[64], name[32] = "";
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%.20s/comm", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (!fgets(name, sizeof(name), file))
-		*name = 0;
-	fclose(file);
-	return strcmp(name, "fnfs-guardian\n") == 0;
-}
-
 static void sweep(const struct finder *finder, const char *parent, unsigned controllers)
 {
 	DIR *directory = opendir(parent);
@@ -153,7 +139,7 @@ static void sweep(const struct finder *finder, const char *parent, unsigned cont
 
 	while (directory && (entry = readdir(directory)))
 		if (entry->d_type == DT_DIR && !strncmp(entry->d_name, finder->prefix, length) &&
-		        !guardian_lives(entry->d_name + length))
+		        !process_lives(atoi(entry->d_name + length), "fnfs-guardian"))
 			remove_directory(parent, entry->d_name, controllers);
 	if (directory)
 		closedir(directory);

@@ -138,3 +138,17 @@ void process_tree_sample(struct process_tree *trees, size_t count)
 	}
 	free(processes.all);
 }
+
+bool process_lives(pid_t pid, const char *name)
+{
+	char text[1024], *begin, *end;
+
+	if (read_file(pid, "stat", text, sizeof(text)) <= 0)
+		return false;
+	begin = strchr(text, '(');
+	end = strrchr(text, ')');
+	if (!begin || !end || strlen(end) < 3)
+		return false;
+	*end = 0;
+	return !strcmp(begin + 1, name) && end[2] != 'Z' && end[2] != 'X';
+}

@@ -14,3 +14,6 @@ struct process_tree {
 };
 
 void process_tree_sample(struct process_tree *trees, size_t count);
+
+/* Whether a process with that name lives; one that is dead and only not yet waited for does not. */
+bool process_lives(pid_t pid, const char *name);

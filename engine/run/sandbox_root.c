@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "run/process_tree.h"
 
 #define SETTING_SIZE_MAX (4 << 20)
 #define SETTING_DEPTH    6
@@ -254,7 +254,7 @@ static void sweep(const char *home)
 
 	while (directory && (entry = readdir(directory))) {
 		pid = (pid_t)atoi(entry->d_name);
-		if (pid <= 0 || (pid != getpid() && kill(pid, 0) == 0))
+		if (pid <= 0 || (pid != getpid() && process_lives(pid, "fnfs-guardian")))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", home, entry->d_name);
 		remove_tree(path);

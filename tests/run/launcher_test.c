@@ -5,6 +5,7 @@
  */
 #include "trial.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -142,18 +143,25 @@ static void kills_what_has_hardly_begun(void)
 	yard_close(&yard);
 }
 
+static int count_entries(const char *path)
+{
+	DIR *directory = opendir(path);
+	int count = 0;
+
+	REQUIRE(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count - 2;
+}
+
+/* Of ours, the one that counts is counted too. */
 static int count_descriptors(pid_t pid)
 {
-	char command[64];
-	FILE *file;
-	int count = -1;
+	char path[64];
 
-	snprintf(command, sizeof(command), "ls /proc/%d/fd | wc -l", (int)pid);
-	file = popen(command, "r");
-	if (!file || fscanf(file, "%d", &count) != 1)
-		count = -1;
-	pclose(file);
-	return count;
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	return count_entries(path);
 }
 
 /* A thousand, eight at a time: as many descriptors and control groups as before. */
@@ -183,20 +191,6 @@ static void starts_a_thousand_times(void)
 	CHECK_INT(count_groups(yard_guardian(&yard)), groups);
 	CHECK_INT(count_processes(yard.state), 1); /* the guardian */
 	yard_close(&yard);
-}
-
-static int count_entries(const char *directory)
-{
-	char command[256];
-	FILE *file;
-	int count = -1;
-
-	snprintf(command, sizeof(command), "ls -A '%s' | wc -l", directory);
-	file = popen(command, "r");
-	if (!file || fscanf(file, "%d", &count) != 1)
-		count = -1;
-	pclose(file);
-	return count;
 }
 
 static void survives_its_guardian(void)
