@@ -123,13 +123,19 @@ int entry_give(int fd, const char *name, mode_t mode, const struct caller *calle
 	return copy_change_mode(fd, name, mode & 07777);
 }
 
+/* Whoever is told of a failure must not find the thing made all the same. */
 static int made(int fd, struct worktree_node *directory, const char *name, mode_t mode,
         const struct caller *caller, struct worktree_entry *entry)
 {
 	int r = entry_give(fd, name, mode, caller);
 
-	changes_name(directory, name);
-	return r < 0 ? r : entry_at(directory, name, entry);
+	if (r == 0)
+		r = entry_at(directory, name, entry);
+	if (r < 0)
+		unlinkat(fd, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0);
+	else
+		changes_name(directory, name);
+	return r;
 }
 
 int worktree_mkdir(struct worktree_node *directory, const char *name, mode_t mode,
@@ -141,7 +147,7 @@ int worktree_mkdir(struct worktree_node *directory, const char *name, mode_t mod
 		return fd;
 	if (mkdirat(fd, name, mode & 07777) < 0)
 		return -errno;
-	return made(fd, directory, name, mode, caller, entry);
+	return made(fd, directory, name, S_IFDIR | mode, caller, entry);
 }
 
 int worktree_mknod(struct worktree_node *directory, const char *name, mode_t mode,
@@ -201,7 +207,10 @@ int worktree_link(struct worktree_node *node, struct worktree_node *directory, c
 	if (r < 0)
 		return r;
 	r = entry_at(directory, name, entry);
-	changes_name(directory, name);
+	if (r < 0)
+		unlinkat(fd, name, 0);
+	else
+		changes_name(directory, name);
 	return r;
 }
 
@@ -271,48 +280,60 @@ static bool same_name(const struct move *move)
 	return move->over && move->attr.st_ino == move->to_attr.st_ino;
 }
 
+/*
+ * The new name is noted before the rename, for memory may be short afterwards, and the old one is dropped
+ * when it is done. A node whose old name nobody looked up needs neither.
+ */
+static int announce(struct worktree_node *node, const struct worktree_node *directory,
+        const char *name, struct worktree_node *to_directory, const char *to_name)
+{
+	if (!node || !node_has_name(node, directory, name))
+		return 0;
+	return node_add_name(node, to_directory, to_name);
+}
+
+static void drop_name(
+        struct worktree_node *node, const struct worktree_node *directory, const char *name)
+{
+	if (node)
+		node_drop_name(node, directory, name);
+}
+
 static int exchange(struct move *move, int fd, int to_fd)
 {
-	int r = 0;
+	int r = announce(
+	        move->to_node, move->to_directory, move->to_name, move->directory, move->name);
 
-	if (renameat2(fd, move->name, to_fd, move->to_name, RENAME_EXCHANGE) < 0)
-		return -errno;
-	if (same_name(move))
-		return 0;
-	if (move->node)
-		r = node_move_name(
-		        move->node, move->directory, move->name, move->to_directory, move->to_name);
-	if (move->to_node && r == 0)
-		r = node_move_name(move->to_node, move->to_directory, move->to_name,
-		        move->directory, move->name);
+	if (r == 0 && renameat2(fd, move->name, to_fd, move->to_name, RENAME_EXCHANGE) < 0)
+		r = -errno;
+	if (r < 0) {
+		drop_name(move->to_node, move->directory, move->name);
+		drop_name(move->node, move->to_directory, move->to_name);
+		return r;
+	}
+	drop_name(move->node, move->directory, move->name);
+	drop_name(move->to_node, move->to_directory, move->to_name);
 	changes_exchanged(move->directory, move->name, move->to_directory, move->to_name);
-	return r;
+	return 0;
 }
 
 static int rename_over(struct move *move, int fd, int to_fd, unsigned flags)
 {
-	int r = 0;
+	int r = move->to_node ? node_keep(move->to_node, move->to_directory, move->to_name) : 0;
 
-	if (move->to_node && !same_name(move))
-		r = node_keep(move->to_node, move->to_directory, move->to_name);
-	if (r < 0)
-		return r;
-	if (renameat2(fd, move->name, to_fd, move->to_name, flags) < 0) {
+	if (r == 0 && renameat2(fd, move->name, to_fd, move->to_name, flags) < 0)
 		r = -errno;
+	if (r < 0) {
+		drop_name(move->node, move->to_directory, move->to_name);
 		if (move->to_node)
 			node_unkeep(move->to_node);
 		return r;
 	}
-	if (same_name(move))
-		return 0; /* two names of one file: POSIX has it that nothing happens */
-	if (move->to_node)
-		node_drop_name(move->to_node, move->to_directory, move->to_name);
-	if (move->node)
-		r = node_move_name(
-		        move->node, move->directory, move->name, move->to_directory, move->to_name);
+	drop_name(move->to_node, move->to_directory, move->to_name);
+	drop_name(move->node, move->directory, move->name);
 	changes_renamed(
 	        move->directory, move->name, move->to_directory, move->to_name, &move->attr);
-	return r;
+	return 0;
 }
 
 int worktree_rename(struct worktree_node *directory, const char *name,
@@ -331,6 +352,11 @@ int worktree_rename(struct worktree_node *directory, const char *name,
 	if (to_fd < 0)
 		return to_fd;
 	r = look_at_move(&move, fd, to_fd);
+	if (r < 0)
+		return r;
+	if (same_name(&move)) /* two names of one file: POSIX has it that nothing happens */
+		return renameat2(fd, name, to_fd, to_name, flags) < 0 ? -errno : 0;
+	r = announce(move.node, directory, name, to_directory, to_name);
 	if (r < 0)
 		return r;
 	if (flags & RENAME_EXCHANGE)

@@ -208,12 +208,13 @@ int worktree_create(struct worktree_node *directory, const char *name, mode_t mo
 	if (fd < 0)
 		return -errno;
 	r = entry_give(parent, name, mode, caller);
-	if (r < 0) {
+	if (r < 0)
 		close(fd);
-		unlinkat(parent, name, 0);
-		return r;
-	}
-	return open_created(directory, name, fd, flags, entry, file);
+	else
+		r = open_created(directory, name, fd, flags, entry, file);
+	if (r < 0)
+		unlinkat(parent, name, 0); /* nobody knows of it yet */
+	return r;
 }
 
 /* --- reading and writing --- */

@@ -312,18 +312,10 @@ void node_drop_name(
 	node_free_if_unused(parent);
 }
 
-/* Nothing happens when the old name was not known: the front never looked it up. */
-int node_move_name(struct worktree_node *node, const struct worktree_node *directory,
-        const char *name, struct worktree_node *to_directory, const char *to_name)
+bool node_has_name(
+        struct worktree_node *node, const struct worktree_node *directory, const char *name)
 {
-	int r;
-
-	if (!*find_name(node, directory, name))
-		return 0;
-	r = node_add_name(node, to_directory, to_name);
-	if (r == 0)
-		node_drop_name(node, directory, name);
-	return r;
+	return *find_name(node, directory, name) != NULL;
 }
 
 unsigned node_count_names(const struct worktree_node *node)

@@ -77,8 +77,8 @@ int node_try_open(struct worktree_node *node, int flags);
 int node_add_name(struct worktree_node *node, struct worktree_node *directory, const char *name);
 void node_drop_name(
         struct worktree_node *node, const struct worktree_node *directory, const char *name);
-int node_move_name(struct worktree_node *node, const struct worktree_node *directory,
-        const char *name, struct worktree_node *to_directory, const char *to_name);
+bool node_has_name(
+        struct worktree_node *node, const struct worktree_node *directory, const char *name);
 unsigned node_count_names(const struct worktree_node *node);
 
 /* Before (directory, name) goes away on disk: sees to it that the node stays within reach. */
