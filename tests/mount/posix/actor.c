@@ -51,11 +51,11 @@ static void imitate(const struct part *part)
 		_exit(3);
 }
 
-static void list(struct stage *stage, const struct licence *licence)
+static void list(struct stage *stage)
 {
 	int directory = open("/proc/self/cwd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	listing_take(&stage->listing, directory, licence);
+	listing_take(&stage->listing, directory);
 	close(directory);
 }
 
@@ -70,7 +70,7 @@ static void act(struct stage *stage, const struct part *part, int orders, int re
 		hands.files[i] = -1;
 	while (read(orders, &order, 1) == 1) {
 		if (order == 'l') {
-			list(stage, &part->licence);
+			list(stage);
 		} else {
 			become(part, stage->step.user);
 			call_make(&hands, &stage->step, &stage->answer);

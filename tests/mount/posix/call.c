@@ -124,15 +124,8 @@ unsigned digest(const void *data, size_t length)
 	return value;
 }
 
-unsigned mode_of(const struct licence *licence, unsigned mode)
-{
-	bool lone = S_ISREG(mode) && (mode & S_ISGID) && !(mode & S_IXGRP);
-
-	return lone && licence->setgid ? mode & ~(unsigned)S_ISGID : mode;
-}
-
 /* What can be seen through a descriptor, whether or not its file still has a name. */
-static void describe(const struct hands *hands, struct answer *answer, int file)
+static void describe(struct answer *answer, int file)
 {
 	struct stat status;
 	off_t position = lseek(file, 0, SEEK_CUR);
@@ -141,8 +134,8 @@ static void describe(const struct hands *hands, struct answer *answer, int file)
 		tell(answer, " {%s}", errno_name(errno));
 		return;
 	}
-	tell(answer, " {%o links=%lu owner=%u:%u", mode_of(&hands->licence, status.st_mode),
-	        (unsigned long)status.st_nlink, status.st_uid, status.st_gid);
+	tell(answer, " {%o links=%lu owner=%u:%u", status.st_mode, (unsigned long)status.st_nlink,
+	        status.st_uid, status.st_gid);
 	if (S_ISREG(status.st_mode))
 		tell(answer, " size=%lld at=%lld", (long long)status.st_size, (long long)position);
 	tell(answer, "}");
@@ -165,5 +158,5 @@ void call_make(struct hands *hands, const struct step *step, struct answer *answ
 		return;
 	file = hand(hands, step->arguments[step->call->file - 1].number);
 	if (file >= 0)
-		describe(hands, answer, file);
+		describe(answer, file);
 }

@@ -35,7 +35,7 @@ struct licence {
 	bool collapse; /* fallocate knows neither COLLAPSE nor INSERT */
 	bool late;     /* times of stores in mappings change at msync, those of fifos never */
 	bool seek;     /* no file is too long for lseek; what is open for writing has no holes */
-	bool setgid;   /* a write leaves set-gid where there is no group execution */
+	bool setgid; /* chown that changes nothing may be had where set-gid is without execution */
 };
 
 /* What an actor holds. */
@@ -102,9 +102,6 @@ struct place {
 };
 
 void place_of(struct place *place, const struct hands *hands, const char *word);
-
-/* The mode, without what the licence takes away. */
-unsigned mode_of(const struct licence *licence, unsigned mode);
 
 /* A digest of bytes (FNV-1a). */
 unsigned digest(const void *data, size_t length);

@@ -111,10 +111,10 @@ static long run_futimens(
 	return tell_times(answer, &status, arguments[1].number);
 }
 
-static long tell_status(const struct hands *hands, struct answer *answer, const struct stat *status)
+static long tell_status(struct answer *answer, const struct stat *status)
 {
-	tell(answer, " %o links=%lu owner=%u:%u", mode_of(&hands->licence, status->st_mode),
-	        (unsigned long)status->st_nlink, status->st_uid, status->st_gid);
+	tell(answer, " %o links=%lu owner=%u:%u", status->st_mode, (unsigned long)status->st_nlink,
+	        status->st_uid, status->st_gid);
 	if (!S_ISDIR(status->st_mode))
 		tell(answer, " size=%lld", (long long)status->st_size);
 	return 0;
@@ -128,7 +128,7 @@ static long run_stat(struct hands *hands, const struct argument *arguments, stru
 	place_of(&place, hands, arguments[0].text);
 	if (fstatat(place.directory, place.path, &status, 0) < 0)
 		return -1;
-	return tell_status(hands, answer, &status);
+	return tell_status(answer, &status);
 }
 
 static long run_lstat(struct hands *hands, const struct argument *arguments, struct answer *answer)
@@ -139,7 +139,7 @@ static long run_lstat(struct hands *hands, const struct argument *arguments, str
 	place_of(&place, hands, arguments[0].text);
 	if (fstatat(place.directory, place.path, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
-	return tell_status(hands, answer, &status);
+	return tell_status(answer, &status);
 }
 
 static long run_fstat(struct hands *hands, const struct argument *arguments, struct answer *answer)
@@ -148,7 +148,7 @@ static long run_fstat(struct hands *hands, const struct argument *arguments, str
 
 	if (fstat(hand(hands, arguments[0].number), &status) < 0)
 		return -1;
-	return tell_status(hands, answer, &status);
+	return tell_status(answer, &status);
 }
 
 static long run_access(struct hands *hands, const struct argument *arguments, struct answer *answer)

@@ -28,7 +28,7 @@ static char *filled(size_t length, long seed)
 	size_t i;
 
 	for (i = 0; data && i < length; i++)
-		data[i] = (char)(seed * 37 + i * 7 + i / 251);
+		data[i] = (char)((size_t)seed * 37 + i * 7 + i / 251);
 	return data;
 }
 

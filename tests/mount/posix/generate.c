@@ -148,7 +148,7 @@ static long at_most(long number, long most)
 static void keep_to_licence(const struct generator *generator, struct step *step)
 {
 	const struct licence *licence = &generator->licence;
-	const char *name = step->call->name, *letter;
+	const char *name = step->call->name;
 
 	if (strcmp(name, "fallocate") == 0 && licence->collapse)
 		step->arguments[1].number &= FALLOCATE_COMMON;
@@ -162,10 +162,9 @@ static void keep_to_licence(const struct generator *generator, struct step *step
 		step->arguments[3].number = at_most(step->arguments[3].number, 1L << 40);
 	if (strcmp(name, "rename") == 0)
 		step->arguments[2].number &= RENAME_COMMON;
-	letter = strchr(step->call->letters, 'm');
-	if (letter && licence->setgid &&
-	        step->arguments[letter - step->call->letters].number & S_ISGID)
-		step->arguments[letter - step->call->letters].number |= S_IXGRP;
+	/* Of a file that is set-gid without group execution the kernel's FUSE does not refuse it. */
+	if (strcmp(name, "chown") == 0 && licence->setgid && step->arguments[1].number < 0)
+		step->arguments[1].number = 0;
 }
 
 static int count_true(const bool *flags, int count)

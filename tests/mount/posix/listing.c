@@ -121,18 +121,15 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->path, ((const struct entry *)b)->path);
 }
 
-void listing_take(struct listing *listing, int directory, const struct licence *licence)
+void listing_take(struct listing *listing, int directory)
 {
 	struct entry *top;
-	size_t i;
 
 	listing->count = 0;
 	listing->cut = false;
 	top = add(listing, "", ".");
 	fill(top, directory, ".", NULL);
 	walk(listing, openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "");
-	for (i = 0; i < listing->count; i++)
-		listing->entries[i].mode = mode_of(licence, listing->entries[i].mode);
 	qsort(listing->entries, listing->count, sizeof(listing->entries[0]), compare_entries);
 }
 

@@ -33,10 +33,8 @@ struct listing {
 	struct entry entries[LISTING_ENTRIES];
 };
 
-struct licence;
-
 /* Lists the tree below an open directory. */
-void listing_take(struct listing *listing, int directory, const struct licence *licence);
+void listing_take(struct listing *listing, int directory);
 
 /* The entry with this inode, or NULL. */
 const struct entry *listing_find(const struct listing *listing, unsigned long long inode);
