@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -22,6 +23,7 @@
 #define DRAIN_MS  30000
 #define HURRY_MS  500
 #define DETACH_MS 1000 /* for those who still stand in the mount */
+#define STOP_MS   10000
 
 enum phase { PHASE_STARTING, PHASE_SERVING, PHASE_DRAINING, PHASE_DETACHING, PHASE_ENDED };
 
@@ -203,15 +205,30 @@ static void drain_unused(struct daemon *daemon)
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }
 
+static void waited_enough(uv_timer_t *timer)
+{
+	log_line(LOG_ERROR, "a request was never answered");
+	_exit(1); /* the kernel fails whoever waits for it */
+}
+
+/* What is with other threads now (fsync) is answered soon. */
+static void stop_fs(struct daemon *daemon)
+{
+	fs_stop(daemon->fs);
+	uv_timer_start(&daemon->timer, waited_enough, STOP_MS, 0);
+	while (!fs_idle(daemon->fs))
+		uv_run(&daemon->loop, UV_RUN_ONCE);
+	uv_timer_stop(&daemon->timer);
+}
+
 static void stop(struct daemon *daemon)
 {
 	if (daemon->engine && daemon->phase.state == PHASE_STARTING)
 		drain_unused(daemon);
-	if (daemon->fs) {
-		fs_stop(daemon->fs);
-		while (!fs_idle(daemon->fs))
-			uv_run(&daemon->loop, UV_RUN_ONCE);
-	}
+	if (daemon->session)
+		session_stop(daemon->session);
+	if (daemon->fs)
+		stop_fs(daemon);
 	daemon->session = session_free(daemon->session);
 	daemon->fs = fs_free(daemon->fs);
 	daemon->engine = engine_free(daemon->engine);

@@ -230,6 +230,11 @@ void session_unmount(struct session *session)
 		session_let_go(session);
 }
 
+void session_stop(struct session *session)
+{
+	uv_poll_stop(&session->poll);
+}
+
 /*
  * libfuse frees what it mounted only when told to unmount, and must not unmount what we detached
  * already: another daemon may serve the place by now. It leaves the place alone when its descriptor

@@ -27,5 +27,8 @@ int session_new(struct session **out, const struct session_options *options, str
 /* Detaches the mount, wherever somebody still stands in it, and goes on serving them until `ended`. */
 void session_unmount(struct session *session);
 
+/* Hears no more requests; answers still go out. */
+void session_stop(struct session *session);
+
 /* Closes the connection; who still waits gets an error. The loop must turn once more. */
 struct session *session_free(struct session *session);

@@ -197,9 +197,15 @@ def somebody_stands_in_it():
 		os.mkdir(fn.path('functions', 'f'))
 		waiter = subprocess.Popen(['cat', fn.path('functions', 'f', 'logs', 'follow')],
 			stderr=subprocess.DEVNULL)
-		time.sleep(0.2)
+		busy = subprocess.Popen([sys.executable, '-c',
+			'import os, sys\nfds = [os.open(path, os.O_RDWR if "invoke" in path else os.O_RDONLY)'
+			' for path in sys.argv[1:]]\nwhile True:\n\tfor fd in fds:\n\t\ttry:\n\t\t\tos.pread(fd, 10, 0)\n'
+			'\t\t\tos.fstat(fd)\n\t\texcept OSError:\n\t\t\tpass']
+			+ [fn.path(name) for name in ('status', 'functions/f/config/timeout', 'functions/f/invoke',
+				'functions/f/logs/current')])
+		time.sleep(0.5)
 		assert fn.stop() == 0
-		for process in (stander, follower, waiter):
+		for process in (stander, follower, waiter, busy):
 			process.kill()
 			process.wait()
 		follower.stdin.close()
