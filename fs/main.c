@@ -185,7 +185,8 @@ int main(int argc, char **argv)
 		return doctor(&options);
 	occupy_standard();
 	raise_limits();
-	umask(0); /* the kernel has applied the caller's */
+	umask(0);                 /* the kernel has applied the caller's */
+	signal(SIGXFSZ, SIG_IGN); /* a write beyond a limit of ours fails, and that is all */
 	if (!options.foreground)
 		r = go_to_background(&background);
 	if (r == 0)

@@ -201,7 +201,7 @@ int draft_before_change(struct worktree_node *node, int fd, off_t start, off_t e
 {
 	int r;
 
-	if (is_unlinked(node, fd))
+	if (!node->draft && is_unlinked(node, fd))
 		return 0;
 	if (!node->draft) {
 		r = draft_begin(node, fd);

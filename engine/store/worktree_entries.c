@@ -98,29 +98,42 @@ int worktree_readlink(struct worktree_node *node, char *target, size_t size)
 
 /*
  * What was made belongs to the caller, as far as the daemon may give it away; its group is the
- * directory's where that has the set-group-id bit, and the disk has seen to it. Then the mode, since
- * giving away clears bits, and the daemon's own umask has none.
+ * directory's where that has the set-group-id bit. Then the mode, for giving away clears bits, and
+ * those must not be set for anybody but the caller.
  */
-int entry_give(int fd, const char *name, mode_t mode, const struct caller *caller)
+static int give(const struct stat *directory, int fd, const char *name, mode_t mode,
+        const struct caller *caller)
 {
-	struct stat directory, attr;
-	gid_t gid = caller->gid;
+	struct stat attr;
+	gid_t gid = directory->st_mode & S_ISGID ? directory->st_gid : caller->gid;
 
-	if (fstat(fd, &directory) < 0 || fstatat(fd, name, &attr, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(fd, name, &attr, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return -errno;
-	if (directory.st_mode & S_ISGID)
-		gid = directory.st_gid;
-	if (S_ISDIR(attr.st_mode) && directory.st_mode & S_ISGID)
+	if (S_ISDIR(attr.st_mode) && directory->st_mode & S_ISGID)
 		mode |= S_ISGID;
 	if ((attr.st_uid != caller->uid || attr.st_gid != gid) &&
-	        fchownat(fd, name, caller->uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+	        fchownat(fd, name, caller->uid, gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		mode &= ~(mode_t)(S_ISUID | (S_ISDIR(attr.st_mode) ? 0 : S_ISGID));
 	if (S_ISLNK(attr.st_mode))
 		return 0;
 	if ((attr.st_mode & 07777) == (mode & 07777) && attr.st_uid == caller->uid &&
 	        attr.st_gid == gid)
 		return 0;
-	return copy_change_mode(fd, name, mode & 07777);
+	return copy_change_mode(fd, *name ? name : NULL, mode & 07777);
+}
+
+int entry_give(int fd, const char *name, mode_t mode, const struct caller *caller)
+{
+	struct stat directory;
+
+	return fstat(fd, &directory) < 0 ? -errno : give(&directory, fd, name, mode, caller);
+}
+
+int entry_give_nameless(int fd, int file_fd, mode_t mode, const struct caller *caller)
+{
+	struct stat directory;
+
+	return fstat(fd, &directory) < 0 ? -errno : give(&directory, file_fd, "", mode, caller);
 }
 
 /* Whoever is told of a failure must not find the thing made all the same. */

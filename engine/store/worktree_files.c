@@ -175,17 +175,16 @@ static int open_existing(struct worktree_node *directory, const char *name, int 
 	return r;
 }
 
-static int open_created(struct worktree_node *directory, const char *name, int fd, int flags,
-        struct worktree_entry *entry, struct worktree_file **file)
+/* Takes the descriptor over, and the entry's lookup when it fails. */
+static int open_made(struct worktree_entry *entry, int fd, int flags, struct worktree_file **file)
 {
-	int r = entry_at(directory, name, entry);
+	int r;
 
-	*file = r == 0 ? file_new(entry->node, fd, flags) : NULL;
+	*file = file_new(entry->node, fd, flags);
 	if (!*file) {
 		close(fd);
-		if (r == 0)
-			worktree_forget(entry->node, 1);
-		return r < 0 ? r : -ENOMEM;
+		worktree_forget(entry->node, 1);
+		return -ENOMEM;
 	}
 	r = draft_begin_absent(entry->node);
 	if (r < 0) {
@@ -208,13 +207,36 @@ int worktree_create(struct worktree_node *directory, const char *name, mode_t mo
 	if (fd < 0)
 		return -errno;
 	r = entry_give(parent, name, mode, caller);
+	if (r == 0)
+		r = entry_at(directory, name, entry);
 	if (r < 0)
 		close(fd);
 	else
-		r = open_created(directory, name, fd, flags, entry, file);
+		r = open_made(entry, fd, flags, file);
 	if (r < 0)
 		unlinkat(parent, name, 0); /* nobody knows of it yet */
 	return r;
+}
+
+int worktree_tmpfile(struct worktree_node *directory, mode_t mode, int flags,
+        const struct caller *caller, struct worktree_entry *entry, struct worktree_file **file)
+{
+	int parent = node_directory_fd(directory), fd, r;
+
+	if (parent < 0)
+		return parent;
+	fd = openat(parent, ".", O_TMPFILE | O_RDWR | O_CLOEXEC | (flags & O_EXCL), mode & 0777);
+	if (fd < 0)
+		return -errno;
+	r = entry_give_nameless(parent, fd, mode, caller);
+	if (r == 0)
+		r = node_get_nameless(&entry->node, directory->tree, fd, &entry->attr);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	entry->node->lookups++;
+	return open_made(entry, fd, flags, file);
 }
 
 /* --- reading and writing --- */

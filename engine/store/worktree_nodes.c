@@ -378,6 +378,31 @@ void node_free_if_unused(struct worktree_node *node)
 	node_free(node);
 }
 
+int node_get_nameless(struct worktree_node **out, struct worktree *tree, int fd, struct stat *attr)
+{
+	struct place place = {fd, ""};
+	struct worktree_node *node;
+	char path[PLACE_PATH_SIZE];
+	int held;
+
+	if (fstat(fd, attr) < 0)
+		return -errno;
+	place_path(&place, path);
+	held = open(path, O_PATH | O_CLOEXEC);
+	if (held < 0)
+		return -errno;
+	node = node_new(tree, attr);
+	if (!node) {
+		close(held);
+		return -ENOMEM;
+	}
+	worktree_ref(tree);
+	node->fd = held;
+	node->mode = attr->st_mode;
+	*out = node;
+	return 0;
+}
+
 int node_get(struct worktree_node **out, struct worktree_node *directory, const char *name,
         const struct stat *attr)
 {

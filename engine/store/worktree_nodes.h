@@ -51,6 +51,8 @@ struct worktree_node *node_find(const struct worktree *tree, uint64_t ino);
 /* The node of an inode seen under this name: found, or made. */
 int node_get(struct worktree_node **out, struct worktree_node *directory, const char *name,
         const struct stat *attr);
+/* The node of an open file that has no name. */
+int node_get_nameless(struct worktree_node **out, struct worktree *tree, int fd, struct stat *attr);
 void node_free_if_unused(struct worktree_node *node);
 
 /* A descriptor good for *at() calls, borrowed: valid until the next call of a node function. */

@@ -87,6 +87,9 @@ int worktree_readlink(struct worktree_node *node, char *target, size_t size);
 /* Creates, or opens when it is there and flags lack O_EXCL. */
 int worktree_create(struct worktree_node *directory, const char *name, mode_t mode, int flags,
         const struct caller *caller, struct worktree_entry *entry, struct worktree_file **file);
+/* O_TMPFILE: a file without a name, until it is linked. */
+int worktree_tmpfile(struct worktree_node *directory, mode_t mode, int flags,
+        const struct caller *caller, struct worktree_entry *entry, struct worktree_file **file);
 int worktree_open_file(struct worktree_node *node, int flags, const struct caller *caller,
         struct worktree_file **file);
 

@@ -185,9 +185,11 @@ static int sync_typed(struct sync *sync, const struct sync_place *place, const s
 {
 	struct stat attr;
 
+	/* What its owner has shut off is not to be seen by anybody. */
 	if (fstatat(place->from, name, &attr, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? sync_remove(sync, place->to, name)
-		                                           : -errno;
+		return errno == ENOENT || errno == ENOTDIR || errno == EACCES
+		               ? sync_remove(sync, place->to, name)
+		               : -errno;
 	if (S_ISDIR(attr.st_mode))
 		return sync_directory(sync, place, mark, name, &attr, deep);
 	if (S_ISREG(attr.st_mode))

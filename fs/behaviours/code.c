@@ -297,6 +297,26 @@ static int code_create(struct request *request, const char *name, mode_t mode,
 	return r;
 }
 
+static int code_tmpfile(struct request *request, mode_t mode, struct handle *handle,
+        struct fuse_entry_param *entry, struct fuse_file_info *info)
+{
+	struct worktree_entry found;
+	struct worktree_file *file;
+	struct worktree_node *node;
+	int r = code_node(request, &request->node, &node);
+
+	if (r == 0)
+		r = worktree_tmpfile(node, mode, info->flags, &request->caller, &found, &file);
+	if (r < 0)
+		return r;
+	r = code_entry(request->fs->code, &found, entry);
+	if (r < 0)
+		worktree_release(file);
+	else
+		code_opened(handle, file, info);
+	return r;
+}
+
 /* --- listing ------------------------------------------------------------------------------------ */
 
 static bool is_dots(const char *name)
@@ -372,6 +392,7 @@ const struct behaviour code_behaviour = {
         .lookup = code_lookup,
         .readdir = code_readdir,
         .create = code_create,
+        .tmpfile = code_tmpfile,
         .mknod = code_mknod,
         .mkdir = code_mkdir,
         .symlink = code_symlink,

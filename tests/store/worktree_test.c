@@ -222,6 +222,39 @@ static void an_unlinked_file_goes_on(void)
 	fixture_close(&fixture);
 }
 
+/* O_TMPFILE, write, link: what is linked before it is closed is absent until then. */
+static void a_nameless_file_can_be_linked(void)
+{
+	struct fixture fixture;
+	struct worktree_entry made, linked;
+	struct worktree_file *file;
+	struct checkout *checkout;
+
+	fixture_open(&fixture);
+	fixture_save(&fixture, "a", "1");
+	REQUIRE(worktree_tmpfile(worktree_root(fixture.tree), 0640, O_RDWR, &fixture.caller, &made,
+	                &file) == 0);
+	CHECK_INT(made.attr.st_mode & 07777, 0640);
+	CHECK_INT(made.attr.st_nlink, 0);
+	CHECK_INT(worktree_write(file, "text", 4, 0, &fixture.caller, false), 4);
+	CHECK_INT(worktree_link(made.node, worktree_root(fixture.tree), "b", &linked), 0);
+	CHECK(linked.node == made.node);
+	checkout = fixture_checkout(&fixture, NULL);
+	CHECK_CONTENT(checkout, "b", NULL);
+	checkout_unref(checkout);
+	worktree_flush(file);
+	checkout = fixture_checkout(&fixture, NULL);
+	CHECK_CONTENT(checkout, "b", "text");
+	checkout_unref(checkout);
+	worktree_release(file);
+	worktree_forget(made.node, 2);
+	REQUIRE(worktree_tmpfile(worktree_root(fixture.tree), 0640, O_RDWR, &fixture.caller, &made,
+	                &file) == 0);
+	worktree_release(file);
+	worktree_forget(made.node, 1);
+	fixture_close(&fixture);
+}
+
 static void a_second_name_goes_on_when_the_first_is_gone(void)
 {
 	struct fixture fixture;
@@ -518,7 +551,8 @@ int main(int argc, char **argv)
 	        TEST(unchanged_is_the_same_checkout), TEST(changed_is_told_once_a_turn),
 	        TEST(an_open_file_counts_as_it_was_closed), TEST(a_file_never_closed_is_absent),
 	        TEST(closing_what_was_only_emptied_is_no_save), TEST(all_hard_links_change),
-	        TEST(an_unlinked_file_goes_on), TEST(a_second_name_goes_on_when_the_first_is_gone),
+	        TEST(an_unlinked_file_goes_on), TEST(a_nameless_file_can_be_linked),
+	        TEST(a_second_name_goes_on_when_the_first_is_gone),
 	        TEST(a_clean_end_keeps_the_checkout), TEST(an_unclean_end_is_not_trusted_twice),
 	        TEST(modes_are_readable_and_times_kept), TEST(git_lock_is_seen),
 	        TEST(nodes_outlive_the_tree), TEST(a_large_file_is_kept_before_it_is_cut_off),
