@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -169,13 +170,80 @@ static void op_sync(struct open_file *file)
 	model_file_commit(file->model);
 }
 
+static void on_worked(void *userdata, ssize_t status)
+{
+	ssize_t *result = userdata;
+
+	*result = status;
+}
+
+/* While a worker changes the file, checkouts go on and see what was committed. */
+static ssize_t wait_for_worker(struct run *run, ssize_t *result)
+{
+	while (*result == SSIZE_MAX)
+		uv_run(&run->fixture.loop, UV_RUN_ONCE);
+	return *result;
+}
+
+static void op_punch(struct run *run, struct open_file *file)
+{
+	size_t offset = pick(run, (unsigned)file->model->now_size + 100), i;
+	size_t length = pick(run, 5000) + 1;
+	ssize_t result = SSIZE_MAX;
+
+	CHECK_INT(worktree_allocate(file->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                  (off_t)offset, (off_t)length, on_worked, &result),
+	        0);
+	CHECK_INT(wait_for_worker(run, &result), 0);
+	for (i = offset; i < offset + length && i < file->model->now_size; i++)
+		file->model->now[i] = 0;
+	file->model->changed = true;
+	file->wrote = file->model->commits + 1;
+}
+
+static void op_allocate(struct run *run, struct open_file *file)
+{
+	size_t offset = pick(run, (unsigned)file->model->now_size + 100);
+	size_t length = pick(run, 5000) + 1;
+	ssize_t result = SSIZE_MAX;
+
+	CHECK_INT(
+	        worktree_allocate(file->file, 0, (off_t)offset, (off_t)length, on_worked, &result),
+	        0);
+	CHECK_INT(wait_for_worker(run, &result), 0);
+	if (offset + length > file->model->now_size)
+		model_file_truncate(file->model, offset + length);
+	file->model->changed = true;
+	file->wrote = file->model->commits + 1;
+}
+
+static void op_copy(struct run *run, struct open_file *to)
+{
+	struct open_file *from = &run->files[pick(run, FILES_OPEN)];
+	size_t offset, to_offset, length;
+	ssize_t result = SSIZE_MAX;
+
+	if (!from->file || from->model == to->model || !from->model->now_size)
+		return;
+	offset = pick(run, (unsigned)from->model->now_size);
+	to_offset = pick(run, (unsigned)to->model->now_size + 100);
+	length = pick(run, (unsigned)(from->model->now_size - offset)) + 1;
+	CHECK_INT(worktree_copy(from->file, (off_t)offset, to->file, (off_t)to_offset, length,
+	                  on_worked, &result),
+	        0);
+	if (!CHECK_INT(wait_for_worker(run, &result), (ssize_t)length))
+		return;
+	model_file_write(to->model, from->model->now + offset, length, to_offset);
+	to->wrote = to->model->commits + 1;
+}
+
 static void op_on_open_file(struct run *run)
 {
 	struct open_file *file = &run->files[pick(run, FILES_OPEN)];
 
 	if (!file->file)
 		return;
-	switch (pick(run, 8)) {
+	switch (pick(run, 11)) {
 	case 0:
 		op_flush(file);
 		break;
@@ -187,6 +255,15 @@ static void op_on_open_file(struct run *run)
 		break;
 	case 3:
 		op_truncate_open(run, file);
+		break;
+	case 4:
+		op_punch(run, file);
+		break;
+	case 5:
+		op_allocate(run, file);
+		break;
+	case 6:
+		op_copy(run, file);
 		break;
 	default:
 		op_write(run, file);
