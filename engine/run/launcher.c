@@ -410,7 +410,7 @@ void process_kill(struct process *process)
 
 pid_t process_pid(const struct process *process)
 {
-	return process->pid;
+	return process ? process->pid : 0;
 }
 
 void process_usage(const struct process *process, struct process_usage *usage)

@@ -223,7 +223,7 @@ static void survives_its_guardian(void)
 	snprintf(roots, sizeof(roots), "%s/sandbox", yard.state);
 	CHECK_INT(count_entries(roots), 1);
 	CHECK_INT(count_groups(guardian), 0);
-	CHECK_INT(count_processes("77004"), 0);
+	CHECK_INT(count_remaining("77004"), 0);
 	yard_close(&yard);
 }
 
@@ -250,7 +250,7 @@ static void starts_while_its_guardian_dies(void)
 	trial_run(&trial, &yard, "exit 4");
 	CHECK_INT(trial.end.exit_status, 4);
 	trial_deinit(&trial);
-	CHECK_INT(count_processes("77005"), 0);
+	CHECK_INT(count_remaining("77005"), 0);
 	yard_close(&yard);
 }
 

@@ -135,15 +135,18 @@ static void bomb(struct yard *yard)
 {
 	struct trial trial;
 	struct launch launch = yard_launch(yard,
-	        "b() { b 77103 | b 77103 & }; (b) 2>/dev/null; echo up; while :; do b; done "
-	        "2>/dev/null");
+	        "(b() { b 77103 | b 77103 & }; while :; do (b); done) 2>/dev/null & echo up; exec "
+	        "sleep 77103");
 
 	REQUIRE(trial_start(&trial, yard, &launch) == 0);
 	trial_expect(&trial, "up");
+	while (count_processes("77103") < 20)
+		usleep(10000);
 	process_kill(trial.process);
 	trial_wait(&trial);
 	CHECK_INT(trial.ends, 1);
-	CHECK_INT(count_processes("b 77103"), 0);
+	CHECK_INT(trial.end.signal, SIGKILL);
+	CHECK_INT(count_processes("77103"), 0);
 	trial_deinit(&trial);
 }
 

@@ -184,7 +184,7 @@ static bool has_said(const struct trial *trial, const char *text)
 void trial_expect(struct trial *trial, const char *text)
 {
 	/* What it says may come before the news that it runs. */
-	while ((!has_said(trial, text) || !process_pid(trial->process)) && !trial->ends)
+	while (!trial->ends && (!has_said(trial, text) || !process_pid(trial->process)))
 		turn(trial);
 	if (trial->ends)
 		read_rest(trial);
@@ -240,6 +240,15 @@ int count_processes(const char *text)
 		if (isdigit((unsigned char)entry->d_name[0]) && atoi(entry->d_name) != getpid())
 			count += runs_with(entry->d_name, text);
 	closedir(directory);
+	return count;
+}
+
+int count_remaining(const char *text)
+{
+	int count;
+
+	for (int tries = 0; (count = count_processes(text)) && tries < 1000; tries++)
+		usleep(10000);
 	return count;
 }
 

@@ -54,6 +54,8 @@ void trial_run(struct trial *trial, struct yard *yard, const char *script);
 
 /* How many processes of this machine have the text in their command line. */
 int count_processes(const char *text);
+/* The same, once there are none or ten seconds have passed: for those that end by themselves. */
+int count_remaining(const char *text);
 
 /* How many control groups this guardian has made and not removed. */
 int count_groups(pid_t guardian);
