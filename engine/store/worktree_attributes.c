@@ -126,13 +126,35 @@ static int touch(struct worktree_node *node, const struct caller *caller)
 	return r;
 }
 
-static int set_at_place(struct worktree_node *node, unsigned set, const struct stat *wanted)
+/*
+ * The disk sees root change the owner, who may keep a set-group-id bit that does not go with execution.
+ * Of a caller outside the group the kernel would take it.
+ */
+static int change_owner(struct worktree_node *node, const struct place *place, unsigned set,
+        const struct stat *wanted, const struct caller *caller)
+{
+	struct stat before;
+	mode_t mode;
+	int r = worktree_getattr(node, NULL, &before);
+
+	if (r == 0)
+		r = set_owner(place, set, wanted);
+	mode = set_id_left(&before, caller);
+	if (r < 0 || !((before.st_mode ^ mode) & S_ISGID) || set & WORKTREE_SET_MODE)
+		return r;
+	r = set_mode(place, mode);
+	changes_mode(node);
+	return r;
+}
+
+static int set_at_place(struct worktree_node *node, unsigned set, const struct stat *wanted,
+        const struct caller *caller)
 {
 	struct place place;
 	int r = node_place(node, &place);
 
 	if (r == 0 && set & (WORKTREE_SET_UID | WORKTREE_SET_GID))
-		r = set_owner(&place, set, wanted);
+		r = change_owner(node, &place, set, wanted, caller);
 	if (r == 0 && set & WORKTREE_SET_MODE)
 		r = set_mode(&place, wanted->st_mode);
 	if (r == 0 && set & (WORKTREE_SET_ATIME | WORKTREE_SET_MTIME | WORKTREE_SET_ATIME_NOW |
@@ -149,7 +171,7 @@ int worktree_setattr(struct worktree_node *node, struct worktree_file *file, uns
 	if (set & WORKTREE_SET_SIZE)
 		r = set_size(node, file, wanted->st_size, caller);
 	if (r == 0 && set & ~(unsigned)WORKTREE_SET_SIZE)
-		r = set_at_place(node, set, wanted);
+		r = set_at_place(node, set, wanted, caller);
 	if (r < 0)
 		return r;
 	if (set & WORKTREE_SET_MODE)
