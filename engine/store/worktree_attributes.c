@@ -105,7 +105,8 @@ static int set_size(struct worktree_node *node, struct worktree_file *file, off_
 
 /*
  * With nothing to set this is chown(2) of neither owner nor group, or the kernel before a write that
- * takes a set-group-id bit away. Nobody can tell them apart: the time of the change moves, the bits go.
+ * takes a set-group-id bit away. Nobody can tell them apart: the time of the change moves, the bits go
+ * if the owner asks. Of somebody else only a write may take them, and does so itself.
  */
 static int touch(struct worktree_node *node, const struct caller *caller)
 {
@@ -118,7 +119,7 @@ static int touch(struct worktree_node *node, const struct caller *caller)
 		r = node_place(node, &place);
 	if (r == 0)
 		r = set_owner(&place, 0, &attr);
-	mode = set_id_left(&attr, caller);
+	mode = caller->uid == attr.st_uid ? set_id_left(&attr, caller) : attr.st_mode & 07777;
 	if (r < 0 || mode == (attr.st_mode & 07777))
 		return r;
 	r = set_mode(&place, mode);

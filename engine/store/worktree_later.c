@@ -13,6 +13,7 @@
 #include "store/worktree_directories.h"
 #include "store/worktree_drafts.h"
 #include "store/worktree_files.h"
+#include "store/worktree_set_id.h"
 
 #define COPY_AT_ONCE (64 << 20) /* the answer of one copy; whoever asked for more asks again */
 
@@ -173,7 +174,7 @@ static void run_allocate(struct later *later)
 }
 
 int worktree_allocate(struct worktree_file *file, int mode, off_t offset, off_t length,
-        worktree_done_fn done, void *userdata)
+        const struct caller *caller, worktree_done_fn done, void *userdata)
 {
 	struct later *later = later_new(file->node->tree, file, done, userdata);
 	off_t end = offset > RANGE_END - length ? RANGE_END : offset + length;
@@ -182,6 +183,8 @@ int worktree_allocate(struct worktree_file *file, int mode, off_t offset, off_t 
 	if (!later)
 		return -ENOMEM;
 	r = file_before_change(file, offset, end);
+	if (r == 0)
+		r = set_id_drop(file->node, file->fd, caller);
 	if (r < 0) {
 		later_free(later);
 		return r;
@@ -211,7 +214,8 @@ static void run_copy(struct later *later)
 }
 
 int worktree_copy(struct worktree_file *from, off_t from_offset, struct worktree_file *to,
-        off_t to_offset, size_t length, worktree_done_fn done, void *userdata)
+        off_t to_offset, size_t length, const struct caller *caller, worktree_done_fn done,
+        void *userdata)
 {
 	struct later *later = later_new(to->node->tree, to, done, userdata);
 	int r;
@@ -224,6 +228,8 @@ int worktree_copy(struct worktree_file *from, off_t from_offset, struct worktree
 	later->offset = to_offset;
 	later->length = length > COPY_AT_ONCE ? COPY_AT_ONCE : (off_t)length;
 	r = file_before_change(to, to_offset, to_offset + later->length);
+	if (r == 0)
+		r = set_id_drop(to->node, to->fd, caller);
 	if (r < 0) {
 		later_free(later);
 		return r;

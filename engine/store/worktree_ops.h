@@ -129,9 +129,10 @@ int worktree_keep(struct worktree_node *node, off_t start, worktree_done_fn done
 int worktree_fsync(
         struct worktree_file *file, bool data_only, worktree_done_fn done, void *userdata);
 int worktree_allocate(struct worktree_file *file, int mode, off_t offset, off_t length,
-        worktree_done_fn done, void *userdata);
+        const struct caller *caller, worktree_done_fn done, void *userdata);
 int worktree_copy(struct worktree_file *from, off_t from_offset, struct worktree_file *to,
-        off_t to_offset, size_t length, worktree_done_fn done, void *userdata);
+        off_t to_offset, size_t length, const struct caller *caller, worktree_done_fn done,
+        void *userdata);
 
 /* --- directories --- */
 struct worktree_item {

@@ -152,13 +152,13 @@ int code_fsync(struct request *request, struct handle *handle, bool data_only)
 int code_allocate(
         struct request *request, struct handle *handle, int mode, off_t offset, off_t length)
 {
-	return later(
-	        request, worktree_allocate(handle->state, mode, offset, length, done, request));
+	return later(request, worktree_allocate(handle->state, mode, offset, length,
+	                              &request->caller, done, request));
 }
 
 int code_copy(struct request *request, struct handle *from, off_t from_offset, struct handle *to,
         off_t to_offset, size_t length, int flags)
 {
 	return later(request, worktree_copy(from->state, from_offset, to->state, to_offset, length,
-	                              done_writing, request));
+	                              &request->caller, done_writing, request));
 }

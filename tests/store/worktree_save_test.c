@@ -192,7 +192,7 @@ static void op_punch(struct run *run, struct open_file *file)
 	ssize_t result = SSIZE_MAX;
 
 	CHECK_INT(worktree_allocate(file->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	                  (off_t)offset, (off_t)length, on_worked, &result),
+	                  (off_t)offset, (off_t)length, &run->fixture.caller, on_worked, &result),
 	        0);
 	CHECK_INT(wait_for_worker(run, &result), 0);
 	for (i = offset; i < offset + length && i < file->model->now_size; i++)
@@ -207,8 +207,8 @@ static void op_allocate(struct run *run, struct open_file *file)
 	size_t length = pick(run, 5000) + 1;
 	ssize_t result = SSIZE_MAX;
 
-	CHECK_INT(
-	        worktree_allocate(file->file, 0, (off_t)offset, (off_t)length, on_worked, &result),
+	CHECK_INT(worktree_allocate(file->file, 0, (off_t)offset, (off_t)length,
+	                  &run->fixture.caller, on_worked, &result),
 	        0);
 	CHECK_INT(wait_for_worker(run, &result), 0);
 	if (offset + length > file->model->now_size)
@@ -229,7 +229,7 @@ static void op_copy(struct run *run, struct open_file *to)
 	to_offset = pick(run, (unsigned)to->model->now_size + 100);
 	length = pick(run, (unsigned)(from->model->now_size - offset)) + 1;
 	CHECK_INT(worktree_copy(from->file, (off_t)offset, to->file, (off_t)to_offset, length,
-	                  on_worked, &result),
+	                  &run->fixture.caller, on_worked, &result),
 	        0);
 	if (!CHECK_INT(wait_for_worker(run, &result), (ssize_t)length))
 		return;

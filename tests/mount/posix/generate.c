@@ -156,14 +156,15 @@ static void keep_to_licence(const struct generator *generator, struct step *step
 		step->arguments[1].number = at_most(step->arguments[1].number, 1L << 40);
 		step->arguments[2].number = at_most(step->arguments[2].number, SEEK_END);
 	}
-	if (strcmp(name, "pwrite") == 0 && licence->seek)
+	if ((strcmp(name, "pwrite") == 0 || strcmp(name, "sendfile") == 0) && licence->seek)
 		step->arguments[2].number = at_most(step->arguments[2].number, 1L << 40);
 	if (strcmp(name, "copy") == 0 && licence->seek)
 		step->arguments[3].number = at_most(step->arguments[3].number, 1L << 40);
 	if (strcmp(name, "rename") == 0)
 		step->arguments[2].number &= RENAME_COMMON;
 	/* Of a file that is set-gid without group execution the kernel's FUSE does not refuse it. */
-	if (strcmp(name, "chown") == 0 && licence->setgid && step->arguments[1].number < 0)
+	if ((strcmp(name, "chown") == 0 || strcmp(name, "fchown") == 0) && licence->setgid &&
+	        step->arguments[1].number < 0)
 		step->arguments[1].number = 0;
 }
 
