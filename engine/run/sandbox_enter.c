@@ -151,11 +151,23 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Who opens /dev/stdout or /dev/stderr by that name opens the pipe anew, and must be let in. */
+static void give_pipes(uid_t uid, gid_t gid)
+{
+	static const int pipes[] = {SANDBOX_OUTPUT, SANDBOX_CHANNEL_IN, SANDBOX_CHANNEL_OUT};
+
+	for (size_t i = 0; i < sizeof(pipes) / sizeof(*pipes); i++)
+		if (fchown(pipes[i], uid, gid) < 0)
+			continue; /* not a pipe: nobody can open it by name anyhow */
+}
+
 static void take_identity(const struct entry *entry, pid_t guardian)
 {
 	uid_t uid = entry->start->uid;
 	gid_t gid = entry->start->gid;
 
+	if (entry->start->sandbox->is_root)
+		give_pipes(uid, gid);
 	if (entry->start->sandbox->is_root &&
 	        (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
 	                setresuid(uid, uid, uid) < 0))
