@@ -197,6 +197,8 @@ static void forget_call(struct conversation *conversation)
 	conversation->invocation = NULL;
 	if (!invocation)
 		return;
+	conversation->error = -ECANCELED; /* for a close that waits for it in another thread */
+	answer_flusher(conversation);
 	invocation_cancel(invocation);
 	invocation_release(invocation);
 }
@@ -225,6 +227,8 @@ int conversation_begin(struct conversation *conversation, struct buf *why)
 		conversation->error = r;
 		buf_clear(&conversation->request);
 		buf_append(&conversation->why, why->data, why->length);
+		answer_flusher(conversation);
+		answer_readers(conversation);
 	}
 	return r;
 }
@@ -269,11 +273,22 @@ int conversation_await(struct conversation *conversation, struct request *reques
 	return request_adopt(request, flush_interrupted, conversation);
 }
 
+/* The kernel waits for reads before it closes; the daemon's end does not. */
+static void refuse_readers(struct conversation *conversation)
+{
+	struct reader *reader, *following;
+
+	list_each_safe(reader, following, &conversation->readers, link)
+		read_interrupted(reader->request, reader);
+}
+
 void conversation_close(struct conversation *conversation)
 {
 	conversation->handle = NULL;
 	if (conversation->write_only && conversation->invocation)
 		return; /* it goes on, and its answer can be read by `cat invoke` */
 	forget_call(conversation);
+	refuse_readers(conversation);
+	answer_flusher(conversation);
 	conversation_free(conversation);
 }
