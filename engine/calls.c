@@ -24,7 +24,7 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
 		buf_puts(why, "the function's state could not be opened");
 		return -EIO;
 	}
-	if (!function->config.max_instances) {
+	if (!function->settings.config.max_instances) {
 		account_rejected(state);
 		buf_puts(why, "the function is disabled: config/max_instances is 0");
 		return -EAGAIN;

@@ -123,7 +123,7 @@ static bool current(const struct deploy *deploy)
 
 	return deployment &&
 	       deployment->code_generation == worktree_generation(deploy->owner->worktree) &&
-	       deployment->config_generation == function(deploy)->config_generation;
+	       deployment->config_generation == function(deploy)->settings.config_generation;
 }
 
 /* --- taking in -------------------------------------------------------------------------------- */
@@ -200,8 +200,8 @@ static void checked_out(void *userdata, int status, struct checkout *checkout)
 		return;
 	}
 	if (status == 0)
-		deployment = deployment_new(
-		        function(deploy), checkout, engine_runtimes(deploy->owner->engine));
+		deployment = deployment_new(&function(deploy)->settings, "latest", checkout,
+		        engine_runtimes(deploy->owner->engine));
 	if (!deployment) {
 		snprintf(why, sizeof(why), "The code could not be taken in: %s",
 		        strerror(status ? -status : ENOMEM));
@@ -243,7 +243,7 @@ void deploy_submit(struct deploy *deploy, struct invocation *invocation)
 	if (deploy->state.state != DEPLOY_CHANGED && deploy->owner->pool.deployment)
 		deploy_changed(deploy); /* the working tree tells only at the end of the turn */
 	invocation->code_generation = worktree_generation(deploy->owner->worktree);
-	invocation->config_generation = function(deploy)->config_generation;
+	invocation->config_generation = function(deploy)->settings.config_generation;
 	list_append(&deploy->waiting, &invocation->link);
 	advance(deploy);
 }
@@ -330,7 +330,7 @@ void deploy_close(struct deploy *deploy)
 
 const char *deploy_state_name(const struct deploy *deploy)
 {
-	if (function(deploy) && !function(deploy)->config.max_instances)
+	if (function(deploy) && !function(deploy)->settings.config.max_instances)
 		return "disabled";
 	return sm_name(&deploy->state);
 }

@@ -173,7 +173,7 @@ static void wake_reserved(struct engine *engine)
 	while ((function = functions_next(engine->functions, function ? function->id : 0))) {
 		struct function_state *state;
 
-		if (!function->config.min_instances)
+		if (!function->settings.config.min_instances)
 			continue;
 		state = engine_state(engine, function);
 		if (state)

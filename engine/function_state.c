@@ -58,9 +58,9 @@ static struct logbook_limits log_limits(const struct function *function)
 {
 	return (struct logbook_limits){
 	        .segment_bytes = SEGMENT_BYTES,
-	        .retention_ms = function->config.log_retention_ms,
-	        .retention_bytes = function->config.log_retention_bytes,
-	        .format = function->config.log_format,
+	        .retention_ms = function->settings.config.log_retention_ms,
+	        .retention_bytes = function->settings.config.log_retention_bytes,
+	        .format = function->settings.config.log_format,
 	};
 }
 
@@ -153,7 +153,7 @@ int function_state_new(
 	state->function = function;
 	state->id = function->id;
 	state->directory = -1;
-	state->log_format.kind = function->config.log_format;
+	state->log_format.kind = function->settings.config.log_format;
 	list_init(&state->link);
 	last_error_init(&state->last_error);
 	r = open_parts(state);
@@ -174,7 +174,7 @@ void function_state_configured(struct function_state *state)
 	const struct logbook_limits limits = log_limits(state->function);
 
 	logbook_set_limits(state->logbook, &limits);
-	state->log_format.kind = state->function->config.log_format;
+	state->log_format.kind = state->function->settings.config.log_format;
 	deploy_changed(&state->deploy);
 }
 

@@ -23,7 +23,7 @@ static struct function *function_free(struct function *function)
 {
 	if (!function)
 		return NULL;
-	function_variables_free(function);
+	settings_deinit(&function->settings);
 	free(function->name);
 	free(function);
 	return NULL;
@@ -41,13 +41,11 @@ static struct function *function_new(
 
 	if (!function)
 		return NULL;
-	list_init(&function->variables);
+	settings_init(&function->settings, function, NULL);
 	function->functions = functions;
 	function->uid = uid;
 	function->gid = gid;
 	function->created_us = created_us;
-	function->config_generation = 1;
-	config_defaults(&function->config);
 	function->name = strdup(name);
 	return function->name ? take(function) : NULL;
 }
@@ -72,7 +70,7 @@ static int reserve(struct functions *functions)
 static void add(struct functions *functions, struct function *function, uint64_t id)
 {
 	assert(!functions->count || functions->ordered[functions->count - 1]->id < id);
-	function->id = id;
+	function->id = function->settings.owner = id;
 	functions->ordered[functions->count++] = function;
 	if (map_put(&functions->by_id, id, function) < 0)
 		assert(!"there is room");
@@ -127,7 +125,7 @@ static int load_setting(void *userdata, uint64_t id, const char *name, const cha
 	int key = config_key_find(name);
 
 	assert(function); /* a foreign key */
-	if (key < 0 || config_load(&function->config, (enum config_key)key, value) < 0)
+	if (key < 0 || config_load(&function->settings.config, (enum config_key)key, value) < 0)
 		log_line(LOG_WARNING,
 		        "%s: the stored setting %s '%s' is not usable, the default is",
 		        function->name, name, value);
@@ -140,7 +138,7 @@ static int load_variable(
 	struct function *function = functions_get(userdata, function_id);
 
 	assert(function);
-	return function_variable_load(function, id, key, value);
+	return settings_variable_load(&function->settings, id, key, value);
 }
 
 static void functions_free_p(struct functions **functions)
@@ -180,6 +178,7 @@ struct functions *functions_free(struct functions *functions)
 		function_free(functions->ordered[i]);
 	free(functions->ordered);
 	map_deinit(&functions->by_id);
+	map_deinit(&functions->variables);
 	names_deinit(&functions->by_name);
 	free(functions);
 	return NULL;
@@ -305,68 +304,5 @@ int function_set_owner(struct function *function, uid_t uid, gid_t gid)
 		return r;
 	function->uid = uid;
 	function->gid = gid;
-	return 0;
-}
-
-void function_configured(struct function *function, int key)
-{
-	struct functions *functions = function->functions;
-
-	if (key < 0 || config_redeploys((enum config_key)key))
-		function->config_generation++;
-	if (functions->events.configured)
-		functions->events.configured(functions->userdata, function, key);
-}
-
-/* Both as canonical texts; the new one is taken over into `now`. */
-static int compare(const struct config *old, const struct config *changed, enum config_key key,
-        struct buf *now, bool *same)
-{
-	struct buf before = BUF_INIT;
-	bool failed;
-
-	config_format(old, key, &before);
-	buf_puts(&before, "");
-	config_format(changed, key, now);
-	buf_puts(now, "");
-	failed = before.failed || now->failed;
-	*same = !failed && strcmp(before.data, now->data) == 0;
-	buf_deinit(&before);
-	return failed ? fail(-ENOMEM, "setting %s", config_key_name(key)) : 0;
-}
-
-static int store_setting(
-        struct function *function, const struct config *changed, enum config_key key)
-{
-	struct buf text = BUF_INIT;
-	bool same = false;
-	int r = compare(&function->config, changed, key, &text, &same);
-
-	if (r == 0 && !same) {
-		struct command command = {COMMAND_SETTING_SET, .object = function->id,
-		        .name = config_key_name(key), .value = text.length ? text.data : NULL};
-
-		r = store_apply(function->functions->store, &command, NULL);
-		if (r == 0)
-			r = 1;
-	}
-	buf_deinit(&text);
-	return r;
-}
-
-int function_set(struct function *function, enum config_key key, const char *text, struct buf *why)
-{
-	struct config changed = function->config;
-	int r = config_parse(&changed, key, text, why);
-
-	if (r < 0)
-		return r;
-	r = store_setting(function, &changed, key);
-	if (r < 0)
-		return why_store(why, r);
-	if (r > 0) {
-		function->config = changed;
-		function_configured(function, key);
-	}
 	return 0;
 }

@@ -14,27 +14,17 @@
 #include "base/caller.h"
 #include "base/list.h"
 #include "base/map.h"
-#include "model/config.h"
+#include "model/settings.h"
 
 struct store;
-
-struct variable { /* one environment variable: config/env/KEY */
-	uint64_t id;
-	char *key;
-	char *value;      /* any bytes but zero */
-	struct list link; /* function.variables, by id */
-};
 
 struct function {
 	uint64_t id;
 	char *name;
 	uid_t uid; /* the owner: who instances run as */
 	gid_t gid;
-	int64_t created_us; /* wall time */
-	struct config config;
-	uint64_t
-	        config_generation; /* counts changes of settings and environment that need a redeploy */
-	struct list variables;
+	int64_t created_us;       /* wall time */
+	struct settings settings; /* of `latest` */
 	struct functions *functions;
 	void *runtime_state; /* belongs to the layers above; NULL at first */
 };
@@ -66,21 +56,6 @@ int function_rename(struct function *function, const char *name, struct buf *why
 int function_remove(
         struct function *function, struct buf *why); /* whoever calls checked emptiness */
 int function_set_owner(struct function *function, uid_t uid, gid_t gid);
-
-int function_set(struct function *function, enum config_key key, const char *text, struct buf *why);
-
-/*
- * Environment. Keys: letters, digits, `_`, a letter first, not a reserved one: else -EINVAL. A value has
- * at most 64 KiB (-EFBIG), all of a function 1 MiB and 1000 variables (-ENOSPC with a sentence).
- * What is renamed over another variable replaces it. Setting what is there already changes nothing.
- */
-struct variable *function_variable(const struct function *function, uint64_t id);
-struct variable *function_variable_find(const struct function *function, const char *key);
-int function_variable_set(struct function *function, const char *key, const char *value,
-        struct variable **out, struct buf *why); /* creates or replaces */
-int function_variable_rename(
-        struct function *function, struct variable *variable, const char *key, struct buf *why);
-int function_variable_unset(struct function *function, struct variable *variable);
 
 /* The name rule of functions, and with another length of aliases, triggers, topics, packages. */
 int name_check(const char *name, size_t longest, struct buf *why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What function.c and variable.c share: the set, and how a change is told. */
+/* What the files about functions share: the set, and how a change is told. */
 #include "model/function.h"
 
 struct functions {
@@ -9,15 +9,20 @@ struct functions {
 	void *userdata;
 	struct map by_id;
 	struct names by_name;
+	struct map variables;      /* of all owners, by id */
 	struct function **ordered; /* by id; ids only grow, so a new one goes to the end */
 	size_t count;
 	size_t capacity;
 };
 
-/* Settings or environment changed: counts it when instances must follow, and tells. */
-void function_configured(struct function *function, int key);
+/* The owner's id is set when it has one. */
+void settings_init(struct settings *settings, struct function *function, struct version *version);
+void settings_deinit(struct settings *settings);
 
-/* From the store, at start: a variable whose function is known. 0 or -ENOMEM. */
-int function_variable_load(
-        struct function *function, uint64_t id, const char *key, const char *value);
-void function_variables_free(struct function *function);
+/* Settings or environment (key -1) changed: counts it when instances must follow, and tells. */
+void settings_changed(struct settings *settings, int key);
+
+/* From the store, at start: a variable whose owner is known. 0 or -ENOMEM. */
+int settings_variable_load(
+        struct settings *settings, uint64_t id, const char *key, const char *value);
+void settings_variables_free(struct settings *settings);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Environment variables. There are few of a function (at most 1000), so a list is searched. What the
+ * Environment variables. There are few of an owner (at most 1000), so a list is searched. What the
  * platform itself puts into the environment of an instance cannot be set; what it only proposes (PATH,
  * LANG, TZ, search paths, the log format) can, and so can credentials and regions of clouds, for the
  * platform gives none of its own.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@
 enum {
 	KEY_LONGEST = 255,
 	VALUE_LONGEST = 64 * 1024,
-	ALL_LONGEST = 1024 * 1024, /* keys and values of one function, each with its zero */
+	ALL_LONGEST = 1024 * 1024, /* keys and values of one settings, each with its zero */
 	COUNT_MOST = 1000,
 };
 
@@ -80,7 +81,7 @@ static int check_key(const char *key, struct buf *why)
 }
 
 /* Whether all stays within bounds when this variable (NULL: a new one) has this key and value. */
-static int check_room(const struct function *function, const struct variable *replaced,
+static int check_room(const struct settings *settings, const struct variable *replaced,
         const char *key, const char *value, struct buf *why)
 {
 	size_t all = strlen(key) + strlen(value) + 2, count = 1;
@@ -91,7 +92,7 @@ static int check_room(const struct function *function, const struct variable *re
 		        strlen(value));
 		return -EFBIG;
 	}
-	list_each(variable, &function->variables, link) {
+	list_each(variable, &settings->variables, link) {
 		if (variable == replaced)
 			continue;
 		all += strlen(variable->key) + strlen(variable->value) + 2;
@@ -113,61 +114,76 @@ static struct variable *variable_free(struct variable *variable)
 	return NULL;
 }
 
+static struct map *variables_of(const struct settings *settings)
+{
+	return &settings->function->functions->variables;
+}
+
+/* Takes the variable out of everything, and frees it. */
+static void drop(struct variable *variable)
+{
+	map_remove(variables_of(variable->settings), variable->id);
+	list_unlink(&variable->link);
+	variable_free(variable);
+}
+
 static void variable_free_p(struct variable **variable)
 {
 	variable_free(*variable);
 }
 
-static struct variable *variable_new(const char *key, const char *value)
+static struct variable *variable_new(struct settings *settings, const char *key, const char *value)
 {
 	CLEANUP(variable_free_p) struct variable *variable = calloc(1, sizeof(*variable));
 
 	if (!variable)
 		return NULL;
 	list_init(&variable->link);
+	variable->settings = settings;
 	variable->key = strdup(key);
 	variable->value = strdup(value);
 	return variable->key && variable->value ? take(variable) : NULL;
 }
 
-int function_variable_load(
-        struct function *function, uint64_t id, const char *key, const char *value)
+int settings_variable_load(
+        struct settings *settings, uint64_t id, const char *key, const char *value)
 {
-	struct variable *variable = variable_new(key, value);
+	struct variable *variable = variable_new(settings, key, value);
 
 	if (!variable)
 		return fail(-ENOMEM, "loading variables");
 	variable->id = id;
-	list_append(&function->variables, &variable->link);
+	list_append(&settings->variables, &variable->link);
+	if (map_put(variables_of(settings), id, variable) < 0)
+		return fail(-ENOMEM, "loading variables"); /* who asked frees all */
 	return 0;
 }
 
-void function_variables_free(struct function *function)
+void settings_variables_free(struct settings *settings)
 {
 	struct variable *variable, *following;
 
-	list_each_safe(variable, following, &function->variables, link) {
-		list_unlink(&variable->link);
-		variable_free(variable);
-	}
+	list_each_safe(variable, following, &settings->variables, link)
+		drop(variable);
 }
 
-struct variable *function_variable(const struct function *function, uint64_t id)
+struct variable *settings_variable(const struct settings *settings, uint64_t id)
+{
+	struct variable *variable = map_get(variables_of(settings), id);
+
+	return variable && variable->settings == settings ? variable : NULL;
+}
+
+struct variable *functions_variable(const struct functions *functions, uint64_t id)
+{
+	return map_get(&functions->variables, id);
+}
+
+struct variable *settings_variable_find(const struct settings *settings, const char *key)
 {
 	struct variable *variable;
 
-	list_each(variable, &function->variables, link) {
-		if (variable->id == id)
-			return variable;
-	}
-	return NULL;
-}
-
-struct variable *function_variable_find(const struct function *function, const char *key)
-{
-	struct variable *variable;
-
-	list_each(variable, &function->variables, link) {
+	list_each(variable, &settings->variables, link) {
 		if (strcmp(variable->key, key) == 0)
 			return variable;
 	}
@@ -175,41 +191,43 @@ struct variable *function_variable_find(const struct function *function, const c
 }
 
 static int store_value(
-        struct function *function, const char *key, const char *value, struct command_result *made)
+        struct settings *settings, const char *key, const char *value, struct command_result *made)
 {
-	return store_apply(function->functions->store,
-	        &(struct command){
-	                COMMAND_VARIABLE_SET, .object = function->id, .name = key, .value = value},
+	return store_apply(settings->function->functions->store,
+	        &(struct command){COMMAND_VARIABLE_SET, .object = settings->owner, .name = key,
+	                .value = value},
 	        made);
 }
 
-static int add(struct function *function, const char *key, const char *value, struct variable **out,
+static int add(struct settings *settings, const char *key, const char *value, struct variable **out,
         struct buf *why)
 {
-	CLEANUP(variable_free_p) struct variable *variable = variable_new(key, value);
+	CLEANUP(variable_free_p) struct variable *variable = variable_new(settings, key, value);
 	struct command_result made;
 	int r;
 
-	if (!variable)
+	if (!variable || map_reserve(variables_of(settings)) < 0)
 		return why_store(why, fail(-ENOMEM, "setting variable %s", key));
-	r = store_value(function, key, value, &made);
+	r = store_value(settings, key, value, &made);
 	if (r < 0)
 		return why_store(why, r);
 	variable->id = made.child;
-	list_append(&function->variables, &variable->link);
+	list_append(&settings->variables, &variable->link);
+	if (map_put(variables_of(settings), variable->id, variable) < 0)
+		assert(!"there is room");
 	*out = take(variable);
 	return 0;
 }
 
 static int replace(
-        struct function *function, struct variable *variable, const char *value, struct buf *why)
+        struct settings *settings, struct variable *variable, const char *value, struct buf *why)
 {
 	CLEANUP(free_p) char *copy = strdup(value);
 	int r;
 
 	if (!copy)
 		return why_store(why, fail(-ENOMEM, "setting variable %s", variable->key));
-	r = store_value(function, variable->key, value, NULL);
+	r = store_value(settings, variable->key, value, NULL);
 	if (r < 0)
 		return why_store(why, r);
 	free(variable->value);
@@ -217,35 +235,35 @@ static int replace(
 	return 0;
 }
 
-int function_variable_set(struct function *function, const char *key, const char *value,
+int settings_variable_set(struct settings *settings, const char *key, const char *value,
         struct variable **out, struct buf *why)
 {
-	struct variable *variable = function_variable_find(function, key);
+	struct variable *variable = settings_variable_find(settings, key);
 	int r = check_key(key, why);
 
 	if (r == 0)
-		r = check_room(function, variable, key, value, why);
+		r = check_room(settings, variable, key, value, why);
 	if (r < 0)
 		return r;
 	if (!variable)
-		r = add(function, key, value, &variable, why);
+		r = add(settings, key, value, &variable, why);
 	else if (strcmp(variable->value, value) != 0)
-		r = replace(function, variable, value, why);
+		r = replace(settings, variable, value, why);
 	else
 		goto same;
 	if (r < 0)
 		return r;
-	function_configured(function, -1);
+	settings_changed(settings, -1);
 same:
 	if (out)
 		*out = variable;
 	return 0;
 }
 
-int function_variable_rename(
-        struct function *function, struct variable *variable, const char *key, struct buf *why)
+int settings_variable_rename(struct variable *variable, const char *key, struct buf *why)
 {
-	struct variable *replaced = function_variable_find(function, key);
+	struct settings *settings = variable->settings;
+	struct variable *replaced = settings_variable_find(settings, key);
 	CLEANUP(free_p) char *copy = NULL;
 	int r;
 
@@ -253,39 +271,37 @@ int function_variable_rename(
 		return 0;
 	r = check_key(key, why);
 	if (r == 0)
-		r = check_room(function, variable, key, variable->value, why);
+		r = check_room(settings, variable, key, variable->value, why);
 	if (r < 0)
 		return r;
 	copy = strdup(key);
 	if (!copy)
 		return why_store(why, fail(-ENOMEM, "renaming variable %s", variable->key));
-	r = store_apply(function->functions->store,
-	        &(struct command){COMMAND_VARIABLE_RENAME, .object = function->id,
+	r = store_apply(settings->function->functions->store,
+	        &(struct command){COMMAND_VARIABLE_RENAME, .object = settings->owner,
 	                .child = variable->id, .name = key},
 	        NULL);
 	if (r < 0)
 		return why_store(why, r);
-	if (replaced) {
-		list_unlink(&replaced->link);
-		variable_free(replaced);
-	}
+	if (replaced)
+		drop(replaced);
 	free(variable->key);
 	variable->key = take(copy);
-	function_configured(function, -1);
+	settings_changed(settings, -1);
 	return 0;
 }
 
-int function_variable_unset(struct function *function, struct variable *variable)
+int settings_variable_unset(struct variable *variable, struct buf *why)
 {
-	int r = store_apply(function->functions->store,
+	struct settings *settings = variable->settings;
+	int r = store_apply(settings->function->functions->store,
 	        &(struct command){
-	                COMMAND_VARIABLE_UNSET, .object = function->id, .child = variable->id},
+	                COMMAND_VARIABLE_UNSET, .object = settings->owner, .child = variable->id},
 	        NULL);
 
 	if (r < 0)
-		return r;
-	list_unlink(&variable->link);
-	variable_free(variable);
-	function_configured(function, -1);
+		return why_store(why, r);
+	drop(variable);
+	settings_changed(settings, -1);
 	return 0;
 }

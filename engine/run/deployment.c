@@ -100,26 +100,26 @@ static int millicores(const struct deployment *deployment)
 }
 
 /* {"KEY":"value"} of the user's variables: RUNTIME_USERDATA and `environment` of FRAME_INIT. */
-static cJSON *user_data(const struct function *function)
+static cJSON *user_data(const struct settings *settings)
 {
 	cJSON *object = cJSON_CreateObject();
 	struct variable *variable;
 
-	list_each(variable, &function->variables, link)
+	list_each(variable, &settings->variables, link)
 		cJSON_AddStringToObject(object, variable->key, variable->value);
 	return object;
 }
 
 static void add_functiongraph(
-        struct strings *out, const struct deployment *deployment, const struct function *function)
+        struct strings *out, const struct deployment *deployment, const struct settings *settings)
 {
 	const struct config *config = &deployment->config;
-	CLEANUP(json_delete_p) cJSON *data = user_data(function);
+	CLEANUP(json_delete_p) cJSON *data = user_data(settings);
 	CLEANUP(free_p) char *data_text = data ? cJSON_PrintUnformatted(data) : NULL;
 
 	add(out, "RUNTIME_PROJECT_ID=default");
-	add(out, "RUNTIME_FUNC_NAME=%s", function->name);
-	add(out, "RUNTIME_FUNC_VERSION=latest");
+	add(out, "RUNTIME_FUNC_NAME=%s", deployment->function_name);
+	add(out, "RUNTIME_FUNC_VERSION=%s", deployment->version);
 	add(out, "RUNTIME_PACKAGE=default");
 	add(out, "RUNTIME_HANDLER=%s", deployment_handler(deployment));
 	add(out, "RUNTIME_TIMEOUT=%" PRId64, (config->timeout_ms + 999) / 1000);
@@ -135,38 +135,39 @@ static void add_functiongraph(
 }
 
 /* What handlers written for Lambda look at; the rest of Lambda's set is for custom runtimes. */
-static void add_lambda(
-        struct strings *out, const struct deployment *deployment, const struct function *function)
+static void add_lambda(struct strings *out, const struct deployment *deployment)
 {
-	add(out, "AWS_LAMBDA_FUNCTION_NAME=%s", function->name);
-	add(out, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST");
+	bool latest = strcmp(deployment->version, "latest") == 0;
+
+	add(out, "AWS_LAMBDA_FUNCTION_NAME=%s", deployment->function_name);
+	add(out, "AWS_LAMBDA_FUNCTION_VERSION=%s", latest ? "$LATEST" : deployment->version);
 	add(out, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%" PRId64,
 	        deployment->config.memory_bytes / MEGABYTE);
-	add(out, "AWS_LAMBDA_LOG_GROUP_NAME=/fnfs/%s", function->name);
-	add(out, "AWS_LAMBDA_LOG_STREAM_NAME=latest");
+	add(out, "AWS_LAMBDA_LOG_GROUP_NAME=/fnfs/%s", deployment->function_name);
+	add(out, "AWS_LAMBDA_LOG_STREAM_NAME=%s", deployment->version);
 	add(out, "LAMBDA_TASK_ROOT=/var/task");
 	add(out, "_HANDLER=%s", deployment_handler(deployment));
 }
 
 /* A preset that users may replace is left out where they did: of two equal names libc takes the first,
  * others the last. */
-static char **make_environment(const struct deployment *deployment, const struct function *function)
+static char **make_environment(const struct deployment *deployment, const struct settings *settings)
 {
 	struct strings out = {0};
 	struct variable *variable;
 
-	list_each(variable, &function->variables, link)
+	list_each(variable, &settings->variables, link)
 		add(&out, "%s=%s", variable->key, variable->value);
-	if (!function_variable_find(function, "PATH"))
+	if (!settings_variable_find(settings, "PATH"))
 		add(&out, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
-	if (!function_variable_find(function, "HOME"))
+	if (!settings_variable_find(settings, "HOME"))
 		add(&out, "HOME=/tmp");
-	if (!function_variable_find(function, "LANG"))
+	if (!settings_variable_find(settings, "LANG"))
 		add(&out, "LANG=C.UTF-8");
-	if (!function_variable_find(function, "TZ"))
+	if (!settings_variable_find(settings, "TZ"))
 		add(&out, "TZ=:UTC");
-	add_functiongraph(&out, deployment, function);
-	add_lambda(&out, deployment, function);
+	add_functiongraph(&out, deployment, settings);
+	add_lambda(&out, deployment);
 	if (!out.failed)
 		return out.items;
 	while (out.count)
@@ -177,14 +178,14 @@ static char **make_environment(const struct deployment *deployment, const struct
 
 /* --- FRAME_INIT ----------------------------------------------------------------------------- */
 
-static int make_init(struct deployment *deployment, const struct function *function)
+static int make_init(struct deployment *deployment, const struct settings *settings)
 {
 	const struct config *config = &deployment->config;
 	CLEANUP(json_delete_p) cJSON *object = cJSON_CreateObject();
 	CLEANUP(free_p) char *text = NULL;
 
-	cJSON_AddStringToObject(object, "function", function->name);
-	cJSON_AddStringToObject(object, "version", "latest");
+	cJSON_AddStringToObject(object, "function", deployment->function_name);
+	cJSON_AddStringToObject(object, "version", deployment->version);
 	cJSON_AddStringToObject(object, "package", "default");
 	cJSON_AddStringToObject(object, "project", "default");
 	cJSON_AddStringToObject(object, "region", "local");
@@ -197,7 +198,7 @@ static int make_init(struct deployment *deployment, const struct function *funct
 	cJSON_AddNumberToObject(object, "cpu_millicores", millicores(deployment));
 	cJSON_AddNumberToObject(object, "concurrency", config->concurrency);
 	cJSON_AddNumberToObject(object, "response_max", INVOCATION_RESPONSE_MAX);
-	cJSON_AddItemToObject(object, "environment", user_data(function));
+	cJSON_AddItemToObject(object, "environment", user_data(settings));
 	text = object ? cJSON_PrintUnformatted(object) : NULL;
 	if (!text)
 		return -ENOMEM;
@@ -218,31 +219,34 @@ static void deployment_free(struct deployment *deployment)
 	free(deployment->why);
 	free(deployment->entry);
 	free(deployment->function_name);
+	free(deployment->version);
 	buf_deinit(&deployment->init);
 	free(deployment);
 }
 
-static int fill(struct deployment *deployment, const struct function *function,
+static int fill(struct deployment *deployment, const struct settings *settings,
         const struct runtimes *runtimes)
 {
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
 
-	deployment->function_name = strdup(function->name);
-	deployment->runtime = runtimes_choose(runtimes, function->config.runtime,
-	        function->config.handler, checkout_fd(deployment->checkout), &why);
+	if (!deployment->function_name || !deployment->version)
+		return -ENOMEM;
+	deployment->runtime = runtimes_choose(runtimes, settings->config.runtime,
+	        settings->config.handler, checkout_fd(deployment->checkout), &why);
 	if (!deployment->runtime)
 		deployment->why = buf_take(&why);
 	else
 		deployment->entry = find_entry(deployment);
-	deployment->environment = make_environment(deployment, function);
-	if (!deployment->function_name || !deployment->environment)
+	deployment->environment = make_environment(deployment, settings);
+	if (!deployment->environment)
 		return -ENOMEM;
-	return make_init(deployment, function);
+	return make_init(deployment, settings);
 }
 
-struct deployment *deployment_new(
-        const struct function *function, struct checkout *checkout, const struct runtimes *runtimes)
+struct deployment *deployment_new(const struct settings *settings, const char *version,
+        struct checkout *checkout, const struct runtimes *runtimes)
 {
+	const struct function *function = settings->function;
 	struct deployment *deployment = calloc(1, sizeof(*deployment));
 
 	if (!deployment) {
@@ -252,12 +256,14 @@ struct deployment *deployment_new(
 	deployment->references = 1;
 	deployment->checkout = checkout;
 	deployment->code_generation = checkout_generation(checkout);
-	deployment->config_generation = function->config_generation;
-	deployment->config = function->config;
+	deployment->config_generation = settings->config_generation;
+	deployment->config = settings->config;
 	deployment->function_id = function->id;
 	deployment->uid = function->uid;
 	deployment->gid = function->gid;
-	if (fill(deployment, function, runtimes) < 0) {
+	deployment->function_name = strdup(function->name);
+	deployment->version = strdup(version);
+	if (fill(deployment, settings, runtimes) < 0) {
 		deployment_free(deployment);
 		return NULL;
 	}

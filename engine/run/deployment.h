@@ -13,9 +13,9 @@
 #include "model/config.h"
 
 struct checkout;
-struct function;
 struct runtime;
 struct runtimes;
+struct settings;
 
 struct deployment {
 	unsigned references;
@@ -26,6 +26,7 @@ struct deployment {
 	const struct runtime *runtime; /* NULL: nothing here can run; `why` says why */
 	char *why;
 	char *function_name;
+	char *version; /* "latest" or the name of a published one */
 	uint64_t function_id;
 	uid_t uid;
 	gid_t gid;
@@ -34,9 +35,12 @@ struct deployment {
 	struct buf init;    /* payload of FRAME_INIT */
 };
 
-/* Takes over the reference to the checkout, also on failure. NULL: no memory. */
-struct deployment *deployment_new(const struct function *function, struct checkout *checkout,
-        const struct runtimes *runtimes);
+/*
+ * With the settings of a function, or of one of its versions, and the name calls know that by. Takes
+ * over the reference to the checkout, also on failure. NULL: no memory.
+ */
+struct deployment *deployment_new(const struct settings *settings, const char *version,
+        struct checkout *checkout, const struct runtimes *runtimes);
 struct deployment *deployment_ref(struct deployment *deployment);
 struct deployment *deployment_unref(struct deployment *deployment); /* NULL */
 

@@ -109,7 +109,7 @@ static int call_open(struct request *request, struct handle *handle, struct fuse
 		info->noflush = 1;
 		return open_answer(request, handle, subject.function->id);
 	}
-	if (!subject.function->config.max_instances)
+	if (!subject.function->settings.config.max_instances)
 		return refuse_disabled(request, &subject);
 	conversation = conversation_new(request->fs, handle, subject.function->id);
 	if (!conversation)

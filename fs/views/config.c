@@ -11,7 +11,7 @@
 
 int config_show(const struct subject *subject, struct buf *out)
 {
-	config_format(&subject->function->config, (enum config_key)subject->row->key, out);
+	config_format(&subject->function->settings.config, (enum config_key)subject->row->key, out);
 	buf_puts(out, "\n");
 	return 0;
 }
@@ -19,13 +19,14 @@ int config_show(const struct subject *subject, struct buf *out)
 /* A function on the host's network reaches what listens on this machine only: not for everybody. */
 static int check_network(const struct subject *subject, const char *text, struct buf *why)
 {
-	struct config changed = subject->function->config;
+	struct config changed = subject->function->settings.config;
 	uid_t uid = subject->caller.uid;
 	int r = config_parse(&changed, CONFIG_NETWORK, text, why);
 
 	if (r < 0)
 		return r;
-	if (changed.network == subject->function->config.network || changed.network != NETWORK_HOST)
+	if (changed.network == subject->function->settings.config.network ||
+	        changed.network != NETWORK_HOST)
 		return 0;
 	if (uid == 0 || uid == engine_owner(subject->engine))
 		return 0;
@@ -36,7 +37,7 @@ static int check_network(const struct subject *subject, const char *text, struct
 
 static int check_runtime(const struct subject *subject, const char *text, struct buf *why)
 {
-	struct config changed = subject->function->config;
+	struct config changed = subject->function->settings.config;
 	int r = config_parse(&changed, CONFIG_RUNTIME, text, why);
 
 	if (r < 0)
@@ -58,5 +59,5 @@ int config_set(const struct subject *subject, const char *text, struct buf *why)
 		r = check_network(subject, text, why);
 	else if (key == CONFIG_RUNTIME)
 		r = check_runtime(subject, text, why);
-	return r < 0 ? r : function_set(subject->function, key, text, why);
+	return r < 0 ? r : settings_set(&subject->function->settings, key, text, why);
 }

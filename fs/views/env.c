@@ -12,7 +12,7 @@ static bool next(const struct subject *directory, uint64_t after, struct each_en
 {
 	struct variable *variable;
 
-	list_each(variable, &directory->function->variables, link) {
+	list_each(variable, &directory->function->settings.variables, link) {
 		if (variable->id <= after)
 			continue;
 		entry->object = variable->id;
@@ -24,7 +24,7 @@ static bool next(const struct subject *directory, uint64_t after, struct each_en
 
 static int find(const struct subject *directory, const char *name, uint64_t *object)
 {
-	struct variable *variable = function_variable_find(directory->function, name);
+	struct variable *variable = settings_variable_find(&directory->function->settings, name);
 
 	if (!variable)
 		return -ENOENT;
@@ -34,18 +34,13 @@ static int find(const struct subject *directory, const char *name, uint64_t *obj
 
 static int get(struct subject *subject)
 {
-	struct functions *functions = engine_functions(subject->engine);
-	struct function *function;
-	uint64_t id = 0;
+	struct variable *variable =
+	        functions_variable(engine_functions(subject->engine), subject->object);
+	struct function *function = variable ? variable->settings->function : NULL;
 
-	while ((function = functions_next(functions, id))) {
-		subject->item = function_variable(function, subject->object);
-		if (subject->item)
-			break;
-		id = function->id;
-	}
-	if (!function)
+	if (!variable)
 		return -ENOENT;
+	subject->item = variable;
 	subject->function = function;
 	subject->uid = function->uid;
 	subject->gid = function->gid;
@@ -78,7 +73,7 @@ static int make(
         const struct subject *directory, const char *name, uint64_t *object, struct buf *why)
 {
 	struct variable *variable;
-	int r = function_variable_set(directory->function, name, "", &variable, why);
+	int r = settings_variable_set(&directory->function->settings, name, "", &variable, why);
 
 	if (r == 0)
 		*object = variable->id;
@@ -87,12 +82,12 @@ static int make(
 
 static int unset(const struct subject *subject, struct buf *why)
 {
-	return function_variable_unset(subject->function, subject->item);
+	return settings_variable_unset(subject->item, why);
 }
 
 static int rename_variable(const struct subject *subject, const char *name, struct buf *why)
 {
-	return function_variable_rename(subject->function, subject->item, name, why);
+	return settings_variable_rename(subject->item, name, why);
 }
 
 const struct each env_each = {
@@ -118,5 +113,5 @@ int env_set(const struct subject *subject, const char *text, struct buf *why)
 {
 	const struct variable *variable = subject->item;
 
-	return function_variable_set(subject->function, variable->key, text, NULL, why);
+	return settings_variable_set(variable->settings, variable->key, text, NULL, why);
 }

@@ -185,7 +185,7 @@ static int open_follow(const struct subject *subject, struct stream *stream, voi
 	follower->follower.lines = lines;
 	follower->follower.ended = ended;
 	follower->stream = stream;
-	follower->format.kind = subject->function->config.log_format;
+	follower->format.kind = subject->function->settings.config.log_format;
 	follower->clock = engine_clock(subject->engine);
 	logbook_follow(logbook, &follower->follower);
 	*source = follower;

@@ -235,7 +235,7 @@ static void errors_come_as_body_and_errno(void)
 	expect_error(&scene, "{\"do\":\"exit\"}", -EREMOTEIO, "exit status 3");
 	expect_error(&scene, "this is not JSON", -EBADMSG, "error");
 	expect_error(&scene, "{\"do\":\"memory\"}", -ENOMEM, "memory");
-	CHECK_INT(function_set(scene.function, CONFIG_TIMEOUT, "200ms", &why), 0);
+	CHECK_INT(settings_set(&scene.function->settings, CONFIG_TIMEOUT, "200ms", &why), 0);
 	expect_error(&scene, "{\"do\":\"sleep\"}", -ETIMEDOUT, "timed out");
 	expect(&scene, "{\"a\":[1,2]}", "{\"a\":[1,2]}");
 	scene_close(&scene);

@@ -97,9 +97,9 @@ static void dump(struct functions *functions, struct buf *out)
 		        function->gid, function->created_us);
 		for (key = 0; key < CONFIG_KEYS; key++) {
 			buf_puts(out, " ");
-			config_format(&function->config, (enum config_key)key, out);
+			config_format(&function->settings.config, (enum config_key)key, out);
 		}
-		list_each(variable, &function->variables, link) {
+		list_each(variable, &function->settings.variables, link) {
 			buf_printf(out, " %" PRIu64 ":%s=%s", variable->id, variable->key,
 			        variable->value);
 		}
@@ -210,28 +210,29 @@ static void sets_settings(void)
 	struct fixture *fixture = fixture_open();
 	struct function *a = create(fixture, "a");
 	struct buf why = BUF_INIT;
-	uint64_t generation = a->config_generation;
+	uint64_t generation = a->settings.config_generation;
 
 	buf_clear(&fixture->told);
-	CHECK_INT(function_set(a, CONFIG_TIMEOUT, "5", &why), 0);
-	CHECK_INT(a->config.timeout_ms, 5000);
-	CHECK_INT(a->config_generation, ++generation);
-	CHECK_INT(function_set(a, CONFIG_TIMEOUT, "5000ms", &why), 0); /* nothing changed */
-	CHECK_INT(a->config_generation, generation);
-	CHECK_INT(function_set(a, CONFIG_TIMEOUT, "-1", &why), -ERANGE);
-	CHECK_INT(a->config.timeout_ms, 5000);
-	CHECK_INT(function_set(a, CONFIG_MIN_INSTANCES, "2", &why), 0); /* no redeploy */
-	CHECK_INT(a->config_generation, generation);
-	CHECK_INT(function_set(a, CONFIG_HANDLER, "x.y", &why), 0);
-	CHECK_INT(function_set(a, CONFIG_DESCRIPTION, "it is", &why), 0);
+	CHECK_INT(settings_set(&a->settings, CONFIG_TIMEOUT, "5", &why), 0);
+	CHECK_INT(a->settings.config.timeout_ms, 5000);
+	CHECK_INT(a->settings.config_generation, ++generation);
+	CHECK_INT(settings_set(&a->settings, CONFIG_TIMEOUT, "5000ms", &why),
+	        0); /* nothing changed */
+	CHECK_INT(a->settings.config_generation, generation);
+	CHECK_INT(settings_set(&a->settings, CONFIG_TIMEOUT, "-1", &why), -ERANGE);
+	CHECK_INT(a->settings.config.timeout_ms, 5000);
+	CHECK_INT(settings_set(&a->settings, CONFIG_MIN_INSTANCES, "2", &why), 0); /* no redeploy */
+	CHECK_INT(a->settings.config_generation, generation);
+	CHECK_INT(settings_set(&a->settings, CONFIG_HANDLER, "x.y", &why), 0);
+	CHECK_INT(settings_set(&a->settings, CONFIG_DESCRIPTION, "it is", &why), 0);
 	check_reopened_same(fixture);
 	a = functions_find(fixture->functions, "a");
-	CHECK_STR(a->config.handler, "x.y");
-	CHECK_INT(function_set(a, CONFIG_HANDLER, "", &why), 0);
+	CHECK_STR(a->settings.config.handler, "x.y");
+	CHECK_INT(settings_set(&a->settings, CONFIG_HANDLER, "", &why), 0);
 	check_reopened_same(fixture);
 	a = functions_find(fixture->functions, "a");
-	CHECK_STR(a->config.handler, "");
-	CHECK_STR(a->config.description, "it is");
+	CHECK_STR(a->settings.config.handler, "");
+	CHECK_STR(a->settings.config.description, "it is");
 	CHECK_STR(fixture->told.data, "configured a timeout\nconfigured a min_instances\n"
 	                              "configured a handler\nconfigured a description\n"
 	                              "configured a handler\n");
@@ -253,19 +254,20 @@ static void rules_variables(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(*good); i++)
-		CHECK_INT(function_variable_set(a, good[i], "", NULL, &why), 0);
+		CHECK_INT(settings_variable_set(&a->settings, good[i], "", NULL, &why), 0);
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		buf_clear(&why);
-		if (!CHECK_INT(function_variable_set(a, bad[i], "", NULL, &why), -EINVAL))
+		if (!CHECK_INT(
+		            settings_variable_set(&a->settings, bad[i], "", NULL, &why), -EINVAL))
 			printf("'%s'\n", bad[i]);
 		CHECK(why.length);
 	}
 	memset(key, 'a', sizeof(key));
 	key[255] = 0;
-	CHECK_INT(function_variable_set(a, key, "", NULL, &why), 0);
+	CHECK_INT(settings_variable_set(&a->settings, key, "", NULL, &why), 0);
 	key[255] = 'a';
 	key[256] = 0;
-	CHECK_INT(function_variable_set(a, key, "", NULL, &why), -ENAMETOOLONG);
+	CHECK_INT(settings_variable_set(&a->settings, key, "", NULL, &why), -ENAMETOOLONG);
 	check_reopened_same(fixture);
 	buf_deinit(&why);
 	fixture_close(fixture);
@@ -276,32 +278,33 @@ static void sets_variables(void)
 	struct fixture *fixture = fixture_open();
 	struct function *a = create(fixture, "a"), *b = create(fixture, "b");
 	struct variable *k, *l, *again;
-	uint64_t generation = a->config_generation, id;
+	uint64_t generation = a->settings.config_generation, id;
 
 	buf_clear(&fixture->told);
-	CHECK_INT(function_variable_set(a, "K", "1", &k, NULL), 0);
-	CHECK_INT(function_variable_set(b, "K", "of b", NULL, NULL), 0);
-	CHECK_INT(function_variable_set(a, "L", "line\nline\xff\x01", &l, NULL), 0);
-	CHECK_INT(function_variable_set(a, "K", "2", &again, NULL), 0);
+	CHECK_INT(settings_variable_set(&a->settings, "K", "1", &k, NULL), 0);
+	CHECK_INT(settings_variable_set(&b->settings, "K", "of b", NULL, NULL), 0);
+	CHECK_INT(settings_variable_set(&a->settings, "L", "line\nline\xff\x01", &l, NULL), 0);
+	CHECK_INT(settings_variable_set(&a->settings, "K", "2", &again, NULL), 0);
 	CHECK(again == k && k->id != l->id);
 	CHECK_STR(k->value, "2");
-	CHECK_INT(a->config_generation, generation + 3);
-	CHECK_INT(function_variable_set(a, "K", "2", &again, NULL), 0);
-	CHECK_INT(a->config_generation, generation + 3);
-	CHECK(function_variable(a, l->id) == l && !function_variable(b, l->id));
+	CHECK_INT(a->settings.config_generation, generation + 3);
+	CHECK_INT(settings_variable_set(&a->settings, "K", "2", &again, NULL), 0);
+	CHECK_INT(a->settings.config_generation, generation + 3);
+	CHECK(settings_variable(&a->settings, l->id) == l &&
+	        !settings_variable(&b->settings, l->id));
 	id = l->id;
-	CHECK_INT(function_variable_rename(a, l, "not-good", NULL), -EINVAL);
-	CHECK_INT(function_variable_rename(a, l, "L", NULL), 0);
-	CHECK_INT(function_variable_rename(a, l, "K", NULL), 0); /* over the other one */
-	CHECK(function_variable_find(a, "K") == l && l->id == id);
-	CHECK(!function_variable_find(a, "L"));
+	CHECK_INT(settings_variable_rename(l, "not-good", NULL), -EINVAL);
+	CHECK_INT(settings_variable_rename(l, "L", NULL), 0);
+	CHECK_INT(settings_variable_rename(l, "K", NULL), 0); /* over the other one */
+	CHECK(settings_variable_find(&a->settings, "K") == l && l->id == id);
+	CHECK(!settings_variable_find(&a->settings, "L"));
 	check_reopened_same(fixture);
 	a = functions_find(fixture->functions, "a");
-	l = function_variable(a, id);
+	l = settings_variable(&a->settings, id);
 	REQUIRE(l);
 	CHECK_STR(l->value, "line\nline\xff\x01");
-	CHECK_INT(function_variable_unset(a, l), 0);
-	CHECK(list_empty(&a->variables));
+	CHECK_INT(settings_variable_unset(l, NULL), 0);
+	CHECK(list_empty(&a->settings.variables));
 	check_reopened_same(fixture);
 	CHECK_STR(fixture->told.data, "configured a env\nconfigured b env\nconfigured a env\n"
 	                              "configured a env\nconfigured a env\nconfigured a env\n");
@@ -318,17 +321,18 @@ static void bounds_variables(void)
 
 	memset(value, 'v', 65537);
 	value[65537] = 0;
-	CHECK_INT(function_variable_set(a, "BIG", value, NULL, &why), -EFBIG);
+	CHECK_INT(settings_variable_set(&a->settings, "BIG", value, NULL, &why), -EFBIG);
 	value[65536] = 0;
 	for (i = 0; i < 20 && r == 0; i++) {
 		snprintf(key, sizeof(key), "K%d", i);
-		r = function_variable_set(a, key, value, NULL, &why);
+		r = settings_variable_set(&a->settings, key, value, NULL, &why);
 	}
 	CHECK_INT(r, -ENOSPC);
 	CHECK_INT(i, 16); /* fifteen fit, for keys count too */
 	CHECK(strstr(why.data, "1000 variables"));
-	CHECK_INT(function_variable_set(a, "K0", "", NULL, &why), 0); /* replacing makes room */
-	CHECK_INT(function_variable_set(a, key, value, NULL, &why), 0);
+	CHECK_INT(settings_variable_set(&a->settings, "K0", "", NULL, &why),
+	        0); /* replacing makes room */
+	CHECK_INT(settings_variable_set(&a->settings, key, value, NULL, &why), 0);
 	check_reopened_same(fixture);
 	free(value);
 	buf_deinit(&why);
@@ -344,7 +348,7 @@ static void counts_variables(void)
 
 	for (i = 0; r == 0; i++) {
 		snprintf(key, sizeof(key), "K%d", i);
-		r = function_variable_set(a, key, "", NULL, NULL);
+		r = settings_variable_set(&a->settings, key, "", NULL, NULL);
 	}
 	CHECK_INT(r, -ENOSPC);
 	CHECK_INT(i, 1001);
@@ -392,17 +396,18 @@ static int change(struct functions *functions, int step)
 	case 2:
 		return function_set_owner(a, 7, 7);
 	case 3:
-		return function_set(a, CONFIG_HANDLER, "deep/in.there", NULL);
+		return settings_set(&a->settings, CONFIG_HANDLER, "deep/in.there", NULL);
 	case 4:
-		return function_set(b, CONFIG_HANDLER, "", NULL);
+		return settings_set(&b->settings, CONFIG_HANDLER, "", NULL);
 	case 5:
-		return function_variable_set(a, "NEW", "value", NULL, NULL);
+		return settings_variable_set(&a->settings, "NEW", "value", NULL, NULL);
 	case 6:
-		return function_variable_set(b, "OLD", "replaced", NULL, NULL);
+		return settings_variable_set(&b->settings, "OLD", "replaced", NULL, NULL);
 	case 7:
-		return function_variable_rename(b, function_variable_find(b, "OLD"), "OLDER", NULL);
+		return settings_variable_rename(
+		        settings_variable_find(&b->settings, "OLD"), "OLDER", NULL);
 	case 8:
-		return function_variable_unset(b, function_variable_find(b, "OLD"));
+		return settings_variable_unset(settings_variable_find(&b->settings, "OLD"), NULL);
 	case 9:
 		return function_remove(b, NULL);
 	default:
@@ -417,9 +422,9 @@ static struct fixture *fixture_with_something(void)
 
 	create(fixture, "a");
 	b = create(fixture, "b");
-	REQUIRE(function_set(b, CONFIG_HANDLER, "x.y", NULL) == 0);
-	REQUIRE(function_variable_set(b, "OLD", "old", NULL, NULL) == 0);
-	REQUIRE(function_variable_set(b, "OLDER", "older", NULL, NULL) == 0);
+	REQUIRE(settings_set(&b->settings, CONFIG_HANDLER, "x.y", NULL) == 0);
+	REQUIRE(settings_variable_set(&b->settings, "OLD", "old", NULL, NULL) == 0);
+	REQUIRE(settings_variable_set(&b->settings, "OLDER", "older", NULL, NULL) == 0);
 	return fixture;
 }
 
@@ -526,7 +531,7 @@ static void random_change(struct fixture *fixture, uint64_t *state)
 		CHECK_INT(functions_create(functions, name, &alice, &made, NULL), 0);
 		return;
 	}
-	variable = function_variable_find(function, key);
+	variable = settings_variable_find(&function->settings, key);
 	snprintf(name, sizeof(name), "f%d", (int)(test_random(state) % 10));
 	switch (test_random(state) % 8) {
 	case 0:
@@ -538,19 +543,19 @@ static void random_change(struct fixture *fixture, uint64_t *state)
 		break;
 	case 2:
 		if (variable)
-			CHECK_INT(function_variable_unset(function, variable), 0);
+			CHECK_INT(settings_variable_unset(variable, NULL), 0);
 		break;
 	case 3:
 		snprintf(key, sizeof(key), "K%d", (int)(test_random(state) % 5));
 		if (variable)
-			CHECK_INT(function_variable_rename(function, variable, key, NULL), 0);
+			CHECK_INT(settings_variable_rename(variable, key, NULL), 0);
 		break;
 	case 4:
-		CHECK_INT(function_variable_set(function, key, value, NULL, NULL), 0);
+		CHECK_INT(settings_variable_set(&function->settings, key, value, NULL, NULL), 0);
 		break;
 	default:
-		function_set(
-		        function, (enum config_key)(test_random(state) % CONFIG_KEYS), value, NULL);
+		settings_set(&function->settings,
+		        (enum config_key)(test_random(state) % CONFIG_KEYS), value, NULL);
 	}
 }
 
