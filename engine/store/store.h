@@ -15,21 +15,45 @@
 struct store;
 
 enum command_kind {
-	COMMAND_FUNCTION_CREATE, /* name, uid, gid, time_us -> object: the new id */
-	COMMAND_FUNCTION_RENAME, /* object, name */
-	COMMAND_FUNCTION_OWN,    /* object, uid, gid */
-	COMMAND_FUNCTION_REMOVE, /* object; its settings, variables and attributes go too */
-	COMMAND_SETTING_SET,  /* object, name (setting), value; NULL value = back to the default */
-	COMMAND_VARIABLE_SET, /* object (function), name, value -> child: the variable's id */
+	COMMAND_FUNCTION_CREATE,   /* name, uid, gid, time_us -> object: the new id */
+	COMMAND_FUNCTION_RENAME,   /* object, name */
+	COMMAND_FUNCTION_OWN,      /* object, uid, gid */
+	COMMAND_FUNCTION_REMOVE,   /* object; all that belongs to it goes too, attributes as well */
+	COMMAND_SETTING_SET,       /* object (function, version, alias), name (setting), value;
+	                            NULL value = back to the default */
+	COMMAND_VARIABLE_SET,      /* object (function, version), name, value -> child: its id */
 	COMMAND_VARIABLE_RENAME,   /* object, child, name */
 	COMMAND_VARIABLE_UNSET,    /* object, child */
 	COMMAND_ATTRIBUTES_SET,    /* ino, mode/uid/gid/time_us as `set` says */
 	COMMAND_ATTRIBUTES_FORGET, /* object */
+	COMMAND_VERSION_BEGIN,     /* object (function), name, time_us -> object; see below */
+	COMMAND_VERSION_FINISH,    /* object, snapshot; make it durable */
+	COMMAND_VERSION_REMOVE,    /* object; its settings, variables and attributes go too */
+	COMMAND_VERSIONS_SWEEP,    /* removes every version that was begun and not finished */
+	COMMAND_ALIAS_CREATE,      /* object (function), name, value (routes), time_us -> object */
+	COMMAND_ALIAS_RENAME,      /* object, name */
+	COMMAND_ALIAS_ROUTE,  /* object, value; the old routes become `previous`, generation + 1 */
+	COMMAND_ALIAS_REMOVE, /* object; its attributes and settings go too */
 	COMMAND_KINDS,
 };
 
 /* Bits of `set`; the same as ATTRIBUTE_* of model/attributes.h. */
 enum { COMMAND_SET_MODE = 1, COMMAND_SET_UID = 2, COMMAND_SET_GID = 4, COMMAND_SET_MTIME = 8 };
+
+/*
+ * A publish is two commands, for the tree takes its time to reach the disk. BEGIN reserves the name and copies
+ * all settings (but min_instances) and variables of the function as they are at that moment; the copies of
+ * the variables get the ids that follow the version's, in the order of the originals. FINISH names the snapshot,
+ * and the version exists. What a crash left begun is shown by the walk without a snapshot, to be swept.
+ */
+enum { STORE_SNAPSHOT_ID_SIZE = 32 };
+
+struct store_snapshot {
+	unsigned char root[STORE_SNAPSHOT_ID_SIZE]; /* names all its content */
+	uint64_t files, directories;
+	uint64_t bytes;       /* of its files */
+	uint64_t added_bytes; /* that it took on disk */
+};
 
 struct command {
 	enum command_kind kind;
@@ -43,6 +67,7 @@ struct command {
 	uid_t uid;
 	gid_t gid;
 	int64_t time_us;
+	struct store_snapshot snapshot;
 	int durable;
 };
 
@@ -77,12 +102,32 @@ struct store_function_row {
 };
 int store_each_function(struct store *store,
         int (*each)(void *userdata, const struct store_function_row *row), void *userdata);
+struct store_version_row {
+	uint64_t id;
+	uint64_t function;
+	const char *name;
+	const struct store_snapshot *snapshot; /* NULL: begun, and never finished */
+	int64_t created_us;
+};
+int store_each_version(struct store *store,
+        int (*each)(void *userdata, const struct store_version_row *row), void *userdata);
+struct store_alias_row {
+	uint64_t id;
+	uint64_t function;
+	const char *name;
+	const char *routes;
+	const char *previous; /* "" at first */
+	uint64_t generation;  /* 1 at first */
+	int64_t created_us;
+};
+int store_each_alias(struct store *store,
+        int (*each)(void *userdata, const struct store_alias_row *row), void *userdata);
 int store_each_setting(struct store *store,
-        int (*each)(void *userdata, uint64_t function, const char *name, const char *value),
+        int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata);
 int store_each_variable(struct store *store,
         int (*each)(
-                void *userdata, uint64_t function, uint64_t id, const char *key, const char *value),
+                void *userdata, uint64_t owner, uint64_t id, const char *key, const char *value),
         void *userdata);
 int store_each_attributes(struct store *store,
         int (*each)(void *userdata, uint64_t ino, unsigned set, mode_t mode, uid_t uid, gid_t gid,

@@ -22,7 +22,21 @@ struct step {
 };
 
 #define OTHER_OF_THIS_NAME \
-	" (SELECT id FROM variables WHERE function = :object AND key = :name AND id <> :child)"
+	" (SELECT id FROM variables WHERE owner = :object AND key = :name AND id <> :child)"
+
+/* Everything that has an id of its own and belongs to the function :object. */
+#define BELONGINGS \
+	" (SELECT id FROM versions WHERE function = :object" \
+	" UNION ALL SELECT id FROM aliases WHERE function = :object" \
+	" UNION ALL SELECT id FROM variables WHERE owner = :object" \
+	" UNION ALL SELECT variables.id FROM variables JOIN versions" \
+	" ON variables.owner = versions.id WHERE versions.function = :object)"
+
+#define VARIABLES_OF_IT " (SELECT id FROM variables WHERE owner = :object)"
+
+#define THE_NEW_VERSION " (SELECT id FROM versions WHERE function = :object AND name = :name)"
+
+#define THE_UNFINISHED " (SELECT id FROM versions WHERE snapshot IS NULL)"
 
 static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
         [COMMAND_FUNCTION_CREATE] =
@@ -42,28 +56,31 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                 },
         [COMMAND_FUNCTION_REMOVE] =
                 {
-                        {"DELETE FROM attributes WHERE object = :object OR object IN"
-                         " (SELECT id FROM variables WHERE function = :object)"},
-                        {"DELETE FROM objects WHERE id IN"
-                         " (SELECT id FROM variables WHERE function = :object)"},
+                        {"DELETE FROM attributes WHERE object = :object OR object IN" BELONGINGS},
+                        {"DELETE FROM objects WHERE id IN" BELONGINGS},
                         {"DELETE FROM objects WHERE id = :object AND kind = 'function'", true},
                 },
         [COMMAND_SETTING_SET] =
                 {
-                        {"SELECT 1 FROM functions WHERE id = :object", true},
-                        {"DELETE FROM settings WHERE function = :object AND name = :name"},
-                        {"INSERT INTO settings (function, name, value)"
+                        {"SELECT 1 FROM objects WHERE id = :object"
+                         " AND kind IN ('function', 'version', 'alias')",
+                                true},
+                        {"DELETE FROM settings WHERE owner = :object AND name = :name"},
+                        {"INSERT INTO settings (owner, name, value)"
                          " SELECT :object, :name, :value WHERE :value IS NOT NULL"},
                 },
         [COMMAND_VARIABLE_SET] =
                 {
+                        {"SELECT 1 FROM objects WHERE id = :object"
+                         " AND kind IN ('function', 'version')",
+                                true},
                         {"INSERT INTO objects (kind) SELECT 'variable' WHERE NOT EXISTS"
-                         " (SELECT 1 FROM variables WHERE function = :object AND key = :name)"},
-                        {"INSERT INTO variables (id, function, key, value)"
+                         " (SELECT 1 FROM variables WHERE owner = :object AND key = :name)"},
+                        {"INSERT INTO variables (id, owner, key, value)"
                          " SELECT last_insert_rowid(), :object, :name, '' WHERE NOT EXISTS"
-                         " (SELECT 1 FROM variables WHERE function = :object AND key = :name)"},
+                         " (SELECT 1 FROM variables WHERE owner = :object AND key = :name)"},
                         {"UPDATE variables SET value = :value"
-                         " WHERE function = :object AND key = :name RETURNING id",
+                         " WHERE owner = :object AND key = :name RETURNING id",
                                 true, GIVES_CHILD},
                 },
         [COMMAND_VARIABLE_RENAME] =
@@ -71,13 +88,13 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                         {"DELETE FROM attributes WHERE object =" OTHER_OF_THIS_NAME},
                         {"DELETE FROM objects WHERE id =" OTHER_OF_THIS_NAME},
                         {"UPDATE variables SET key = :name"
-                         " WHERE id = :child AND function = :object",
+                         " WHERE id = :child AND owner = :object",
                                 true},
                 },
         [COMMAND_VARIABLE_UNSET] =
                 {
                         {"DELETE FROM objects WHERE id ="
-                         " (SELECT id FROM variables WHERE id = :child AND function = :object)",
+                         " (SELECT id FROM variables WHERE id = :child AND owner = :object)",
                                 true},
                         {"DELETE FROM attributes WHERE object = :child"},
                 },
@@ -94,9 +111,72 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                 {
                         {"DELETE FROM attributes WHERE object = :object"},
                 },
+        [COMMAND_VERSION_BEGIN] =
+                {
+                        {"INSERT INTO objects (kind) VALUES ('version')"},
+                        {"INSERT INTO versions (id, function, name, created_us)"
+                         " VALUES (last_insert_rowid(), :object, :name, :time) RETURNING id",
+                                true, GIVES_OBJECT},
+                        {"INSERT INTO settings (owner, name, value)"
+                         " SELECT" THE_NEW_VERSION ", name, value FROM settings"
+                         " WHERE owner = :object AND name <> 'min_instances'"},
+                        {"INSERT INTO objects (kind)"
+                         " SELECT 'variable' FROM variables WHERE owner = :object"},
+                        {"INSERT INTO variables (id, owner, key, value)"
+                         " SELECT" THE_NEW_VERSION
+                         " + row_number() OVER (ORDER BY id)," THE_NEW_VERSION ", key, value"
+                         " FROM variables WHERE owner = :object"},
+                },
+        [COMMAND_VERSION_FINISH] =
+                {
+                        {"UPDATE versions SET snapshot = :snapshot, files = :files,"
+                         " directories = :directories, bytes = :bytes,"
+                         " added_bytes = :added_bytes"
+                         " WHERE id = :object AND snapshot IS NULL",
+                                true},
+                },
+        [COMMAND_VERSION_REMOVE] =
+                {
+                        {"SELECT 1 FROM versions WHERE id = :object", true},
+                        {"DELETE FROM attributes"
+                         " WHERE object = :object OR object IN" VARIABLES_OF_IT},
+                        {"DELETE FROM objects WHERE id = :object OR id IN" VARIABLES_OF_IT},
+                },
+        [COMMAND_VERSIONS_SWEEP] =
+                {
+                        {"DELETE FROM attributes WHERE object IN" THE_UNFINISHED " OR object IN"
+                         " (SELECT id FROM variables WHERE owner IN" THE_UNFINISHED ")"},
+                        {"DELETE FROM objects WHERE id IN"
+                         " (SELECT id FROM variables WHERE owner IN" THE_UNFINISHED ")"},
+                        {"DELETE FROM objects WHERE id IN" THE_UNFINISHED},
+                },
+        [COMMAND_ALIAS_CREATE] =
+                {
+                        {"INSERT INTO objects (kind) VALUES ('alias')"},
+                        {"INSERT INTO aliases"
+                         " (id, function, name, created_us, routes, previous, generation)"
+                         " VALUES (last_insert_rowid(), :object, :name, :time, :value, '', 1)"
+                         " RETURNING id",
+                                true, GIVES_OBJECT},
+                },
+        [COMMAND_ALIAS_RENAME] =
+                {
+                        {"UPDATE aliases SET name = :name WHERE id = :object", true},
+                },
+        [COMMAND_ALIAS_ROUTE] =
+                {
+                        {"UPDATE aliases SET previous = routes, routes = :value,"
+                         " generation = generation + 1 WHERE id = :object",
+                                true},
+                },
+        [COMMAND_ALIAS_REMOVE] =
+                {
+                        {"DELETE FROM objects WHERE id = :object AND kind = 'alias'", true},
+                        {"DELETE FROM attributes WHERE object = :object"},
+                },
 };
 
-enum field_type { FIELD_ID, FIELD_TEXT, FIELD_TIME, FIELD_32_BITS };
+enum field_type { FIELD_ID, FIELD_TEXT, FIELD_TIME, FIELD_32_BITS, FIELD_SNAPSHOT };
 
 struct field {
 	const char *name;
@@ -119,6 +199,11 @@ static const struct field fields[] = {
         FIELD(":uid", FIELD_32_BITS, uid, 0),
         FIELD(":gid", FIELD_32_BITS, gid, 0),
         FIELD(":time", FIELD_TIME, time_us, 0),
+        FIELD(":snapshot", FIELD_SNAPSHOT, snapshot.root, 0),
+        FIELD(":files", FIELD_ID, snapshot.files, 0),
+        FIELD(":directories", FIELD_ID, snapshot.directories, 0),
+        FIELD(":bytes", FIELD_ID, snapshot.bytes, 0),
+        FIELD(":added_bytes", FIELD_ID, snapshot.added_bytes, 0),
         FIELD(":set_mode", FIELD_32_BITS, mode, COMMAND_SET_MODE),
         FIELD(":set_uid", FIELD_32_BITS, uid, COMMAND_SET_UID),
         FIELD(":set_gid", FIELD_32_BITS, gid, COMMAND_SET_GID),
@@ -155,6 +240,9 @@ static int bind_field(sqlite3_stmt *statement, int place, const struct field *fi
 		/* NULL binds NULL; borrowed, for the statement is reset before the command ends */
 		return sqlite3_bind_text(
 		        statement, place, *(const char *const *)at, -1, SQLITE_STATIC);
+	case FIELD_SNAPSHOT:
+		return sqlite3_bind_blob(
+		        statement, place, at, STORE_SNAPSHOT_ID_SIZE, SQLITE_STATIC);
 	}
 	return SQLITE_MISUSE;
 }

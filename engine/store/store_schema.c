@@ -45,6 +45,42 @@ const char *const store_migrations[] = {
         "	object INTEGER NOT NULL," /* the lower 48 bits of ino */
         "	mode INTEGER, uid INTEGER, gid INTEGER, mtime_us INTEGER);" /* NULL = unchanged */
         "CREATE INDEX attributes_of_object ON attributes (object);",
+
+        /* 2: versions and aliases; settings and variables belong to any object */
+        "CREATE TABLE owned_settings ("
+        "	owner INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL,"
+        "	value TEXT NOT NULL,"
+        "	PRIMARY KEY (owner, name)) WITHOUT ROWID;"
+        "INSERT INTO owned_settings SELECT function, name, value FROM settings;"
+        "DROP TABLE settings;"
+        "ALTER TABLE owned_settings RENAME TO settings;"
+        "CREATE TABLE owned_variables ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	owner INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,"
+        "	key TEXT NOT NULL,"
+        "	value TEXT NOT NULL,"
+        "	UNIQUE (owner, key));"
+        "INSERT INTO owned_variables SELECT id, function, key, value FROM variables;"
+        "DROP TABLE variables;"
+        "ALTER TABLE owned_variables RENAME TO variables;"
+        "CREATE TABLE versions ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	function INTEGER NOT NULL REFERENCES functions (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL,"
+        "	created_us INTEGER NOT NULL,"
+        "	snapshot BLOB," /* NULL = begun, not finished */
+        "	files INTEGER, directories INTEGER, bytes INTEGER, added_bytes INTEGER,"
+        "	UNIQUE (function, name));"
+        "CREATE TABLE aliases ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	function INTEGER NOT NULL REFERENCES functions (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL,"
+        "	created_us INTEGER NOT NULL,"
+        "	routes TEXT NOT NULL,"
+        "	previous TEXT NOT NULL,"
+        "	generation INTEGER NOT NULL,"
+        "	UNIQUE (function, name));",
 };
 
 const size_t store_migrations_count = ARRAY_SIZE(store_migrations);
@@ -89,7 +125,7 @@ static int migrate_one(struct store *store, const char *script, size_t version)
 
 int store_migrate(struct store *store, const char *const *migrations, size_t count)
 {
-	size_t version = 0;
+	size_t version = 0, found;
 	int r = read_version(store, &version);
 
 	if (r < 0)
@@ -99,8 +135,8 @@ int store_migrate(struct store *store, const char *const *migrations, size_t cou
 		        "%s was written by a newer fnfs: its schema has version %zu, this one "
 		        "knows %zu",
 		        store->path, version, count);
-	for (; r == 0 && version < count; version++) {
-		if (version)
+	for (found = version; r == 0 && version < count; version++) {
+		if (found)
 			log_line(LOG_INFO, "%s: schema version %zu to %zu", store->path, version,
 			        version + 1);
 		r = migrate_one(store, migrations[version], version + 1);

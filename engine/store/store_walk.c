@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading everything back, once, at start: one query per kind, each row handed to a callback. */
+#include <string.h>
+
 #include "base/fail.h"
 #include "store/store_private.h"
 
@@ -46,6 +48,79 @@ int store_each_function(struct store *store,
 	        function_row, &each, userdata);
 }
 
+static struct store_snapshot snapshot_at(sqlite3_stmt *row, int column, const void *root)
+{
+	struct store_snapshot snapshot = {
+	        .files = (uint64_t)sqlite3_column_int64(row, column + 1),
+	        .directories = (uint64_t)sqlite3_column_int64(row, column + 2),
+	        .bytes = (uint64_t)sqlite3_column_int64(row, column + 3),
+	        .added_bytes = (uint64_t)sqlite3_column_int64(row, column + 4),
+	};
+
+	memcpy(snapshot.root, root, sizeof(snapshot.root));
+	return snapshot;
+}
+
+static int version_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_version_row *) = each;
+	const void *root = sqlite3_column_blob(row, 4);
+	bool finished = sqlite3_column_type(row, 4) != SQLITE_NULL;
+	struct store_version_row version = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .function = (uint64_t)sqlite3_column_int64(row, 1),
+	        .name = text(row, 2),
+	        .created_us = sqlite3_column_int64(row, 3),
+	};
+	struct store_snapshot snapshot;
+
+	if (!version.name || (finished && !root))
+		return fail(-ENOMEM, "reading a version");
+	if (finished) {
+		if (sqlite3_column_bytes(row, 4) != STORE_SNAPSHOT_ID_SIZE)
+			return fail(-EIO, "version %s names no snapshot", version.name);
+		snapshot = snapshot_at(row, 4, root);
+		version.snapshot = &snapshot;
+	}
+	return (*call)(userdata, &version);
+}
+
+int store_each_version(struct store *store,
+        int (*each)(void *userdata, const struct store_version_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT id, function, name, created_us,"
+	        " snapshot, files, directories, bytes, added_bytes FROM versions ORDER BY id",
+	        version_row, &each, userdata);
+}
+
+static int alias_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_alias_row *) = each;
+	struct store_alias_row alias = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .function = (uint64_t)sqlite3_column_int64(row, 1),
+	        .name = text(row, 2),
+	        .routes = text(row, 3),
+	        .previous = text(row, 4),
+	        .generation = (uint64_t)sqlite3_column_int64(row, 5),
+	        .created_us = sqlite3_column_int64(row, 6),
+	};
+
+	if (!alias.name || !alias.routes || !alias.previous)
+		return fail(-ENOMEM, "reading an alias");
+	return (*call)(userdata, &alias);
+}
+
+int store_each_alias(struct store *store,
+        int (*each)(void *userdata, const struct store_alias_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT id, function, name, routes, previous, generation, created_us"
+	        " FROM aliases ORDER BY id",
+	        alias_row, &each, userdata);
+}
+
 static int setting_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, uint64_t, const char *, const char *) = each;
@@ -57,10 +132,10 @@ static int setting_row(sqlite3_stmt *row, void *each, void *userdata)
 }
 
 int store_each_setting(struct store *store,
-        int (*each)(void *userdata, uint64_t function, const char *name, const char *value),
+        int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata)
 {
-	return walk(store, "SELECT function, name, value FROM settings ORDER BY function, name",
+	return walk(store, "SELECT owner, name, value FROM settings ORDER BY owner, name",
 	        setting_row, &each, userdata);
 }
 
@@ -77,11 +152,11 @@ static int variable_row(sqlite3_stmt *row, void *each, void *userdata)
 
 int store_each_variable(struct store *store,
         int (*each)(
-                void *userdata, uint64_t function, uint64_t id, const char *key, const char *value),
+                void *userdata, uint64_t owner, uint64_t id, const char *key, const char *value),
         void *userdata)
 {
-	return walk(store, "SELECT function, id, key, value FROM variables ORDER BY id",
-	        variable_row, &each, userdata);
+	return walk(store, "SELECT owner, id, key, value FROM variables ORDER BY id", variable_row,
+	        &each, userdata);
 }
 
 /* The bit when the column holds a value, which is then stored at `value`. */

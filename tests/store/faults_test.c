@@ -274,31 +274,36 @@ static void says_that_it_is_damaged(void)
 	}
 }
 
-#define SECOND \
+/* What the store brings along, and one script more. */
+enum { COUNT = 2 };
+#define RELEASED store_migrations[0], store_migrations[COUNT - 1]
+#define MORE \
 	"ALTER TABLE functions ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';" \
 	"CREATE TABLE more (id INTEGER PRIMARY KEY);"
 
 static void migrates(void)
 {
-	const char *migrations[] = {store_migrations[0], SECOND, "INSERT INTO more VALUES (1)"};
+	const char *migrations[] = {RELEASED, MORE, "INSERT INTO more VALUES (1)"};
 	struct pair *pair = pair_open(NULL);
 	const char *const *list = migrations;
 
+	REQUIRE(store_migrations_count == COUNT);
 	pair_grow(pair, 300);
 	pair->store = store_close(pair->store);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, list, 2), 0);
+	CHECK_INT(store_open_with(&pair->store, pair->directory, list, COUNT + 1), 0);
 	pair_check(pair);
 	pair_grow(pair, 50);
 	pair->store = store_close(pair->store);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, list, 3), 0);
+	CHECK_INT(store_open_with(&pair->store, pair->directory, list, COUNT + 2), 0);
 	pair_check(pair);
 	pair->store = store_close(pair->store);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, list, 3), 0); /* once only */
+	CHECK_INT(
+	        store_open_with(&pair->store, pair->directory, list, COUNT + 2), 0); /* once only */
 	pair_check(pair);
 	pair->store = store_close(pair->store);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, list, 2), -EPROTO);
+	CHECK_INT(store_open_with(&pair->store, pair->directory, list, COUNT + 1), -EPROTO);
 	CHECK(!pair->store);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, list, 3), 0);
+	CHECK_INT(store_open_with(&pair->store, pair->directory, list, COUNT + 2), 0);
 	pair_check(pair);
 	pair_close(pair);
 }
@@ -306,24 +311,24 @@ static void migrates(void)
 /* The second statement of the script fails: neither the first nor the new version is there. */
 static void migrates_whole_or_not(void)
 {
-	const char *broken[] = {store_migrations[0], SECOND "INSERT INTO nowhere VALUES (1);"};
-	const char *mended[] = {store_migrations[0], SECOND};
+	const char *broken[] = {RELEASED, MORE "INSERT INTO nowhere VALUES (1);"};
+	const char *mended[] = {RELEASED, MORE};
 	struct pair *pair = pair_open(NULL);
 
 	pair_grow(pair, 300);
 	pair->store = store_close(pair->store);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, broken, 2), -EIO);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, broken, 1), 0);
+	CHECK_INT(store_open_with(&pair->store, pair->directory, broken, COUNT + 1), -EIO);
+	CHECK_INT(store_open_with(&pair->store, pair->directory, broken, COUNT), 0);
 	pair_check(pair);
 	pair->store = store_close(pair->store);
-	CHECK_INT(store_open_with(&pair->store, pair->directory, mended, 2), 0);
+	CHECK_INT(store_open_with(&pair->store, pair->directory, mended, COUNT + 1), 0);
 	pair_check(pair);
 	pair_close(pair);
 }
 
 static void migrates_without_memory(void)
 {
-	const char *migrations[] = {store_migrations[0], SECOND};
+	const char *migrations[] = {RELEASED, MORE};
 	struct pair *pair = pair_open(NULL);
 	unsigned long n;
 	int r;
@@ -332,7 +337,7 @@ static void migrates_without_memory(void)
 	pair->store = store_close(pair->store);
 	for (n = 0;; n++) {
 		heap_fail(n, 1);
-		r = store_open_with(&pair->store, pair->directory, migrations, 2);
+		r = store_open_with(&pair->store, pair->directory, migrations, COUNT + 1);
 		if (!heap_end() || r == 0)
 			break;
 		CHECK_INT(r, -ENOMEM);

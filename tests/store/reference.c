@@ -38,6 +38,13 @@ struct reference *reference_copy(const struct reference *reference)
 		copy->functions[i].name = strdup(copy->functions[i].name);
 	copy_texts(copy->settings, copy->settings_count);
 	copy_texts(copy->variables, copy->variables_count);
+	for (i = 0; i < copy->branches_count; i++) {
+		struct reference_branch *branch = &copy->branches[i];
+
+		branch->name = strdup(branch->name);
+		branch->routes = branch->routes ? strdup(branch->routes) : NULL;
+		branch->previous = branch->previous ? strdup(branch->previous) : NULL;
+	}
 	return copy;
 }
 
@@ -55,6 +62,11 @@ struct reference *reference_free(struct reference *reference)
 		free(reference->variables[i].name);
 		free(reference->variables[i].value);
 	}
+	for (i = 0; i < reference->branches_count; i++) {
+		free(reference->branches[i].name);
+		free(reference->branches[i].routes);
+		free(reference->branches[i].previous);
+	}
 	free(reference);
 	return NULL;
 }
@@ -69,6 +81,31 @@ static struct reference_function *function_by_id(struct reference *reference, ui
 	return NULL;
 }
 
+static struct reference_branch *branch_by_id(struct reference *reference, uint64_t id, bool alias)
+{
+	size_t i;
+
+	for (i = 0; i < reference->branches_count; i++)
+		if (reference->branches[i].function && reference->branches[i].id == id &&
+		        !reference->branches[i].routes == !alias)
+			return &reference->branches[i];
+	return NULL;
+}
+
+static bool branch_name_taken(struct reference *reference, uint64_t function, const char *name,
+        bool alias, uint64_t by_other_than)
+{
+	size_t i;
+
+	for (i = 0; i < reference->branches_count; i++)
+		if (reference->branches[i].function == function &&
+		        reference->branches[i].id != by_other_than &&
+		        !reference->branches[i].routes == !alias &&
+		        strcmp(reference->branches[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static bool name_taken(struct reference *reference, const char *name, uint64_t by_other_than)
 {
 	size_t i;
@@ -81,12 +118,12 @@ static bool name_taken(struct reference *reference, const char *name, uint64_t b
 }
 
 static struct reference_text *text_find(
-        struct reference_text *texts, size_t count, uint64_t function, const char *name)
+        struct reference_text *texts, size_t count, uint64_t owner, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (function && texts[i].function == function && strcmp(texts[i].name, name) == 0)
+		if (owner && texts[i].owner == owner && strcmp(texts[i].name, name) == 0)
 			return &texts[i];
 	return NULL;
 }
@@ -95,7 +132,7 @@ static struct reference_text *text_place(struct reference_text *texts, size_t *c
 {
 	size_t i;
 
-	for (i = 0; i < *count && texts[i].function; i++)
+	for (i = 0; i < *count && texts[i].owner; i++)
 		; /* the first free place */
 	REQUIRE(i < REFERENCE_MOST);
 	*count += i == *count;
@@ -103,25 +140,25 @@ static struct reference_text *text_place(struct reference_text *texts, size_t *c
 }
 
 static struct reference_text *variable_by_id(
-        struct reference *reference, uint64_t function, uint64_t id)
+        struct reference *reference, uint64_t owner, uint64_t id)
 {
 	size_t i;
 
 	for (i = 0; i < reference->variables_count; i++)
-		if (function && reference->variables[i].function == function &&
+		if (owner && reference->variables[i].owner == owner &&
 		        reference->variables[i].id == id)
 			return &reference->variables[i];
 	return NULL;
 }
 
-static void put_text(struct reference_text *text, uint64_t function, uint64_t id, const char *name,
+static void put_text(struct reference_text *text, uint64_t owner, uint64_t id, const char *name,
         const char *value)
 {
 	char *new_name = strdup(name), *new_value = strdup(value);
 
 	free(text->name);
 	free(text->value);
-	*text = (struct reference_text){function, id, new_name, new_value};
+	*text = (struct reference_text){owner, id, new_name, new_value};
 }
 
 static void forget_attributes(struct reference *reference, uint64_t object)
@@ -176,6 +213,32 @@ static int own(struct reference *reference, const struct command *c)
 	return 0;
 }
 
+static void forget_belongings(struct reference *reference, uint64_t owner)
+{
+	size_t i;
+
+	forget_attributes(reference, owner);
+	for (i = 0; i < reference->settings_count; i++)
+		if (reference->settings[i].owner == owner)
+			reference->settings[i].owner = 0;
+	for (i = 0; i < reference->variables_count; i++)
+		if (reference->variables[i].owner == owner) {
+			forget_attributes(reference, reference->variables[i].id);
+			reference->variables[i].owner = 0;
+		}
+}
+
+static int remove_branch(struct reference *reference, uint64_t id, bool alias)
+{
+	struct reference_branch *branch = branch_by_id(reference, id, alias);
+
+	if (!branch)
+		return -ENOENT;
+	forget_belongings(reference, id);
+	branch->function = 0;
+	return 0;
+}
+
 static int remove_function(struct reference *reference, const struct command *c)
 {
 	struct reference_function *function = function_by_id(reference, c->object);
@@ -184,15 +247,11 @@ static int remove_function(struct reference *reference, const struct command *c)
 	if (!function)
 		return -ENOENT;
 	function->id = 0;
-	forget_attributes(reference, c->object);
-	for (i = 0; i < reference->settings_count; i++)
-		if (reference->settings[i].function == c->object)
-			reference->settings[i].function = 0;
-	for (i = 0; i < reference->variables_count; i++)
-		if (reference->variables[i].function == c->object) {
-			forget_attributes(reference, reference->variables[i].id);
-			reference->variables[i].function = 0;
-		}
+	forget_belongings(reference, c->object);
+	for (i = 0; i < reference->branches_count; i++)
+		if (reference->branches[i].function == c->object)
+			remove_branch(reference, reference->branches[i].id,
+			        reference->branches[i].routes != NULL);
 	return 0;
 }
 
@@ -201,11 +260,12 @@ static int set_setting(struct reference *reference, const struct command *c)
 	struct reference_text *setting =
 	        text_find(reference->settings, reference->settings_count, c->object, c->name);
 
-	if (!function_by_id(reference, c->object))
+	if (!function_by_id(reference, c->object) && !branch_by_id(reference, c->object, false) &&
+	        !branch_by_id(reference, c->object, true))
 		return -ENOENT;
 	if (!c->value) {
 		if (setting)
-			setting->function = 0;
+			setting->owner = 0;
 		return 0;
 	}
 	if (!setting)
@@ -220,7 +280,7 @@ static int set_variable(
 	struct reference_text *variable =
 	        text_find(reference->variables, reference->variables_count, c->object, c->name);
 
-	if (!function_by_id(reference, c->object))
+	if (!function_by_id(reference, c->object) && !branch_by_id(reference, c->object, false))
 		return -ENOENT;
 	if (!variable) {
 		variable = text_place(reference->variables, &reference->variables_count);
@@ -241,7 +301,7 @@ static int rename_variable(struct reference *reference, const struct command *c)
 		return -ENOENT;
 	if (other && other != variable) {
 		forget_attributes(reference, other->id);
-		other->function = 0;
+		other->owner = 0;
 	}
 	free(variable->name);
 	variable->name = strdup(c->name);
@@ -254,7 +314,7 @@ static int unset_variable(struct reference *reference, const struct command *c)
 
 	if (!variable)
 		return -ENOENT;
-	variable->function = 0;
+	variable->owner = 0;
 	forget_attributes(reference, c->child);
 	return 0;
 }
@@ -287,6 +347,120 @@ static int set_attributes(struct reference *reference, const struct command *c)
 	return 0;
 }
 
+static int create_branch(struct reference *reference, const struct command *c, bool alias,
+        struct command_result *result)
+{
+	struct reference_branch *branch;
+	size_t i;
+
+	if (!function_by_id(reference, c->object))
+		return -ENOENT;
+	if (branch_name_taken(reference, c->object, c->name, alias, 0))
+		return -EEXIST;
+	for (i = 0; i < reference->branches_count && reference->branches[i].function; i++)
+		; /* the first free place */
+	REQUIRE(i < REFERENCE_MOST);
+	reference->branches_count += i == reference->branches_count;
+	branch = &reference->branches[i];
+	free(branch->name);
+	free(branch->routes);
+	free(branch->previous);
+	*branch = (struct reference_branch){c->object, ++reference->last_id, strdup(c->name),
+	        c->time_us, .routes = alias ? strdup(c->value) : NULL,
+	        .previous = alias ? strdup("") : NULL, .generation = 1};
+	result->object = branch->id;
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t left = (*(struct reference_text *const *)a)->id;
+	uint64_t right = (*(struct reference_text *const *)b)->id;
+
+	return left < right ? -1 : left > right;
+}
+
+static void copy_variables(struct reference *reference, uint64_t from, uint64_t to)
+{
+	static struct reference_text *originals[REFERENCE_MOST];
+	size_t count = 0, i;
+
+	for (i = 0; i < reference->variables_count; i++)
+		if (reference->variables[i].owner == from)
+			originals[count++] = &reference->variables[i];
+	qsort(originals, count, sizeof(*originals), compare_ids);
+	for (i = 0; i < count; i++)
+		put_text(text_place(reference->variables, &reference->variables_count), to,
+		        ++reference->last_id, originals[i]->name, originals[i]->value);
+}
+
+static int begin_version(
+        struct reference *reference, const struct command *c, struct command_result *result)
+{
+	int r = create_branch(reference, c, false, result);
+	size_t i, count = reference->settings_count;
+
+	if (r < 0)
+		return r;
+	for (i = 0; i < count; i++) {
+		const struct reference_text *setting = &reference->settings[i];
+
+		if (setting->owner == c->object && strcmp(setting->name, "min_instances") != 0)
+			put_text(text_place(reference->settings, &reference->settings_count),
+			        result->object, 0, setting->name, setting->value);
+	}
+	copy_variables(reference, c->object, result->object);
+	return 0;
+}
+
+static int finish_version(struct reference *reference, const struct command *c)
+{
+	struct reference_branch *version = branch_by_id(reference, c->object, false);
+
+	if (!version || version->finished)
+		return -ENOENT;
+	version->finished = true;
+	version->snapshot = c->snapshot;
+	return 0;
+}
+
+static int sweep_versions(struct reference *reference)
+{
+	size_t i;
+
+	for (i = 0; i < reference->branches_count; i++)
+		if (reference->branches[i].function && !reference->branches[i].routes &&
+		        !reference->branches[i].finished)
+			remove_branch(reference, reference->branches[i].id, false);
+	return 0;
+}
+
+static int rename_alias(struct reference *reference, const struct command *c)
+{
+	struct reference_branch *alias = branch_by_id(reference, c->object, true);
+
+	if (!alias)
+		return -ENOENT;
+	if (branch_name_taken(reference, alias->function, c->name, true, c->object))
+		return -EEXIST;
+	free(alias->name);
+	alias->name = strdup(c->name);
+	return 0;
+}
+
+static int route_alias(struct reference *reference, const struct command *c)
+{
+	struct reference_branch *alias = branch_by_id(reference, c->object, true);
+
+	if (!alias)
+		return -ENOENT;
+	free(alias->previous);
+	alias->previous = alias->routes;
+	alias->routes = strdup(c->value);
+	alias->generation++;
+	return 0;
+}
+
 int reference_apply(
         struct reference *reference, const struct command *command, struct command_result *result)
 {
@@ -312,6 +486,22 @@ int reference_apply(
 	case COMMAND_ATTRIBUTES_FORGET:
 		forget_attributes(reference, command->object);
 		return 0;
+	case COMMAND_VERSION_BEGIN:
+		return begin_version(reference, command, result);
+	case COMMAND_VERSION_FINISH:
+		return finish_version(reference, command);
+	case COMMAND_VERSION_REMOVE:
+		return remove_branch(reference, command->object, false);
+	case COMMAND_VERSIONS_SWEEP:
+		return sweep_versions(reference);
+	case COMMAND_ALIAS_CREATE:
+		return create_branch(reference, command, true, result);
+	case COMMAND_ALIAS_RENAME:
+		return rename_alias(reference, command);
+	case COMMAND_ALIAS_ROUTE:
+		return route_alias(reference, command);
+	case COMMAND_ALIAS_REMOVE:
+		return remove_branch(reference, command->object, true);
 	case COMMAND_KINDS:
 		break;
 	}
@@ -326,16 +516,54 @@ static int print_function(void *out, const struct store_function_row *row)
 	return 0;
 }
 
-static int print_setting(void *out, uint64_t function, const char *name, const char *value)
+static int print_version(void *out, const struct store_version_row *row)
 {
-	buf_printf(out, "setting %" PRIu64 " %s %s\n", function, name, value);
+	int i;
+
+	buf_printf(out, "version %" PRIu64 " %" PRIu64 " %s %" PRId64, row->function, row->id,
+	        row->name, row->created_us);
+	for (i = 0; row->snapshot && i < STORE_SNAPSHOT_ID_SIZE; i++)
+		buf_printf(out, "%s%02x", i ? "" : " ", row->snapshot->root[i]);
+	if (row->snapshot)
+		buf_printf(out, " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+		        row->snapshot->files, row->snapshot->directories, row->snapshot->bytes,
+		        row->snapshot->added_bytes);
+	buf_puts(out, "\n");
+	return 0;
+}
+
+static int print_alias(void *out, const struct store_alias_row *row)
+{
+	buf_printf(out, "alias %" PRIu64 " %" PRIu64 " %s %" PRId64 " '%s' '%s' %" PRIu64 "\n",
+	        row->function, row->id, row->name, row->created_us, row->routes, row->previous,
+	        row->generation);
+	return 0;
+}
+
+static void print_branch(struct buf *out, const struct reference_branch *branch)
+{
+	if (!branch->function)
+		return;
+	if (branch->routes)
+		print_alias(out, &(struct store_alias_row){branch->id, branch->function,
+		                         branch->name, branch->routes, branch->previous,
+		                         branch->generation, branch->time_us});
+	else
+		print_version(
+		        out, &(struct store_version_row){branch->id, branch->function, branch->name,
+		                     branch->finished ? &branch->snapshot : NULL, branch->time_us});
+}
+
+static int print_setting(void *out, uint64_t owner, const char *name, const char *value)
+{
+	buf_printf(out, "setting %" PRIu64 " %s %s\n", owner, name, value);
 	return 0;
 }
 
 static int print_variable(
-        void *out, uint64_t function, uint64_t id, const char *key, const char *value)
+        void *out, uint64_t owner, uint64_t id, const char *key, const char *value)
 {
-	buf_printf(out, "variable %" PRIu64 " %" PRIu64 " %s %s\n", function, id, key, value);
+	buf_printf(out, "variable %" PRIu64 " %" PRIu64 " %s %s\n", owner, id, key, value);
 	return 0;
 }
 
@@ -362,7 +590,8 @@ static int compare_lines(const void *a, const void *b)
 
 static void sort_lines(struct buf *text)
 {
-	char *lines[4 * REFERENCE_MOST], *whole = buf_take(text), *state = NULL, *line;
+	static char *lines[5 * REFERENCE_MOST];
+	char *whole = buf_take(text), *state = NULL, *line;
 	size_t count = 0, i;
 
 	for (line = strtok_r(whole, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
@@ -386,13 +615,15 @@ void reference_dump(const struct reference *reference, struct buf *out)
 			print_function(out, &(struct store_function_row){
 			                            f->id, f->name, f->uid, f->gid, f->time_us});
 	}
+	for (i = 0; i < reference->branches_count; i++)
+		print_branch(out, &reference->branches[i]);
 	for (i = 0; i < reference->settings_count; i++)
-		if (reference->settings[i].function)
-			print_setting(out, reference->settings[i].function,
+		if (reference->settings[i].owner)
+			print_setting(out, reference->settings[i].owner,
 			        reference->settings[i].name, reference->settings[i].value);
 	for (i = 0; i < reference->variables_count; i++)
-		if (reference->variables[i].function)
-			print_variable(out, reference->variables[i].function,
+		if (reference->variables[i].owner)
+			print_variable(out, reference->variables[i].owner,
 			        reference->variables[i].id, reference->variables[i].name,
 			        reference->variables[i].value);
 	for (i = 0; i < reference->attributes_count; i++)
@@ -411,6 +642,10 @@ int reference_dump_store(struct store *store, struct buf *out)
 	buf_clear(out);
 	r = store_each_function(store, print_function, out);
 	if (r == 0)
+		r = store_each_version(store, print_version, out);
+	if (r == 0)
+		r = store_each_alias(store, print_alias, out);
+	if (r == 0)
 		r = store_each_setting(store, print_setting, out);
 	if (r == 0)
 		r = store_each_variable(store, print_variable, out);
@@ -428,7 +663,7 @@ static void random_text(uint64_t *state, struct buf *out, const char *prefix, un
 
 static uint64_t random_id(uint64_t *state, uint64_t newest)
 {
-	uint64_t back = test_random(state) % 32;
+	uint64_t back = test_random(state) % (test_random(state) % 2 ? 24 : 160);
 
 	return back > newest ? 0 : newest + 1 - back; /* newest + 1 is nobody yet */
 }
@@ -437,20 +672,36 @@ void random_command(uint64_t seed, uint64_t number, uint64_t newest, struct comm
         struct buf texts[2])
 {
 	uint64_t state = seed ^ (number * UINT64_C(0x2545f4914f6cdd1d));
-	unsigned draw = (unsigned)(test_random(&state) % 16), i, length;
-	/* Creations and variables come more often than one in ten, or little would ever exist. */
-	static const enum command_kind kinds[16] = {COMMAND_FUNCTION_CREATE,
-	        COMMAND_FUNCTION_RENAME, COMMAND_FUNCTION_OWN, COMMAND_FUNCTION_REMOVE,
-	        COMMAND_SETTING_SET, COMMAND_VARIABLE_SET, COMMAND_VARIABLE_RENAME,
-	        COMMAND_VARIABLE_UNSET, COMMAND_ATTRIBUTES_SET, COMMAND_ATTRIBUTES_FORGET,
-	        COMMAND_FUNCTION_CREATE, COMMAND_FUNCTION_CREATE, COMMAND_VARIABLE_SET,
-	        COMMAND_VARIABLE_SET, COMMAND_SETTING_SET, COMMAND_ATTRIBUTES_SET};
+	/* Creations and variables come more often than others, or little would ever exist. */
+	static const enum command_kind kinds[] = {COMMAND_FUNCTION_CREATE, COMMAND_FUNCTION_RENAME,
+	        COMMAND_FUNCTION_OWN, COMMAND_FUNCTION_REMOVE, COMMAND_SETTING_SET,
+	        COMMAND_VARIABLE_RENAME, COMMAND_VARIABLE_RENAME, COMMAND_VARIABLE_RENAME,
+	        COMMAND_VARIABLE_UNSET, COMMAND_VARIABLE_UNSET, COMMAND_VARIABLE_SET,
+	        COMMAND_VARIABLE_SET, COMMAND_VARIABLE_RENAME, COMMAND_VARIABLE_UNSET,
+	        COMMAND_ATTRIBUTES_SET, COMMAND_ATTRIBUTES_FORGET, COMMAND_FUNCTION_CREATE,
+	        COMMAND_FUNCTION_CREATE, COMMAND_VARIABLE_SET, COMMAND_VARIABLE_SET,
+	        COMMAND_SETTING_SET, COMMAND_ATTRIBUTES_SET, COMMAND_VERSION_BEGIN,
+	        COMMAND_VERSION_BEGIN, COMMAND_VERSION_FINISH, COMMAND_VERSION_FINISH,
+	        COMMAND_VERSION_REMOVE, COMMAND_ALIAS_CREATE, COMMAND_ALIAS_CREATE,
+	        COMMAND_ALIAS_RENAME, COMMAND_ALIAS_ROUTE, COMMAND_ALIAS_ROUTE,
+	        COMMAND_ALIAS_REMOVE};
+	size_t count = sizeof(kinds) / sizeof(*kinds);
+	enum command_kind kind = kinds[test_random(&state) % count];
+	unsigned i, length;
 
-	*command = (struct command){.kind = kinds[draw]};
+	if (kind == COMMAND_ALIAS_REMOVE && test_random(&state) % 4 == 0)
+		kind = COMMAND_VERSIONS_SWEEP;
+	*command = (struct command){.kind = kind};
 	command->object = random_id(&state, newest);
 	command->child = random_id(&state, newest);
+	if (test_random(&state) % 4) /* more likely one of its own */
+		command->child = command->object + 1 + test_random(&state) % 4;
 	command->ino = (test_random(&state) % 4 + 1) << 48 | random_id(&state, newest);
 	random_text(&state, &texts[0], "name", 12);
+	if (command->kind == COMMAND_SETTING_SET && test_random(&state) % 4 == 0) {
+		buf_clear(&texts[0]);
+		buf_puts(&texts[0], "min_instances"); /* the one that is not copied */
+	}
 	buf_clear(&texts[1]);
 	length = test_random(&state) % 16 == 0 ? 20000 : (unsigned)(test_random(&state) % 40);
 	for (i = 0; i < length; i++)
@@ -465,5 +716,62 @@ void random_command(uint64_t seed, uint64_t number, uint64_t newest, struct comm
 	command->uid = (uid_t)test_random(&state);
 	command->gid = (gid_t)test_random(&state);
 	command->time_us = (int64_t)test_random(&state);
+	for (i = 0; i < STORE_SNAPSHOT_ID_SIZE; i++)
+		command->snapshot.root[i] = (unsigned char)test_random(&state);
+	command->snapshot.files = test_random(&state) >> 1;
+	command->snapshot.added_bytes = test_random(&state) >> 1;
 	command->durable = test_random(&state) % 8 == 0;
+}
+
+static void aim_at_branch(
+        const struct reference *reference, struct command *command, bool alias, uint64_t at)
+{
+	size_t i;
+
+	for (i = 0; i < reference->branches_count; i++) {
+		const struct reference_branch *branch =
+		        &reference->branches[(at + i) % reference->branches_count];
+
+		if (branch->function && !branch->routes == !alias) {
+			command->object = branch->id;
+			return;
+		}
+	}
+}
+
+static void aim_at_variable(const struct reference *reference, struct command *command, uint64_t at)
+{
+	const struct reference_text *variable;
+	size_t i;
+
+	for (i = 0; i < reference->variables_count; i++) {
+		variable = &reference->variables[(at + i) % reference->variables_count];
+		if (variable->owner) {
+			command->object = variable->owner;
+			command->child = variable->id;
+			return;
+		}
+	}
+}
+
+void reference_aim(const struct reference *reference, struct command *command, uint64_t at)
+{
+	switch (command->kind) {
+	case COMMAND_VARIABLE_RENAME:
+	case COMMAND_VARIABLE_UNSET:
+		aim_at_variable(reference, command, at);
+		break;
+	case COMMAND_VERSION_FINISH:
+	case COMMAND_VERSION_REMOVE:
+		aim_at_branch(reference, command, false, at);
+		break;
+	case COMMAND_ALIAS_RENAME:
+	case COMMAND_ALIAS_ROUTE:
+	case COMMAND_ALIAS_REMOVE:
+		aim_at_branch(reference, command, true, at);
+		break;
+	default:
+		if (reference->functions_count)
+			command->object = reference->functions[at % reference->functions_count].id;
+	}
 }

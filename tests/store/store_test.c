@@ -3,10 +3,12 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "reference.h"
+#include "store/store_schema.h"
 #include "test.h"
 
 static unsigned syncs; /* of SQLite, caught by standing before the C library's */
@@ -214,6 +216,13 @@ static void removal_takes_all(void)
 	CHECK_INT(APPLY(&fixture, COMMAND_SETTING_SET, .object = a, .name = "t", .value = "1"), 0);
 	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_SET, .object = a, .name = "K", .value = "1"), 0);
 	k = result.child;
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_BEGIN, .object = a, .name = "1"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_CREATE, .object = a, .name = "p", .value = ""), 0);
+	for (int row = 5; row < 9; row++) /* of the version, its variable, the alias */
+		CHECK_INT(APPLY(&fixture, COMMAND_ATTRIBUTES_SET,
+		                  .ino = (uint64_t)row << 48 | (k + (uint64_t)row - 4),
+		                  .set = COMMAND_SET_MODE),
+		        0);
 	for (int row = 1; row < 4; row++) {
 		CHECK_INT(APPLY(&fixture, COMMAND_ATTRIBUTES_SET,
 		                  .ino = (uint64_t)row << 48 | (row == 1          ? a
@@ -223,7 +232,106 @@ static void removal_takes_all(void)
 		        0);
 	}
 	CHECK_INT(APPLY(&fixture, COMMAND_FUNCTION_REMOVE, .object = a), 0);
-	check_holds(&fixture, "attributes 3000000000002 mode 0\nfunction 2 b 7 8 9\n");
+	/* k + 4 is nobody: it stays */
+	check_holds(&fixture, "attributes 3000000000002 mode 0\nattributes 8000000000007 mode 0\n"
+	                      "function 2 b 7 8 9\n");
+	fixture_close(&fixture);
+}
+
+static struct store_snapshot snapshot_of_something(void)
+{
+	struct store_snapshot snapshot = {.files = 1, .directories = 2, .bytes = 3};
+
+	memcpy(snapshot.root, "0123456789abcdef0123456789abcdef", sizeof(snapshot.root));
+	snapshot.added_bytes = UINT64_C(1) << 40;
+	return snapshot;
+}
+
+static void publishes(void)
+{
+	struct fixture fixture = fixture_open();
+	struct command_result result = {0};
+	uint64_t a = create(&fixture, "a"), v;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_SET, .object = a, .name = i ? "L" : "K",
+		                  .value = i ? "2" : "1"),
+		        0);
+	CHECK_INT(APPLY(&fixture, COMMAND_SETTING_SET, .object = a, .name = "t", .value = "1"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_SETTING_SET, .object = a, .name = "min_instances",
+	                  .value = "9"),
+	        0);
+	CHECK_INT(
+	        APPLY(&fixture, COMMAND_VERSION_BEGIN, .object = a, .name = "v", .time_us = 5), 0);
+	v = result.object;
+	CHECK_INT(v, a + 3);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_BEGIN, .object = a, .name = "v"), -EEXIST);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_BEGIN, .object = v, .name = "v"), -ENOENT);
+	/* What changes now is not in the version any more. */
+	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_SET, .object = a, .name = "K", .value = "x"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_SETTING_SET, .object = a, .name = "t", .value = "x"), 0);
+	check_holds(&fixture, "function 1 a 7 8 9\n"
+	                      "setting 1 min_instances 9\nsetting 1 t x\nsetting 4 t 1\n"
+	                      "variable 1 2 K x\nvariable 1 3 L 2\n"
+	                      "variable 4 5 K 1\nvariable 4 6 L 2\nversion 1 4 v 5\n");
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_FINISH, .object = a), -ENOENT);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_FINISH, .object = v,
+	                  .snapshot = snapshot_of_something(), .durable = 1),
+	        0);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_FINISH, .object = v), -ENOENT); /* only once */
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_BEGIN, .object = a, .name = "w"), 0);
+	CHECK_INT(result.object, v + 3);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSIONS_SWEEP), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_FINISH, .object = v + 3), -ENOENT);
+	fixture_reopen(&fixture);
+	check_holds(&fixture, "function 1 a 7 8 9\n"
+	                      "setting 1 min_instances 9\nsetting 1 t x\nsetting 4 t 1\n"
+	                      "variable 1 2 K x\nvariable 1 3 L 2\n"
+	                      "variable 4 5 K 1\nvariable 4 6 L 2\n"
+	                      "version 1 4 v 5 "
+	                      "30313233343536373839616263646566"
+	                      "30313233343536373839616263646566 1 2 3 1099511627776\n");
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_REMOVE, .object = a), -ENOENT);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_REMOVE, .object = v), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_VERSION_REMOVE, .object = v), -ENOENT);
+	check_holds(&fixture, "function 1 a 7 8 9\n"
+	                      "setting 1 min_instances 9\nsetting 1 t x\n"
+	                      "variable 1 2 K x\nvariable 1 3 L 2\n");
+	fixture_close(&fixture);
+}
+
+static void keeps_aliases(void)
+{
+	struct fixture fixture = fixture_open();
+	struct command_result result = {0};
+	uint64_t a = create(&fixture, "a"), p, q;
+
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_CREATE, .object = a, .name = "p", .value = "1 100",
+	                  .time_us = 5),
+	        0);
+	p = result.object;
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_CREATE, .object = a, .name = "p", .value = ""),
+	        -EEXIST);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_CREATE, .object = p, .name = "p", .value = ""),
+	        -ENOENT);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_CREATE, .object = a, .name = "q", .value = "2"), 0);
+	q = result.object;
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_RENAME, .object = q, .name = "p"), -EEXIST);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_RENAME, .object = q, .name = "r"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_RENAME, .object = a, .name = "x"), -ENOENT);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_ROUTE, .object = p, .value = "one two"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_ROUTE, .object = p, .value = "3"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_ROUTE, .object = a, .value = "3"), -ENOENT);
+	CHECK_INT(APPLY(&fixture, COMMAND_SETTING_SET, .object = p, .name = "d", .value = "t"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_SET, .object = p, .name = "d", .value = "t"),
+	        -ENOENT);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_REMOVE, .object = q), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_REMOVE, .object = q), -ENOENT);
+	CHECK_INT(APPLY(&fixture, COMMAND_ALIAS_REMOVE, .object = a), -ENOENT);
+	fixture_reopen(&fixture);
+	check_holds(&fixture, "alias 1 2 p 5 '3' 'one two' 3\nfunction 1 a 7 8 9\n"
+	                      "setting 2 d t\n");
 	fixture_close(&fixture);
 }
 
@@ -267,7 +375,9 @@ static void agrees_with_the_reference(void)
 	struct fixture fixture = fixture_open();
 	struct reference *reference = reference_new();
 	struct buf texts[2] = {BUF_INIT, BUF_INIT}, held = BUF_INIT, expected = BUF_INIT;
-	uint64_t seed = test_seed(), number, count = test_long() ? 10000 : 1500;
+	uint64_t seed = test_seed(), number, count = test_long() ? 10000 : 2500;
+	unsigned done[COMMAND_KINDS] = {0};
+	int kind;
 
 	for (number = 0; number < count; number++) {
 		struct command_result result = {0}, wanted = {0};
@@ -275,8 +385,11 @@ static void agrees_with_the_reference(void)
 		int r, should;
 
 		random_command(seed, number, reference->last_id, &command, texts);
+		if (number % 2)
+			reference_aim(reference, &command, number * 7919);
 		r = store_apply(fixture.store, &command, &result);
 		should = reference_apply(reference, &command, &wanted);
+		done[command.kind] += r == 0;
 		if (!CHECK_INT(r, should) || !CHECK_INT(result.object, wanted.object) ||
 		        !CHECK_INT(result.child, wanted.child))
 			break;
@@ -291,6 +404,9 @@ static void agrees_with_the_reference(void)
 		}
 	}
 	CHECK(expected.length > 1000); /* else it compared nothing with nothing */
+	for (kind = 0; kind < COMMAND_KINDS; kind++)
+		if (!CHECK(done[kind] > 0))
+			printf("no command of kind %d was accepted\n", kind);
 	buf_deinit(&texts[0]);
 	buf_deinit(&texts[1]);
 	buf_deinit(&held);
@@ -299,11 +415,52 @@ static void agrees_with_the_reference(void)
 	fixture_close(&fixture);
 }
 
+/* As the first release left it. */
+static void make_first_schema(const char *directory)
+{
+	struct store *store = NULL;
+	sqlite3 *database = NULL;
+	char *path = NULL;
+
+	REQUIRE(store_open_with(&store, directory, store_migrations, 1) == 0);
+	store_close(store);
+	REQUIRE(asprintf(&path, "%s/fnfs.db", directory) > 0);
+	REQUIRE(sqlite3_open(path, &database) == SQLITE_OK);
+	REQUIRE(sqlite3_exec(database,
+	                "INSERT INTO objects (id, kind) VALUES (3, 'function'), (5, 'variable');"
+	                "INSERT INTO functions VALUES (3, 'a', 7, 8, 9);"
+	                "INSERT INTO settings VALUES (3, 't', '1');"
+	                "INSERT INTO variables VALUES (5, 3, 'K', 'v');"
+	                "INSERT INTO attributes VALUES (281474976710659, 3, 1, NULL, NULL, NULL)",
+	                NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(database);
+	free(path);
+}
+
+static void brings_up_to_date(void)
+{
+	static const char before[] = "attributes 1000000000003 mode 1\nfunction 3 a 7 8 9\n"
+	                             "setting 3 t 1\nvariable 3 5 K v\n";
+	struct fixture fixture = {.directory = test_directory()};
+	struct command_result result = {0};
+
+	make_first_schema(fixture.directory);
+	REQUIRE(store_open(&fixture.store, fixture.directory) == 0);
+	check_holds(&fixture, before);
+	CHECK_INT(APPLY(&fixture, COMMAND_VARIABLE_SET, .object = 3, .name = "K", .value = "w"), 0);
+	CHECK_INT(result.child, 5);
+	CHECK_INT(APPLY(&fixture, COMMAND_SETTING_SET, .object = 3, .name = "t"), 0);
+	CHECK_INT(APPLY(&fixture, COMMAND_FUNCTION_REMOVE, .object = 3), 0);
+	check_holds(&fixture, "");
+	fixture_close(&fixture);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(belongs_to_one), TEST(keeps_functions),
 	        TEST(never_reuses_an_id), TEST(keeps_settings), TEST(keeps_variables),
-	        TEST(keeps_attributes), TEST(removal_takes_all), TEST(durable_means_synced),
+	        TEST(keeps_attributes), TEST(removal_takes_all), TEST(publishes),
+	        TEST(keeps_aliases), TEST(brings_up_to_date), TEST(durable_means_synced),
 	        TEST(walk_can_be_ended), TEST(agrees_with_the_reference), {}};
 
 	return test_main(tests, argc, argv);
