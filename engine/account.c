@@ -13,6 +13,7 @@
 #include "engine/logbook.h"
 #include "engine/metrics.h"
 #include "engine/recorder.h"
+#include "engine/target.h"
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/instance.h"
@@ -51,52 +52,63 @@ static void write_lines(struct function_state *state)
 	buf_clear(&state->lines);
 }
 
-static void message(struct function_state *state, struct invocation *invocation, const char *level,
+static void message(struct target *target, struct invocation *invocation, const char *level,
         const char *text, size_t length)
 {
+	struct function_state *state = target->state;
 	size_t before = state->lines.length;
 
 	log_format_message(&state->log_format, &state->lines, now_us(state),
-	        invocation ? invocation->request_id : NULL, "latest", level, text, length);
+	        invocation ? invocation->request_id : NULL, target->name, level, text, length);
 	if (invocation && invocation->record && !state->lines.failed)
 		call_record_append(&invocation->record->log, state->lines.data + before,
 		        state->lines.length - before);
 }
 
+/* The function's numbers are over all that it has; a version has its own beside. */
+static void count_call(struct target *target, const struct metrics_sample *sample)
+{
+	metrics_record(target->state->metrics, sample);
+	if (target->metrics)
+		metrics_record(target->metrics, sample);
+}
+
 /* --- before ----------------------------------------------------------------------------------- */
 
-void account_accepted(struct function_state *state, struct invocation *invocation)
+void account_accepted(struct target *target, struct invocation *invocation)
 {
+	struct function_state *state = target->state;
 	struct call_record *record = recorder_begin(state->recorder, invocation->request_id);
 
 	invocation->record = record;
 	if (!record)
 		return;
 	record->start_us = now_us(state);
-	snprintf(record->version, sizeof(record->version), "latest");
+	snprintf(record->version, sizeof(record->version), "%s", target->name);
 	snprintf(record->alias, sizeof(record->alias), "%s", invocation->alias);
 	snprintf(record->source, sizeof(record->source), "%s", invocation->source);
 	record->attempt = 1;
 	call_record_append(&record->request, invocation->request.data, invocation->request.length);
 }
 
-void account_rejected(struct function_state *state)
+void account_rejected(struct target *target)
 {
-	metrics_record(state->metrics, &(struct metrics_sample){
-	                                       .outcome = OUTCOME_REJECTED,
-	                                       .duration_us = -1,
-	                                       .init_us = -1,
-	                                       .memory_bytes = -1,
-	                               });
+	count_call(target, &(struct metrics_sample){
+	                           .outcome = OUTCOME_REJECTED,
+	                           .duration_us = -1,
+	                           .init_us = -1,
+	                           .memory_bytes = -1,
+	                   });
 }
 
 static void began(void *userdata, struct invocation *invocation)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
+	struct function_state *state = target->state;
 	struct call_record *record = invocation->record;
 
-	log_format_start(
-	        &state->log_format, &state->lines, now_us(state), invocation->request_id, "latest");
+	log_format_start(&state->log_format, &state->lines, now_us(state), invocation->request_id,
+	        target->name);
 	write_lines(state);
 	if (!record)
 		return;
@@ -116,7 +128,7 @@ static void data(void *userdata, struct invocation *invocation, const char *byte
 }
 
 struct output_line {
-	struct function_state *state;
+	struct target *target;
 	struct invocation *invocation;
 };
 
@@ -131,7 +143,7 @@ static void output_line(void *userdata, const char *line, size_t length)
 		line += 2;
 		length -= 2;
 	}
-	message(context->state, context->invocation, level, line, length);
+	message(context->target, context->invocation, level, line, length);
 }
 
 static struct log_lines *lines_of(struct instance *instance)
@@ -149,13 +161,13 @@ static void output(void *userdata, struct instance *instance, struct invocation 
 
 	if (lines)
 		log_lines_feed(lines, bytes, length, output_line, &context);
-	write_lines(context.state);
+	write_lines(context.target->state);
 }
 
 static void flush_output(
-        struct function_state *state, struct instance *instance, struct invocation *invocation)
+        struct target *target, struct instance *instance, struct invocation *invocation)
 {
-	struct output_line context = {state, invocation};
+	struct output_line context = {target, invocation};
 
 	if (instance->output_state)
 		log_lines_flush(instance->output_state, output_line, &context);
@@ -163,10 +175,10 @@ static void flush_output(
 
 static void instance_gone(void *userdata, struct instance *instance)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
 
-	flush_output(state, instance, NULL);
-	write_lines(state);
+	flush_output(target, instance, NULL);
+	write_lines(target->state);
 	if (instance->output_state)
 		log_lines_deinit(instance->output_state);
 	free(instance->output_state);
@@ -176,12 +188,12 @@ static void instance_gone(void *userdata, struct instance *instance)
 static void record(
         void *userdata, struct invocation *invocation, int level, const char *text, size_t length)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
 
 	if (level < 0 || level >= (int)ARRAY_SIZE(level_names))
 		level = LOG_INFO;
-	message(state, invocation, level_names[level], text, length);
-	write_lines(state);
+	message(target, invocation, level_names[level], text, length);
+	write_lines(target->state);
 }
 
 /* --- after ------------------------------------------------------------------------------------ */
@@ -191,8 +203,8 @@ static int64_t memory_used(const struct invocation *invocation)
 	return invocation->instance ? instance_usage(invocation->instance)->memory_bytes : -1;
 }
 
-static void log_error(struct function_state *state, struct invocation *invocation,
-        const char *error, size_t length)
+static void log_error(
+        struct target *target, struct invocation *invocation, const char *error, size_t length)
 {
 	CLEANUP(buf_deinit) struct buf text = BUF_INIT;
 
@@ -200,16 +212,18 @@ static void log_error(struct function_state *state, struct invocation *invocatio
 	buf_puts(&text, "\n");
 	error_text_trace(&text, error, length);
 	if (!text.failed)
-		message(state, invocation, "ERROR", text.data, text.length);
+		message(target, invocation, "ERROR", text.data, text.length);
 }
 
-static void log_end(struct function_state *state, struct invocation *invocation,
+static void log_end(struct target *target, struct invocation *invocation,
         const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
 {
+	struct function_state *state = target->state;
+
 	if (invocation->instance && invocation->instance->running_count <= 1)
-		flush_output(state, invocation->instance, invocation);
+		flush_output(target, invocation->instance, invocation);
 	if (end->error_length && end->outcome != OUTCOME_CANCELED)
-		log_error(state, invocation, end->error_body, end->error_length);
+		log_error(target, invocation, end->error_body, end->error_length);
 	if (invocation->sent_us)
 		log_format_finish(&state->log_format, &state->lines, now_us(state),
 		        &(struct log_finish){
@@ -218,8 +232,8 @@ static void log_end(struct function_state *state, struct invocation *invocation,
 		                .duration_us = duration_us,
 		                .memory_used_bytes = memory_bytes,
 		                .memory_limit_bytes =
-		                        state->pool.deployment
-		                                ? state->pool.deployment->config.memory_bytes
+		                        target->pool.deployment
+		                                ? target->pool.deployment->config.memory_bytes
 		                                : 0,
 		        });
 	write_lines(state);
@@ -241,56 +255,64 @@ static void record_end(struct function_state *state, struct invocation *invocati
 
 static void ended(void *userdata, struct invocation *invocation, const struct invocation_end *end)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
+	struct function_state *state = target->state;
 	int64_t duration_us = invocation->sent_us ? alarm_now_us() - invocation->sent_us : -1;
 	int64_t memory_bytes = memory_used(invocation);
 
-	log_end(state, invocation, end, duration_us, memory_bytes);
+	log_end(target, invocation, end, duration_us, memory_bytes);
 	record_end(state, invocation, end, duration_us, memory_bytes);
-	metrics_record(state->metrics, &(struct metrics_sample){
-	                                       .outcome = end->outcome,
-	                                       .duration_us = duration_us,
-	                                       .init_us = invocation->init_us,
-	                                       .memory_bytes = memory_bytes,
-	                                       .cold = invocation->cold,
-	                               });
+	count_call(target, &(struct metrics_sample){
+	                           .outcome = end->outcome,
+	                           .duration_us = duration_us,
+	                           .init_us = invocation->init_us,
+	                           .memory_bytes = memory_bytes,
+	                           .cold = invocation->cold,
+	                   });
 }
 
 static void loaded(void *userdata, struct deployment *deployment, const char *error, size_t length,
         int64_t init_us)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
 
 	if (error) {
-		log_error(state, NULL, error, length);
-		write_lines(state);
+		log_error(target, NULL, error, length);
+		write_lines(target->state);
 	} else {
-		metrics_cold_start(state->metrics, init_us);
+		metrics_cold_start(target->state->metrics, init_us);
+		if (target->metrics)
+			metrics_cold_start(target->metrics, init_us);
 	}
-	if (state->function)
-		deploy_loaded(&state->deploy, deployment, error, length);
+	target->events->loaded(target, deployment, error, length);
 }
 
 static void changed(void *userdata)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
+	struct target_counts counts;
 
-	metrics_running(state->metrics, (int)state->pool.running);
-	metrics_instances(state->metrics, (int)state->pool.live);
+	targets_count(target->state, &counts);
+	metrics_running(target->state->metrics, (int)counts.running);
+	metrics_instances(target->state->metrics, (int)counts.instances);
+	if (!target->metrics)
+		return;
+	metrics_running(target->metrics, (int)target->pool.running);
+	metrics_instances(target->metrics, (int)target->pool.live);
 }
 
 static bool congested(void *userdata)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
 
-	return logbook_congested(state->logbook);
+	return logbook_congested(target->state->logbook);
 }
 
 static void emptied(void *userdata)
 {
-	struct function_state *state = userdata;
+	struct target *target = userdata;
 
-	function_state_settle(state);
+	target->events->emptied(target);
 }
 
 const struct pool_events account_events = {

@@ -25,17 +25,17 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
 		return -EIO;
 	}
 	if (!function->settings.config.max_instances) {
-		account_rejected(state);
+		account_rejected(&state->latest);
 		buf_puts(why, "the function is disabled: config/max_instances is 0");
 		return -EAGAIN;
 	}
-	invocation =
-	        invocation_new(&state->pool, &engine->host.ids, request, options, events, userdata);
+	invocation = invocation_new(
+	        &state->latest.pool, &engine->host.ids, request, options, events, userdata);
 	if (!invocation) {
 		buf_puts(why, "no memory");
 		return -ENOMEM;
 	}
-	account_accepted(state, invocation);
+	account_accepted(&state->latest, invocation);
 	*out = invocation;
 	deploy_submit(&state->deploy, invocation);
 	return 0;
@@ -57,10 +57,10 @@ int engine_cancel_call(struct engine *engine, struct function *function, const c
 	list_each(invocation, &state->deploy.waiting, link)
 		if (strcmp(invocation->request_id, request_id) == 0)
 			goto found;
-	list_each(invocation, &state->pool.waiting, link)
+	list_each(invocation, &state->latest.pool.waiting, link)
 		if (strcmp(invocation->request_id, request_id) == 0)
 			goto found;
-	list_each(instance, &state->pool.instances, link)
+	list_each(instance, &state->latest.pool.instances, link)
 		list_each(invocation, &instance->running, link)
 			if (strcmp(invocation->request_id, request_id) == 0)
 				goto found;

@@ -36,7 +36,7 @@ static const struct sm_row states[] = {
 
 static struct alarms *alarms(struct deploy *deploy)
 {
-	return &deploy->owner->pool.host->alarms;
+	return &deploy->owner->latest.pool.host->alarms;
 }
 
 static struct function *function(const struct deploy *deploy)
@@ -85,7 +85,7 @@ static void settle(struct deploy *deploy, enum deploy_state state, const char *e
 
 static bool entry_gone(const struct deploy *deploy)
 {
-	const struct deployment *deployment = deploy->owner->pool.deployment;
+	const struct deployment *deployment = deploy->owner->latest.pool.deployment;
 
 	return deployment && deployment->entry &&
 	       !worktree_has(deploy->owner->worktree, deployment->entry);
@@ -119,7 +119,7 @@ static int64_t unsettled_us(struct deploy *deploy)
 
 static bool current(const struct deploy *deploy)
 {
-	const struct deployment *deployment = deploy->owner->pool.deployment;
+	const struct deployment *deployment = deploy->owner->latest.pool.deployment;
 
 	return deployment &&
 	       deployment->code_generation == worktree_generation(deploy->owner->worktree) &&
@@ -151,7 +151,7 @@ static void refuse_waiting(struct deploy *deploy, enum outcome outcome, int erro
 
 static void submit_waiting(struct deploy *deploy)
 {
-	const struct deployment *deployment = deploy->owner->pool.deployment;
+	const struct deployment *deployment = deploy->owner->latest.pool.deployment;
 	struct invocation *invocation, *following;
 
 	list_each_safe(invocation, following, &deploy->waiting, link) {
@@ -159,13 +159,13 @@ static void submit_waiting(struct deploy *deploy)
 		        invocation->config_generation > deployment->config_generation)
 			continue;
 		list_unlink(&invocation->link);
-		pool_submit(&deploy->owner->pool, invocation);
+		pool_submit(&deploy->owner->latest.pool, invocation);
 	}
 }
 
 static void install(struct deploy *deploy, struct deployment *deployment)
 {
-	struct pool *pool = &deploy->owner->pool;
+	struct pool *pool = &deploy->owner->latest.pool;
 	bool trial = deploy->trial;
 	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
 
@@ -237,10 +237,10 @@ static void advance(struct deploy *deploy)
 void deploy_submit(struct deploy *deploy, struct invocation *invocation)
 {
 	if (current(deploy) && list_empty(&deploy->waiting)) {
-		pool_submit(&deploy->owner->pool, invocation);
+		pool_submit(&deploy->owner->latest.pool, invocation);
 		return;
 	}
-	if (deploy->state.state != DEPLOY_CHANGED && deploy->owner->pool.deployment)
+	if (deploy->state.state != DEPLOY_CHANGED && deploy->owner->latest.pool.deployment)
 		deploy_changed(deploy); /* the working tree tells only at the end of the turn */
 	invocation->code_generation = worktree_generation(deploy->owner->worktree);
 	invocation->config_generation = function(deploy)->settings.config_generation;
@@ -290,7 +290,7 @@ void deploy_catch_up(struct deploy *deploy)
 void deploy_loaded(
         struct deploy *deploy, struct deployment *deployment, const char *error, size_t length)
 {
-	if (deploy->closed || !current(deploy) || deployment != deploy->owner->pool.deployment)
+	if (deploy->closed || !current(deploy) || deployment != deploy->owner->latest.pool.deployment)
 		return;
 	if (error)
 		settle(deploy, DEPLOY_BROKEN, error, length);
@@ -349,7 +349,7 @@ static void show_error(const struct buf *error, struct buf *out)
 
 void deploy_show(const struct deploy *deploy, struct buf *out)
 {
-	const struct deployment *deployment = deploy->owner->pool.deployment;
+	const struct deployment *deployment = deploy->owner->latest.pool.deployment;
 	char text[CLOCK_TEXT_SIZE];
 
 	if (deploy->changed_us) {

@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/log.h"
-#include "engine/account.h"
 #include "engine/engine_state.h"
 #include "engine/logbook.h"
 #include "engine/metrics.h"
@@ -37,7 +36,10 @@ static void log_drained(void *userdata)
 {
 	struct function_state *state = userdata;
 
-	pool_resume(&state->pool);
+	struct target *target;
+
+	list_each(target, &state->targets, link)
+		pool_resume(&target->pool);
 }
 
 /* `made`: it was not there before. */
@@ -141,6 +143,23 @@ static int open_parts(struct function_state *state)
 	return r;
 }
 
+static void latest_loaded(
+        struct target *target, struct deployment *deployment, const char *error, size_t length)
+{
+	if (target->state->function)
+		deploy_loaded(&target->state->deploy, deployment, error, length);
+}
+
+static void latest_emptied(struct target *target)
+{
+	function_state_settle(target->state);
+}
+
+static const struct target_events latest_events = {
+        .loaded = latest_loaded,
+        .emptied = latest_emptied,
+};
+
 int function_state_new(
         struct function_state **out, struct engine *engine, struct function *function)
 {
@@ -155,13 +174,14 @@ int function_state_new(
 	state->directory = -1;
 	state->log_format.kind = function->settings.config.log_format;
 	list_init(&state->link);
+	list_init(&state->targets);
 	last_error_init(&state->last_error);
 	r = open_parts(state);
 	if (r < 0) {
 		function_state_free(state);
 		return r;
 	}
-	pool_init(&state->pool, &engine->host, &account_events, state);
+	target_init(&state->latest, state, "latest", &latest_events);
 	deploy_init(&state->deploy, state);
 	function->runtime_state = state;
 	list_append(&engine->states, &state->link);
@@ -188,7 +208,7 @@ void function_state_close(struct function_state *state, bool gently)
 {
 	if (!state->deploy.closed)
 		deploy_close(&state->deploy);
-	pool_close(&state->pool, gently);
+	pool_close(&state->latest.pool, gently);
 	function_state_settle(state);
 }
 
@@ -198,13 +218,13 @@ void function_state_settle(struct function_state *state)
 	uint64_t id = state->id;
 	bool removed = !state->function;
 
-	if (!state->pool.closed || !pool_empty(&state->pool))
+	if (!state->latest.pool.closed || !pool_empty(&state->latest.pool))
 		return;
 	if (!removed) {
 		function_state_save_metrics(state);
 		state->function->runtime_state = NULL;
 	}
-	pool_deinit(&state->pool);
+	target_deinit(&state->latest);
 	function_state_free(state);
 	if (removed)
 		removal_begin(&engine->removal, id);

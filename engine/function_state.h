@@ -12,7 +12,7 @@
 #include "engine/deploy.h"
 #include "engine/log_format.h"
 #include "model/last_error.h"
-#include "run/pool.h"
+#include "engine/target.h"
 
 struct engine;
 struct function;
@@ -29,7 +29,8 @@ struct function_state {
 	int directory;    /* STATE/functions/ID */
 	struct worktree *worktree;
 	struct deploy deploy;
-	struct pool pool;
+	struct target latest;
+	struct list targets; /* `latest` and the versions touched so far */
 	struct logbook *logbook;
 	struct metrics *metrics;
 	uint64_t metrics_saved; /* metrics_changes() as of the last saving */

@@ -35,8 +35,11 @@ void engine_show_status(struct engine *engine, struct buf *out)
 	char text[CLOCK_TEXT_SIZE];
 
 	list_each(state, &engine->states, link) {
-		running += state->pool.running;
-		waiting += state->pool.waiting_count;
+		struct target_counts counts;
+
+		targets_count(state, &counts);
+		running += counts.running;
+		waiting += counts.waiting;
 	}
 	clock_format(text, engine->started_us);
 	buf_printf(out, "version %s\n", FNFS_VERSION);
@@ -85,6 +88,7 @@ void engine_show_openmetrics(struct engine *engine, struct buf *out)
 void engine_show_function_status(struct engine *engine, struct function *function, struct buf *out)
 {
 	struct function_state *state = engine_state(engine, function);
+	struct target_counts counts;
 
 	if (!state) {
 		buf_puts(out, "state unknown\n");
@@ -92,9 +96,10 @@ void engine_show_function_status(struct engine *engine, struct function *functio
 	}
 	deploy_catch_up(&state->deploy);
 	buf_printf(out, "state %s\n", deploy_state_name(&state->deploy));
-	buf_printf(out, "instances %u\n", state->pool.live);
-	buf_printf(out, "running %u\n", state->pool.running);
-	buf_printf(out, "waiting %u\n", state->pool.waiting_count);
+	targets_count(state, &counts);
+	buf_printf(out, "instances %u\n", counts.instances);
+	buf_printf(out, "running %u\n", counts.running);
+	buf_printf(out, "waiting %u\n", counts.waiting);
 	deploy_show(&state->deploy, out);
 }
 
@@ -110,6 +115,11 @@ const char *engine_function_state(struct engine *engine, struct function *functi
 
 /* --- instances -------------------------------------------------------------------------------- */
 
+static struct target *target_of(const struct instance *instance)
+{
+	return instance->pool->userdata;
+}
+
 static void describe(struct instance *instance, struct instance_info *out)
 {
 	const struct process_usage *usage = instance_usage(instance);
@@ -118,7 +128,7 @@ static void describe(struct instance *instance, struct instance_info *out)
 	        .id = instance->id,
 	        .pid = instance->process ? process_pid(instance->process) : 0,
 	        .state = sm_name(&instance->state),
-	        .version = "latest",
+	        .version = target_of(instance)->name,
 	        .started_us = instance->started_us,
 	        .calls = instance->last_call,
 	        .memory_bytes = usage->memory_bytes,
@@ -129,21 +139,33 @@ static void describe(struct instance *instance, struct instance_info *out)
 	};
 }
 
+static struct instance *next_of(const struct target *target, uint64_t after)
+{
+	struct instance *instance;
+
+	list_each(instance, &target->pool.instances, link)
+		if (instance->id > after)
+			return instance;
+	return NULL;
+}
+
 bool engine_instance_next(
         struct engine *engine, struct function *function, uint64_t after, struct instance_info *out)
 {
 	struct function_state *state = engine_state(engine, function);
-	struct instance *instance;
+	struct instance *instance, *found = NULL;
+	struct target *target;
 
 	if (!state)
 		return false;
-	list_each(instance, &state->pool.instances, link) {
-		if (instance->id <= after)
-			continue;
-		describe(instance, out);
-		return true;
+	list_each(target, &state->targets, link) {
+		instance = next_of(target, after);
+		if (instance && (!found || instance->id < found->id))
+			found = instance;
 	}
-	return false;
+	if (found)
+		describe(found, out);
+	return found;
 }
 
 bool engine_instance_get(
@@ -155,7 +177,7 @@ bool engine_instance_get(
 		return false;
 	describe(instance, out);
 	if (function)
-		*function = ((struct function_state *)instance->pool->userdata)->function;
+		*function = target_of(instance)->state->function;
 	return true;
 }
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What a call can go to: `latest` of a function, or one of its published versions. Each has instances of
+ * its own; log, flight recorder and the function's metrics are shared. Embedded in function_state and
+ * version_state. Internal to engine/.
+ */
+#include <stddef.h>
+
+#include "base/list.h"
+#include "run/pool.h"
+
+struct deployment;
+struct function_state;
+struct metrics;
+struct target;
+
+struct target_events {
+	/* A start of this deployment ended: error NULL = it loads, else the error's JSON. */
+	void (*loaded)(struct target *target, struct deployment *deployment, const char *error,
+	        size_t length);
+	void (*emptied)(struct target *target); /* closed, and nothing of it runs; may free it */
+};
+
+struct target {
+	struct function_state *state;
+	const struct target_events *events;
+	char name[43]; /* "latest", or the version's */
+	struct pool pool;
+	struct metrics *metrics; /* of these calls alone; NULL for `latest` */
+	struct list link;        /* state->targets; `latest` stands first */
+};
+
+void target_init(struct target *target, struct function_state *state, const char *name,
+        const struct target_events *events);
+void target_deinit(struct target *target); /* after pool_close(), with nothing left */
+
+/* Sums over all targets of a function. */
+struct target_counts {
+	unsigned instances; /* that are not ending */
+	unsigned running;   /* calls */
+	unsigned waiting;
+};
+void targets_count(const struct function_state *state, struct target_counts *out);
