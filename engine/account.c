@@ -7,13 +7,15 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "engine/engine.h"
+#include "engine/alias_state.h"
+#include "engine/engine_state.h"
 #include "engine/error_text.h"
 #include "engine/function_state.h"
 #include "engine/logbook.h"
 #include "engine/metrics.h"
 #include "engine/recorder.h"
 #include "engine/target.h"
+#include "model/alias.h"
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/instance.h"
@@ -65,35 +67,60 @@ static void message(struct target *target, struct invocation *invocation, const 
 		        state->lines.length - before);
 }
 
-/* The function's numbers are over all that it has; a version has its own beside. */
-static void count_call(struct target *target, const struct metrics_sample *sample)
+/* The function's numbers are over all that it has; versions and aliases have their own beside. */
+static void count_call(struct target *target, struct alias_state *alias,
+        const struct metrics_sample *sample)
 {
 	metrics_record(target->state->metrics, sample);
 	if (target->metrics)
 		metrics_record(target->metrics, sample);
+	if (alias)
+		alias_state_count(alias, target->name, sample);
+}
+
+/* The alias may have gone while its call ran. */
+static struct alias_state *alias_of(const struct invocation *invocation)
+{
+	const struct target *target = invocation->pool->userdata;
+	struct alias *alias = invocation->alias_id
+	                              ? aliases_get(target->state->engine->functions,
+	                                        invocation->alias_id)
+	                              : NULL;
+
+	return alias ? alias_state_of(target->state, alias) : NULL;
 }
 
 /* --- before ----------------------------------------------------------------------------------- */
 
-void account_accepted(struct target *target, struct invocation *invocation)
+void account_accepted(
+        struct target *target, struct invocation *invocation, struct alias *alias)
 {
 	struct function_state *state = target->state;
 	struct call_record *record = recorder_begin(state->recorder, invocation->request_id);
 
+	struct alias_state *counted = alias ? alias_state_of(state, alias) : NULL;
+
+	if (counted)
+		alias_state_running(counted, target->name, 1);
 	invocation->record = record;
 	if (!record)
 		return;
 	record->start_us = now_us(state);
 	snprintf(record->version, sizeof(record->version), "%s", target->name);
-	snprintf(record->alias, sizeof(record->alias), "%s", invocation->alias);
+	if (alias) {
+		snprintf(record->alias, sizeof(record->alias), "%s", alias->name);
+		record->routes_generation = alias->generation;
+	}
 	snprintf(record->source, sizeof(record->source), "%s", invocation->source);
 	record->attempt = 1;
 	call_record_append(&record->request, invocation->request.data, invocation->request.length);
 }
 
-void account_rejected(struct target *target)
+void account_rejected(struct target *target, struct alias *alias)
 {
-	count_call(target, &(struct metrics_sample){
+	struct alias_state *counted = alias ? alias_state_of(target->state, alias) : NULL;
+
+	count_call(target, counted, &(struct metrics_sample){
 	                           .outcome = OUTCOME_REJECTED,
 	                           .duration_us = -1,
 	                           .init_us = -1,
@@ -259,10 +286,13 @@ static void ended(void *userdata, struct invocation *invocation, const struct in
 	struct function_state *state = target->state;
 	int64_t duration_us = invocation->sent_us ? alarm_now_us() - invocation->sent_us : -1;
 	int64_t memory_bytes = memory_used(invocation);
+	struct alias_state *alias = alias_of(invocation);
 
 	log_end(target, invocation, end, duration_us, memory_bytes);
 	record_end(state, invocation, end, duration_us, memory_bytes);
-	count_call(target, &(struct metrics_sample){
+	if (alias)
+		alias_state_running(alias, target->name, -1);
+	count_call(target, alias, &(struct metrics_sample){
 	                           .outcome = end->outcome,
 	                           .duration_us = duration_us,
 	                           .init_us = invocation->init_us,

@@ -100,8 +100,7 @@ static void note_since(bool now, int64_t *since)
 		*since = alarm_now_us();
 }
 
-/* Microseconds that an editor or git may still take to finish its dance; 0 = go on. */
-static int64_t unsettled_us(struct deploy *deploy)
+int64_t deploy_unsettled_us(struct deploy *deploy)
 {
 	uint64_t lock = worktree_git_lock(deploy->owner->worktree);
 	int64_t since, left;
@@ -193,7 +192,7 @@ static void checked_out(void *userdata, int status, struct checkout *checkout)
 
 	deploy->request = NULL;
 	deploy->requesting = false;
-	if (status == 0 && unsettled_us(deploy)) {
+	if (status == 0 && deploy_unsettled_us(deploy)) {
 		/* It was made behind our back, and a dance has begun meanwhile: it shows the middle. */
 		checkout_unref(checkout);
 		advance(deploy);
@@ -222,7 +221,7 @@ static void advance(struct deploy *deploy)
 	if (deploy->closed || deploy->requesting ||
 	        (!deploy->trial && list_empty(&deploy->waiting)))
 		return;
-	wait = unsettled_us(deploy);
+	wait = deploy_unsettled_us(deploy);
 	if (wait) {
 		alarm_set(alarms(deploy), &deploy->settling, wait, settled_or_late);
 		return;
@@ -276,7 +275,7 @@ void deploy_changed(struct deploy *deploy)
 	sm_move(&deploy->state, DEPLOY_CHANGED);
 	deploy->changed_us = clock_wall_us(engine_clock(deploy->owner->engine));
 	alarm_set(alarms(deploy), &deploy->quiet, QUIET_US, try_ahead);
-	unsettled_us(deploy); /* notes since when */
+	deploy_unsettled_us(deploy); /* notes since when */
 	if (!list_empty(&deploy->waiting))
 		advance(deploy);
 }
@@ -335,18 +334,6 @@ const char *deploy_state_name(const struct deploy *deploy)
 	return sm_name(&deploy->state);
 }
 
-static void show_error(const struct buf *error, struct buf *out)
-{
-	CLEANUP(buf_deinit) struct buf trace = BUF_INIT;
-
-	buf_puts(out, "why ");
-	error_text_sentence(out, error->data, error->length);
-	buf_puts(out, "\n");
-	error_text_trace(&trace, error->data, error->length);
-	if (trace.length)
-		buf_printf(out, "\n%s", trace.data);
-}
-
 void deploy_show(const struct deploy *deploy, struct buf *out)
 {
 	const struct deployment *deployment = deploy->owner->latest.pool.deployment;
@@ -365,5 +352,5 @@ void deploy_show(const struct deploy *deploy, struct buf *out)
 		buf_printf(out, "handler %s\n", deployment_handler(deployment));
 	}
 	if (deploy->state.state == DEPLOY_BROKEN)
-		show_error(&deploy->error, out);
+		error_text_status(out, deploy->error.data, deploy->error.length);
 }

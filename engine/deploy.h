@@ -53,6 +53,9 @@ void deploy_close(struct deploy *deploy); /* refuses what waits; nothing is depl
 /* Code or settings changed. */
 void deploy_changed(struct deploy *deploy);
 
+/* Microseconds that an editor or git may still need to finish what it is in the middle of; 0: none. */
+int64_t deploy_unsettled_us(struct deploy *deploy);
+
 /* The working tree tells of a change at the end of a turn; whoever looks before that asks here. */
 void deploy_catch_up(struct deploy *deploy);
 

@@ -16,7 +16,10 @@
 #include "model/last_error.h"
 #include "run/invocation.h"
 
+struct alias;
 struct engine;
+struct snapshot_tree;
+struct version;
 struct worktree;
 struct logbook;
 struct metrics;
@@ -61,8 +64,35 @@ struct last_error *engine_function_last_error(struct engine *engine, struct func
 
 int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
         struct function **out, struct buf *why);
-/* -ENOTEMPTY while `code/` holds anything. Ends what runs, then removes every trace. */
+/* -ENOTEMPTY while `code/` holds anything, or there are versions or aliases. Ends what runs, then removes every trace. */
 int engine_remove_function(struct engine *engine, struct function *function, struct buf *why);
+
+/* --- versions and aliases --- */
+
+/*
+ * `latest` as it is now becomes a version. 0: `done` comes once, on the loop (or came already: then the wait is
+ * NULL), with -errno and a sentence or the version; -EINVAL, -EEXIST ... at once, with a sentence in `why`. Who
+ * leaves does not hear of it; asking for the same name again gets what came of it.
+ */
+struct publish_wait;
+typedef void (*publish_done_fn)(
+        void *userdata, int status, struct version *version, const char *why);
+int engine_publish(struct engine *engine, struct function *function, const char *name,
+        publish_done_fn done, void *userdata, struct publish_wait **out, struct buf *why);
+void publish_wait_leave(struct publish_wait *wait);
+
+/* What was published, to be read; NULL: it cannot be, which was logged. Valid as long as the version. */
+struct snapshot_tree *engine_version_tree(struct engine *engine, struct version *version);
+struct metrics *engine_version_metrics(struct engine *engine, struct version *version);
+struct metrics *engine_alias_metrics(struct engine *engine, struct alias *alias);
+void engine_show_version_status(struct engine *engine, struct version *version, struct buf *out);
+void engine_show_alias_status(struct engine *engine, struct alias *alias, struct buf *out);
+
+/* The versions that calls of an alias went to: their numbers count up within the alias. */
+bool engine_alias_way_next(struct engine *engine, struct alias *alias, uint64_t after,
+        uint64_t *number, const char **version);
+struct metrics *engine_alias_way_metrics(struct engine *engine, struct alias *alias,
+        uint64_t number, const char **version); /* NULL: no such */
 
 /* Lines of `key value`: state (changed, loading, ready, broken, disabled, empty), why, traceback. */
 void engine_show_function_status(struct engine *engine, struct function *function, struct buf *out);
@@ -80,8 +110,9 @@ struct instance_info {
 	int64_t cpu_us;       /* -1 unknown */
 	int64_t idle_ms;      /* 0 while busy */
 };
-bool engine_instance_next(struct engine *engine, struct function *function, uint64_t after,
-        struct instance_info *out);
+bool engine_instance_next(struct engine *engine, struct function *function,
+        const struct version *version, uint64_t after,
+        struct instance_info *out); /* of one version, or (NULL) of all */
 bool engine_instance_get(
         struct engine *engine, uint64_t id, struct instance_info *out, struct function **function);
 int engine_instance_stop(struct engine *engine, uint64_t id); /* 0 or -ENOENT; calls in it fail */

@@ -19,6 +19,9 @@ struct engine {
 	int state_fd;
 	int functions_fd;
 	struct store *store;
+	struct blobs *blobs;
+	struct snapshot_cache *snapshot_cache;   /* versions on disk, to run from */
+	struct snapshot_recent *snapshot_recent; /* manifests and chunks read lately */
 	struct functions *functions;
 	struct attributes *attributes;
 	struct runtimes *runtimes;

@@ -38,3 +38,15 @@ void error_text_trace(struct buf *out, const char *json, size_t length)
 			buf_puts(out, "\n");
 	}
 }
+
+void error_text_status(struct buf *out, const char *json, size_t length)
+{
+	CLEANUP(buf_deinit) struct buf trace = BUF_INIT;
+
+	buf_puts(out, "why ");
+	error_text_sentence(out, json, length);
+	buf_puts(out, "\n");
+	error_text_trace(&trace, json, length);
+	if (trace.length)
+		buf_printf(out, "\n%s", trace.data);
+}

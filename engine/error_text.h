@@ -8,3 +8,6 @@ void error_text_sentence(struct buf *out, const char *json, size_t length);
 
 /* The lines of the stack trace, each with its newline; nothing when there is none. */
 void error_text_trace(struct buf *out, const char *json, size_t length);
+
+/* What `status` says of it: a line `why SENTENCE`, and the stack trace below an empty line. */
+void error_text_status(struct buf *out, const char *json, size_t length);

@@ -12,18 +12,21 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "engine/alias_state.h"
 #include "engine/engine_state.h"
 #include "engine/logbook.h"
 #include "engine/metrics.h"
+#include "engine/metrics_file.h"
 #include "engine/recorder.h"
+#include "engine/publish.h"
 #include "engine/removal.h"
+#include "engine/version_state.h"
 #include "model/function.h"
 #include "store/worktree.h"
 
 #define SEGMENT_BYTES (INT64_C(16) << 20)
 
-#define METRICS_FILE     "metrics"
-#define METRICS_FILE_MAX (4 << 20)
+#define METRICS_FILE "metrics"
 
 static void code_changed(void *userdata)
 {
@@ -66,41 +69,30 @@ static struct logbook_limits log_limits(const struct function *function)
 	};
 }
 
-/* --- metrics over restarts -------------------------------------------------------------------- */
-
-static void metrics_restore(struct function_state *state)
-{
-	CLEANUP(close_p) int fd = openat(state->directory, METRICS_FILE, O_RDONLY | O_CLOEXEC);
-	CLEANUP(buf_deinit) struct buf data = BUF_INIT;
-	char *place = buf_reserve(&data, METRICS_FILE_MAX);
-	ssize_t n = fd >= 0 && place ? read(fd, place, METRICS_FILE_MAX) : -1;
-
-	if (n > 0 && metrics_load(state->metrics, place, (size_t)n) < 0)
-		log_line(LOG_WARNING, "the metrics of function %" PRIu64 " begin anew", state->id);
-}
-
 void function_state_save_metrics(struct function_state *state)
 {
-	CLEANUP(buf_deinit) struct buf data = BUF_INIT;
-	CLEANUP(close_p) int fd = -1;
+	struct alias_state *alias;
+	struct target *target;
 
-	if (state->metrics_saved == metrics_changes(state->metrics))
-		return;
-	metrics_save(state->metrics, &data);
-	if (data.failed)
-		return;
-	fd = openat(state->directory, METRICS_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-	        0600);
-	if (fd >= 0 && write(fd, data.data, data.length) == (ssize_t)data.length &&
-	        renameat(state->directory, METRICS_FILE ".new", state->directory, METRICS_FILE) ==
-	                0)
-		state->metrics_saved = metrics_changes(state->metrics);
+	metrics_file_save(state->metrics, state->directory, METRICS_FILE, &state->metrics_saved);
+	list_each(alias, &state->aliases, link)
+		alias_state_save_metrics(alias);
+	list_each(target, &state->targets, link)
+		if (target != &state->latest)
+			version_state_save_metrics(
+			        container_of(target, struct version_state, target));
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void function_state_free(struct function_state *state)
 {
+	struct alias_state *alias, *following;
+
+	list_each_safe(alias, following, &state->aliases, link)
+		alias_state_free(alias);
+	if (state->latest.state)
+		target_deinit(&state->latest);
 	worktree_close(state->worktree);
 	logbook_close(state->logbook);
 	metrics_free(state->metrics);
@@ -126,7 +118,7 @@ static int open_parts(struct function_state *state)
 	state->recorder = recorder_new();
 	if (!state->metrics || !state->recorder)
 		return -ENOMEM;
-	metrics_restore(state);
+	metrics_file_load(state->metrics, state->directory, METRICS_FILE);
 	r = logbook_open(&state->logbook, engine->host.loop, engine->clock, state->directory,
 	        "logs", &limits);
 	if (r < 0)
@@ -175,6 +167,8 @@ int function_state_new(
 	state->log_format.kind = function->settings.config.log_format;
 	list_init(&state->link);
 	list_init(&state->targets);
+	list_init(&state->aliases);
+	list_init(&state->publishes);
 	last_error_init(&state->last_error);
 	r = open_parts(state);
 	if (r < 0) {
@@ -204,12 +198,34 @@ void function_state_remove(struct function_state *state)
 	function_state_close(state, false);
 }
 
+/* Versions first: `latest` stands for the whole. */
+static void close_versions(struct function_state *state, bool gently)
+{
+	struct target *target, *following;
+
+	list_each_safe(target, following, &state->targets, link)
+		if (target != &state->latest)
+			version_state_close(
+			        container_of(target, struct version_state, target), gently);
+}
+
 void function_state_close(struct function_state *state, bool gently)
 {
 	if (!state->deploy.closed)
 		deploy_close(&state->deploy);
 	pool_close(&state->latest.pool, gently);
+	close_versions(state, gently);
+	publishes_cancel(state);
 	function_state_settle(state);
+}
+
+/* Nothing runs, starts or is published any more. `latest` stands first, and is the last to be left. */
+static bool is_empty(const struct function_state *state)
+{
+	return state->latest.pool.closed && pool_empty(&state->latest.pool) &&
+	       list_first(&state->targets, struct target, link) ==
+	               list_last(&state->targets, struct target, link) &&
+	       list_empty(&state->publishes);
 }
 
 void function_state_settle(struct function_state *state)
@@ -218,13 +234,12 @@ void function_state_settle(struct function_state *state)
 	uint64_t id = state->id;
 	bool removed = !state->function;
 
-	if (!state->latest.pool.closed || !pool_empty(&state->latest.pool))
+	if (!is_empty(state))
 		return;
 	if (!removed) {
 		function_state_save_metrics(state);
 		state->function->runtime_state = NULL;
 	}
-	target_deinit(&state->latest);
 	function_state_free(state);
 	if (removed)
 		removal_begin(&engine->removal, id);

@@ -30,7 +30,9 @@ struct function_state {
 	struct worktree *worktree;
 	struct deploy deploy;
 	struct target latest;
-	struct list targets; /* `latest` and the versions touched so far */
+	struct list targets;   /* `latest` and the versions touched so far */
+	struct list aliases;   /* struct alias_state, of those touched so far */
+	struct list publishes; /* struct publish, under way */
 	struct logbook *logbook;
 	struct metrics *metrics;
 	uint64_t metrics_saved; /* metrics_changes() as of the last saving */

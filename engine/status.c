@@ -101,6 +101,7 @@ void engine_show_function_status(struct engine *engine, struct function *functio
 	buf_printf(out, "running %u\n", counts.running);
 	buf_printf(out, "waiting %u\n", counts.waiting);
 	deploy_show(&state->deploy, out);
+	publishes_show(state, out);
 }
 
 const char *engine_function_state(struct engine *engine, struct function *function)
@@ -149,8 +150,8 @@ static struct instance *next_of(const struct target *target, uint64_t after)
 	return NULL;
 }
 
-bool engine_instance_next(
-        struct engine *engine, struct function *function, uint64_t after, struct instance_info *out)
+bool engine_instance_next(struct engine *engine, struct function *function,
+        const struct version *version, uint64_t after, struct instance_info *out)
 {
 	struct function_state *state = engine_state(engine, function);
 	struct instance *instance, *found = NULL;
@@ -159,6 +160,8 @@ bool engine_instance_next(
 	if (!state)
 		return false;
 	list_each(target, &state->targets, link) {
+		if (version && strcmp(target->name, version->name) != 0)
+			continue;
 		instance = next_of(target, after);
 		if (instance && (!found || instance->id < found->id))
 			found = instance;

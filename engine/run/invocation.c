@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "model/alias.h"
 #include "run/pool.h"
 
 struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, struct buf *request,
@@ -21,7 +22,10 @@ struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, st
 	pool->open++;
 	uuid_make(ids, invocation->request_id);
 	snprintf(invocation->source, sizeof(invocation->source), "%s", options->source);
-	snprintf(invocation->alias, sizeof(invocation->alias), "%s", options->alias);
+	if (options->alias) {
+		invocation->alias_id = options->alias->id;
+		snprintf(invocation->alias, sizeof(invocation->alias), "%s", options->alias->name);
+	}
 	invocation->request = *request;
 	buf_init(request);
 	invocation->events = events;

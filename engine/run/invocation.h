@@ -16,9 +16,11 @@
 #include "run/alarm.h"
 #include "run/outcome.h"
 
+struct alias;
 struct call_record;
 struct instance;
 struct pool;
+struct version;
 
 #define INVOCATION_REQUEST_MAX  (6u << 20)
 #define INVOCATION_RESPONSE_MAX (6u << 20)
@@ -38,8 +40,8 @@ struct invocation_events {
 
 struct invocation_options {
 	const char *source; /* "sync" ... */
-	const char *alias;  /* "" */
-	uint64_t routes_generation;
+	struct version *version; /* NULL: `latest` */
+	struct alias *alias;     /* chooses the version; else NULL */
 	const char *name; /* of a queue entry, "" */
 };
 
@@ -50,7 +52,8 @@ struct invocation {
 	uint64_t call;             /* its number on the instance's channel */
 	char request_id[UUID_TEXT_SIZE];
 	char source[64];
-	char alias[64];
+	char alias[64];    /* "" */
+	uint64_t alias_id; /* 0: none */
 	struct buf request;       /* freed when it is sent */
 	uint64_t code_generation; /* the least it may run: read your writes */
 	uint64_t config_generation;

@@ -290,6 +290,20 @@ void pool_set_deployment(struct pool *pool, struct deployment *deployment)
 	}
 }
 
+void pool_rest(struct pool *pool)
+{
+	struct deployment *old = pool->deployment;
+	struct instance *instance, *following;
+
+	if (!old || pool->open || pool->starting)
+		return;
+	pool->deployment = NULL;
+	alarm_clear(&pool->host->alarms, &pool->refill);
+	list_each_safe(instance, following, &pool->instances, link)
+		instance_retire(instance);
+	deployment_unref(old);
+}
+
 static void refill(struct alarm *alarm)
 {
 	pool_dispatch(container_of(alarm, struct pool, refill));

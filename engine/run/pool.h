@@ -75,6 +75,9 @@ void pool_deinit(struct pool *pool); /* after pool_close(), with no instance lef
 /* Takes a reference. Idle instances of the old deployment end, busy ones when their calls have. */
 void pool_set_deployment(struct pool *pool, struct deployment *deployment);
 
+/* As before the first deployment: what is idle ends. Without effect while anything waits or runs. */
+void pool_rest(struct pool *pool);
+
 /* The invocation waits for an instance of the current deployment, at least. */
 void pool_submit(struct pool *pool, struct invocation *invocation);
 void pool_warm(struct pool *pool);     /* start one unless one is there: tries the code ahead */

@@ -206,7 +206,7 @@ static void forget_call(struct conversation *conversation)
 int conversation_begin(struct conversation *conversation, struct buf *why)
 {
 	static const struct invocation_options options = {
-	        .source = "sync", .alias = "", .name = ""};
+	        .source = "sync", .name = ""};
 	struct function *function =
 	        functions_get(engine_functions(conversation->fs->engine), conversation->function);
 	int r;

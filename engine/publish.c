@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/publish.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "engine/engine_state.h"
+#include "model/function.h"
+#include "model/version.h"
+#include "store/snapshot.h"
+
+struct publish_wait {
+	struct list link;
+	publish_done_fn done;
+	void *userdata;
+};
+
+static bool begin(struct publish *publish);
+
+static void tell(struct publish *publish, int status, struct version *version, const char *why)
+{
+	struct publish_wait *wait;
+	struct list waits;
+
+	list_move_all(&publish->waits, &waits);
+	if (list_empty(&waits) && version)
+		version->unclaimed = true;
+	while ((wait = list_first(&waits, struct publish_wait, link))) {
+		list_unlink(&wait->link);
+		wait->done(wait->userdata, status, version, why);
+		free(wait);
+	}
+}
+
+static void publish_free(struct publish *publish)
+{
+	struct function_state *owner = publish->owner;
+
+	alarm_clear(&owner->engine->host.alarms, &publish->settling);
+	list_unlink(&publish->link);
+	free(publish);
+	function_state_settle(owner);
+}
+
+static void fail_publish(struct publish *publish, int status, const char *why)
+{
+	struct version *draft = publish->draft;
+
+	publish->draft = NULL;
+	if (draft)
+		version_abandon(draft);
+	tell(publish, status, NULL, why);
+	publish_free(publish);
+}
+
+static struct store_snapshot stored(const struct snapshot_summary *summary)
+{
+	struct store_snapshot snapshot = {
+	        .files = summary->files,
+	        .directories = summary->directories,
+	        .bytes = summary->bytes,
+	        .added_bytes = summary->added_bytes,
+	};
+
+	_Static_assert(sizeof(snapshot.root) == sizeof(summary->root.bytes), "one kind of id");
+	memcpy(snapshot.root, summary->root.bytes, sizeof(snapshot.root));
+	return snapshot;
+}
+
+static void taken(void *userdata, int status, const struct snapshot_summary *summary,
+        struct snapshot_pins *pins, const char *why)
+{
+	struct publish *publish = userdata;
+	CLEANUP(buf_deinit) struct buf sentence = BUF_INIT;
+	struct version *version = publish->draft;
+	struct store_snapshot snapshot;
+
+	publish->taking = NULL;
+	if (status < 0 || !version) {
+		fail_publish(publish, status < 0 ? status : -ESTALE, why);
+		return;
+	}
+	snapshot = stored(summary);
+	status = version_finish(version, &snapshot, &sentence);
+	snapshot_pins_release(pins);
+	if (status < 0) {
+		fail_publish(publish, status, sentence.data ? sentence.data : "");
+		return;
+	}
+	publish->draft = NULL;
+	tell(publish, 0, version, "");
+	publish_free(publish);
+}
+
+static void settled(struct alarm *alarm)
+{
+	begin(container_of(alarm, struct publish, settling));
+}
+
+/* False: it failed, and is gone. */
+static bool begin(struct publish *publish)
+{
+	struct function_state *owner = publish->owner;
+	int64_t wait = deploy_unsettled_us(&owner->deploy);
+
+	if (wait) {
+		alarm_set(&owner->engine->host.alarms, &publish->settling, wait, settled);
+		return true;
+	}
+	publish->taking = snapshot_take(owner->worktree, owner->engine->blobs, taken, publish);
+	if (publish->taking)
+		return true;
+	fail_publish(publish, -ENOMEM, "no memory");
+	return false;
+}
+
+static struct publish *find(const struct function_state *owner, const struct version *draft)
+{
+	struct publish *publish;
+
+	list_each(publish, &owner->publishes, link)
+		if (publish->draft == draft)
+			return publish;
+	return NULL;
+}
+
+static struct publish *start(struct function_state *owner, struct version *draft)
+{
+	struct publish *publish = calloc(1, sizeof(*publish));
+
+	if (!publish) {
+		version_abandon(draft);
+		return NULL;
+	}
+	publish->owner = owner;
+	publish->draft = draft;
+	list_init(&publish->waits);
+	list_append(&owner->publishes, &publish->link);
+	return publish;
+}
+
+static int join(struct publish *publish, publish_done_fn done, void *userdata,
+        struct publish_wait **out)
+{
+	struct publish_wait *wait = calloc(1, sizeof(*wait));
+
+	if (!wait)
+		return -ENOMEM;
+	wait->done = done;
+	wait->userdata = userdata;
+	list_append(&publish->waits, &wait->link);
+	*out = wait;
+	return 0;
+}
+
+/* What was published while nobody waited any more is whoever's asks next. */
+static bool claim(struct function *function, const char *name, publish_done_fn done, void *userdata)
+{
+	struct version *version = versions_find(function, name);
+
+	if (!version || !version->unclaimed)
+		return false;
+	version->unclaimed = false;
+	done(userdata, 0, version, "");
+	return true;
+}
+
+int engine_publish(struct engine *engine, struct function *function, const char *name,
+        publish_done_fn done, void *userdata, struct publish_wait **out, struct buf *why)
+{
+	struct function_state *owner = engine_state(engine, function);
+	struct version *draft;
+	struct publish *publish;
+	int r;
+
+	*out = NULL;
+	if (!owner || engine->draining) {
+		buf_puts(why, "the daemon is about to end and publishes nothing any more");
+		return -EAGAIN;
+	}
+	if (claim(function, name, done, userdata))
+		return 0;
+	draft = version_draft_find(function, name);
+	if (draft) {
+		publish = find(owner, draft);
+		return publish ? join(publish, done, userdata, out) : -EAGAIN;
+	}
+	r = version_begin(function, name, &draft, why);
+	if (r < 0)
+		return r;
+	publish = start(owner, draft);
+	r = publish ? join(publish, done, userdata, out) : -ENOMEM;
+	if (publish && !begin(publish))
+		*out = NULL;
+	return r;
+}
+
+void publish_wait_leave(struct publish_wait *wait)
+{
+	list_unlink(&wait->link);
+	free(wait);
+}
+
+void publish_forget(struct function_state *owner, const struct version *draft)
+{
+	struct publish *publish = find(owner, draft);
+
+	if (!publish)
+		return;
+	publish->draft = NULL;
+	tell(publish, -ESTALE, NULL, "the function was removed");
+	if (publish->taking)
+		snapshot_taking_cancel(publish->taking);
+	else
+		publish_free(publish);
+}
+
+void publishes_cancel(struct function_state *owner)
+{
+	struct publish *publish, *following;
+
+	list_each_safe(publish, following, &owner->publishes, link) {
+		tell(publish, -EAGAIN, NULL, "the daemon ends");
+		if (publish->taking)
+			snapshot_taking_cancel(publish->taking);
+		else
+			fail_publish(publish, -EAGAIN, "");
+	}
+}
+
+void publishes_show(const struct function_state *owner, struct buf *out)
+{
+	const struct publish *publish;
+
+	list_each(publish, &owner->publishes, link) {
+		struct snapshot_progress progress = {};
+
+		if (!publish->draft)
+			continue;
+		if (publish->taking)
+			snapshot_taking_progress(publish->taking, &progress);
+		buf_printf(out,
+		        "publishing %s: %" PRIu64 " of %" PRIu64 " files, %" PRIu64 " of %" PRIu64
+		        " bytes\n",
+		        publish->draft->name, progress.files, progress.files_all, progress.bytes,
+		        progress.bytes_all);
+	}
+}
