@@ -150,12 +150,14 @@ int engine_create_function(struct engine *engine, const char *name, const struct
 int engine_remove_function(struct engine *engine, struct function *function, struct buf *why)
 {
 	struct worktree *worktree = engine_worktree(engine, function);
+	int r;
 
 	if (worktree && !worktree_empty(worktree)) {
 		buf_printf(why, "%s still has code: rm -r removes it too", function->name);
 		return -ENOTEMPTY;
 	}
-	return function_remove(function, why);
+	r = function_check_empty(function, why);
+	return r < 0 ? r : function_remove(function, why);
 }
 
 static int function_exists(void *userdata, uint64_t id)

@@ -74,9 +74,18 @@ void *map_get(const struct map *map, uint64_t key)
 	return map->capacity ? map_slot(map, key)->value : NULL;
 }
 
+int map_reserve_more(struct map *map, size_t more)
+{
+	int r = 0;
+
+	while (r == 0 && more && (map->count + more - 1) * 4 >= map->capacity * 3)
+		r = map_grow(map);
+	return r;
+}
+
 int map_reserve(struct map *map)
 {
-	return map->count * 4 >= map->capacity * 3 ? map_grow(map) : 0;
+	return map_reserve_more(map, 1);
 }
 
 int map_put(struct map *map, uint64_t key, void *value)

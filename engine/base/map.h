@@ -27,6 +27,7 @@ void *map_remove(struct map *map, uint64_t key);         /* the old value or NUL
 
 /* Makes room: the next map_put() of a new key cannot fail. 0 or -ENOMEM. */
 int map_reserve(struct map *map);
+int map_reserve_more(struct map *map, size_t more); /* nor can the next so many */
 
 /* Walks in table order; the map must not change meanwhile. Start with *cursor = 0. */
 void *map_next(const struct map *map, size_t *cursor);

@@ -101,6 +101,7 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .least = 0,
                 .most = 1000,
                 .initial = "100",
+                .stays_writable = true,
                 .rule = "max_instances is 0 (disabled) to 1000, like 100"},
         [CONFIG_MIN_INSTANCES] = {.name = "min_instances",
                 AT(min_instances),
@@ -108,6 +109,7 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .least = 0,
                 .most = 1000,
                 .initial = "0",
+                .stays_writable = true,
                 .rule = "min_instances is 0 to 1000, like 2"},
         [CONFIG_IDLE_TIMEOUT] = {.name = "idle_timeout",
                 AT(idle_timeout_ms),
@@ -115,6 +117,7 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .least = 0,
                 .most = HOURS(72),
                 .initial = "60s",
+                .stays_writable = true,
                 .rule = "idle_timeout is 0 to 72h, like 60, 90s or 15m"},
         [CONFIG_NETWORK] = {.name = "network",
                 AT(network),
@@ -144,6 +147,7 @@ static const struct setting settings[CONFIG_KEYS] = {
                 TEXT(CONFIG_TEXT_LINE, 512),
                 .initial = "",
                 .may_be_empty = true,
+                .stays_writable = true,
                 .rule = "description is one line of at most 512 characters of UTF-8"},
 };
 
@@ -171,6 +175,11 @@ int config_key_find(const char *name)
 bool config_redeploys(enum config_key key)
 {
 	return setting_at(key)->redeploys;
+}
+
+bool config_stays_writable(enum config_key key)
+{
+	return setting_at(key)->stays_writable;
 }
 
 bool config_may_be_empty(enum config_key key)

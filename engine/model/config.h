@@ -69,7 +69,8 @@ int config_parse(struct config *config, enum config_key key, const char *text, s
 /* The same for a stored text: bounds of this machine (its memory) do not count, nobody asks why. */
 int config_load(struct config *config, enum config_key key, const char *text);
 
-bool config_redeploys(enum config_key key); /* a change concerns instances that run */
+bool config_redeploys(enum config_key key);      /* a change concerns instances that run */
+bool config_stays_writable(enum config_key key); /* also of a published version */
 bool config_may_be_empty(enum config_key key);
 
 const char *config_key_name(enum config_key key); /* "timeout" */

@@ -24,6 +24,7 @@ struct setting {
 	int64_t (*most_here)(void); /* a further bound, of this machine, for int64_t */
 	bool may_be_empty;
 	bool redeploys;
+	bool stays_writable;
 };
 
 #define MINUTES(count) (INT64_C(60000) * (count))

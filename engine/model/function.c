@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "model/alias.h"
 #include "model/functions_private.h"
+#include "model/version.h"
 #include "model/why.h"
 #include "store/store.h"
 
@@ -23,6 +25,8 @@ static struct function *function_free(struct function *function)
 {
 	if (!function)
 		return NULL;
+	aliases_free(function);
+	versions_free(function);
 	settings_deinit(&function->settings);
 	free(function->name);
 	free(function);
@@ -42,6 +46,7 @@ static struct function *function_new(
 	if (!function)
 		return NULL;
 	settings_init(&function->settings, function, NULL);
+	list_init(&function->drafts);
 	function->functions = functions;
 	function->uid = uid;
 	function->gid = gid;
@@ -53,53 +58,23 @@ static struct function *function_new(
 /* After this one more function can be added without fail. */
 static int reserve(struct functions *functions)
 {
-	size_t capacity = functions->capacity ? functions->capacity * 2 : 16;
-	struct function **ordered;
+	int r = ordered_reserve(&functions->ordered);
 
-	if (functions->count == functions->capacity) {
-		ordered = realloc(functions->ordered, capacity * sizeof(*ordered));
-		if (!ordered)
-			return -ENOMEM;
-		functions->ordered = ordered;
-		functions->capacity = capacity;
-	}
-	return map_reserve(&functions->by_id);
+	return r < 0 ? r : map_reserve(&functions->by_id);
 }
 
 /* The name is in `by_name` already. */
 static void add(struct functions *functions, struct function *function, uint64_t id)
 {
-	assert(!functions->count || functions->ordered[functions->count - 1]->id < id);
 	function->id = function->settings.owner = id;
-	functions->ordered[functions->count++] = function;
+	ordered_put(&functions->ordered, id, function);
 	if (map_put(&functions->by_id, id, function) < 0)
 		assert(!"there is room");
 }
 
-/* How many functions have an id up to and with this one. */
-static size_t count_upto(const struct functions *functions, uint64_t id)
-{
-	size_t low = 0, high = functions->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (functions->ordered[middle]->id <= id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void drop(struct functions *functions, struct function *function)
 {
-	size_t after = count_upto(functions, function->id);
-
-	assert(after && functions->ordered[after - 1] == function);
-	memmove(&functions->ordered[after - 1], &functions->ordered[after],
-	        (functions->count - after) * sizeof(*functions->ordered));
-	functions->count--;
+	ordered_remove(&functions->ordered, function->id);
 	map_remove(&functions->by_id, function->id);
 	names_remove(&functions->by_name, function->name);
 }
@@ -118,27 +93,82 @@ static int load_function(void *userdata, const struct store_function_row *row)
 	return 0;
 }
 
-/* A value that is refused today (bounds may change) does not keep the daemon from starting. */
-static int load_setting(void *userdata, uint64_t id, const char *name, const char *value)
+static int load_version(void *userdata, const struct store_version_row *row)
 {
-	struct function *function = functions_get(userdata, id);
+	struct functions *functions = userdata;
+
+	if (row->snapshot)
+		return version_load(functions, row);
+	functions->drafts_left = true;
+	return 0;
+}
+
+static int load_alias(void *userdata, const struct store_alias_row *row)
+{
+	return alias_load(userdata, row);
+}
+
+/* NULL: of a draft that a crash left. */
+static struct settings *settings_of(struct functions *functions, uint64_t owner)
+{
+	struct function *function = functions_get(functions, owner);
+	struct version *version = function ? NULL : versions_get(functions, owner);
+
+	if (function)
+		return &function->settings;
+	assert(version || functions->drafts_left);
+	return version ? &version->settings : NULL;
+}
+
+/* A value that is refused today (bounds may change) does not keep the daemon from starting. */
+static int load_setting(void *userdata, uint64_t owner, const char *name, const char *value)
+{
+	struct alias *alias = aliases_get(userdata, owner);
+	struct settings *settings = alias ? NULL : settings_of(userdata, owner);
 	int key = config_key_find(name);
 
-	assert(function); /* a foreign key */
-	if (key < 0 || config_load(&function->settings.config, (enum config_key)key, value) < 0)
+	if (alias)
+		return alias_load_setting(alias, name, value);
+	if (!settings)
+		return 0;
+	if (key < 0 || config_load(&settings->config, (enum config_key)key, value) < 0)
 		log_line(LOG_WARNING,
 		        "%s: the stored setting %s '%s' is not usable, the default is",
-		        function->name, name, value);
+		        settings->function->name, name, value);
 	return 0;
 }
 
 static int load_variable(
-        void *userdata, uint64_t function_id, uint64_t id, const char *key, const char *value)
+        void *userdata, uint64_t owner, uint64_t id, const char *key, const char *value)
 {
-	struct function *function = functions_get(userdata, function_id);
+	struct settings *settings = settings_of(userdata, owner);
 
-	assert(function);
-	return settings_variable_load(&function->settings, id, key, value);
+	return settings ? settings_variable_load(settings, id, key, value) : 0;
+}
+
+/* Without room on the disk they stay, unseen, until a later start. */
+static void sweep_drafts(struct functions *functions)
+{
+	if (functions->drafts_left)
+		store_apply(functions->store, &(struct command){COMMAND_VERSIONS_SWEEP}, NULL);
+}
+
+static int load(struct functions *functions)
+{
+	struct store *store = functions->store;
+	int r = store_each_function(store, load_function, functions);
+
+	if (r == 0)
+		r = store_each_version(store, load_version, functions);
+	if (r == 0)
+		r = store_each_alias(store, load_alias, functions);
+	if (r == 0)
+		r = store_each_setting(store, load_setting, functions);
+	if (r == 0)
+		r = store_each_variable(store, load_variable, functions);
+	if (r == 0)
+		sweep_drafts(functions);
+	return r;
 }
 
 static void functions_free_p(struct functions **functions)
@@ -158,11 +188,7 @@ int functions_new(struct functions **out, struct store *store,
 	functions->userdata = userdata;
 	if (events)
 		functions->events = *events;
-	r = store_each_function(store, load_function, functions);
-	if (r == 0)
-		r = store_each_setting(store, load_setting, functions);
-	if (r == 0)
-		r = store_each_variable(store, load_variable, functions);
+	r = load(functions);
 	if (r == 0)
 		*out = take(functions);
 	return r;
@@ -170,15 +196,18 @@ int functions_new(struct functions **out, struct store *store,
 
 struct functions *functions_free(struct functions *functions)
 {
-	size_t i;
+	struct function *function;
+	uint64_t id = 0;
 
 	if (!functions)
 		return NULL;
-	for (i = 0; i < functions->count; i++)
-		function_free(functions->ordered[i]);
-	free(functions->ordered);
+	for (; (function = functions_next(functions, id)); function_free(function))
+		id = function->id;
+	ordered_deinit(&functions->ordered);
 	map_deinit(&functions->by_id);
 	map_deinit(&functions->variables);
+	map_deinit(&functions->versions);
+	map_deinit(&functions->aliases);
 	names_deinit(&functions->by_name);
 	free(functions);
 	return NULL;
@@ -196,14 +225,12 @@ struct function *functions_find(const struct functions *functions, const char *n
 
 struct function *functions_next(const struct functions *functions, uint64_t after_id)
 {
-	size_t next = count_upto(functions, after_id);
-
-	return next < functions->count ? functions->ordered[next] : NULL;
+	return ordered_after(&functions->ordered, after_id);
 }
 
 size_t functions_count(const struct functions *functions)
 {
-	return functions->count;
+	return functions->ordered.count;
 }
 
 static int check_free(struct functions *functions, const char *name, struct buf *why)
@@ -275,6 +302,18 @@ int function_rename(struct function *function, const char *name, struct buf *why
 	return 0;
 }
 
+int function_check_empty(const struct function *function, struct buf *why)
+{
+	const char *kind = aliases_count(function) ? "aliases" : "versions";
+
+	if (!aliases_count(function) && !versions_count(function) &&
+	        !versions_being_published(function))
+		return 0;
+	why_say(why, "%s has %s; remove them first, or all at once with rm -r", function->name,
+	        kind);
+	return -ENOTEMPTY;
+}
+
 int function_remove(struct function *function, struct buf *why)
 {
 	struct functions *functions = function->functions;
@@ -283,6 +322,8 @@ int function_remove(struct function *function, struct buf *why)
 
 	if (r < 0)
 		return why_store(why, r);
+	aliases_removed(function);
+	versions_removed(function);
 	drop(functions, function);
 	if (functions->events.removed)
 		functions->events.removed(functions->userdata, function);

@@ -14,8 +14,10 @@
 #include "base/caller.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/ordered.h"
 #include "model/settings.h"
 
+struct alias;
 struct store;
 
 struct function {
@@ -25,17 +27,32 @@ struct function {
 	gid_t gid;
 	int64_t created_us;       /* wall time */
 	struct settings settings; /* of `latest` */
+	struct ordered versions;  /* by id; published */
+	struct names versions_by_name;
+	struct list drafts;     /* versions that are being published */
+	struct ordered aliases; /* by id */
+	struct names aliases_by_name;
 	struct functions *functions;
 	void *runtime_state; /* belongs to the layers above; NULL at first */
 };
 
-/* Told after the change is stored. Any may be NULL. */
+/*
+ * Told after the change is stored. Any may be NULL. What was removed is freed after the event returns. With a function go
+ * its aliases, then its versions (drafts too), each with its own event, then itself.
+ */
 struct functions_events {
 	void (*created)(void *userdata, struct function *function);
 	void (*configured)(
 	        void *userdata, struct function *function, int key); /* config_key, -1 = env */
 	void (*renamed)(void *userdata, struct function *function);
-	void (*removed)(void *userdata, struct function *function); /* freed after it returns */
+	void (*removed)(void *userdata, struct function *function);
+	void (*version_created)(void *userdata, struct version *version); /* it is published */
+	void (*version_configured)(void *userdata, struct version *version, int key);
+	void (*version_removed)(void *userdata, struct version *version); /* or a draft */
+	void (*alias_created)(void *userdata, struct alias *alias);
+	void (*alias_routed)(void *userdata, struct alias *alias); /* new routes are in force */
+	void (*alias_renamed)(void *userdata, struct alias *alias);
+	void (*alias_removed)(void *userdata, struct alias *alias);
 };
 
 struct functions;
@@ -52,6 +69,9 @@ size_t functions_count(const struct functions *functions);
 /* 0, -EINVAL (name out of rule), -ENAMETOOLONG, -EEXIST, -EIO, -ENOSPC. `why` gets a sentence. */
 int functions_create(struct functions *functions, const char *name, const struct caller *owner,
         struct function **out, struct buf *why);
+
+/* -ENOTEMPTY and a sentence while it has versions or aliases; else 0. */
+int function_check_empty(const struct function *function, struct buf *why);
 int function_rename(struct function *function, const char *name, struct buf *why);
 int function_remove(
         struct function *function, struct buf *why); /* whoever calls checked emptiness */

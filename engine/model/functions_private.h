@@ -2,6 +2,7 @@
 #pragma once
 /* What the files about functions share: the set, and how a change is told. */
 #include "model/function.h"
+#include "store/store.h"
 
 struct functions {
 	struct store *store;
@@ -9,18 +10,43 @@ struct functions {
 	void *userdata;
 	struct map by_id;
 	struct names by_name;
-	struct map variables;      /* of all owners, by id */
-	struct function **ordered; /* by id; ids only grow, so a new one goes to the end */
-	size_t count;
-	size_t capacity;
+	struct map variables; /* of all owners, by id */
+	struct map versions;  /* of all functions, by id; published */
+	struct map aliases;   /* of all functions, by id */
+	bool drafts_left;     /* the store holds some that a crash left */
+	struct ordered ordered;
 };
 
 /* The owner's id is set when it has one. */
 void settings_init(struct settings *settings, struct function *function, struct version *version);
 void settings_deinit(struct settings *settings);
 
+/* -EROFS and a sentence when they are a version's, unless this one `stays` writable. */
+int settings_check_writable(
+        const struct settings *settings, const char *what, bool stays, struct buf *why);
+
 /* Settings or environment (key -1) changed: counts it when instances must follow, and tells. */
 void settings_changed(struct settings *settings, int key);
+
+/* All that `from` says, but min_instances; then, once it is stored, the ids follow the owner's. 0 or -ENOMEM. */
+int settings_copy(struct settings *settings, const struct settings *from);
+int settings_copy_variables(struct settings *settings, const struct settings *from);
+void settings_own(struct settings *settings, uint64_t owner);
+
+/* From the store, at start: the function is known, the version published. 0, -ENOMEM. */
+int version_load(struct functions *functions, const struct store_version_row *row);
+int alias_load(struct functions *functions, const struct store_alias_row *row);
+int alias_load_setting(struct alias *alias, const char *name, const char *value);
+
+/* The function's are gone from the store: told and freed. */
+void versions_removed(struct function *function);
+void aliases_removed(struct function *function);
+
+bool versions_being_published(const struct function *function);
+
+/* At the end of it all, without a word. Aliases first. */
+void versions_free(struct function *function);
+void aliases_free(struct function *function);
 
 /* From the store, at start: a variable whose owner is known. 0 or -ENOMEM. */
 int settings_variable_load(

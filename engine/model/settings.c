@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "model/functions_private.h"
+#include "model/version.h"
 #include "model/why.h"
 #include "store/store.h"
 
@@ -32,8 +33,24 @@ void settings_changed(struct settings *settings, int key)
 
 	if (key < 0 || config_redeploys((enum config_key)key))
 		settings->config_generation++;
+	if (settings->version) {
+		if (functions->events.version_configured)
+			functions->events.version_configured(
+			        functions->userdata, settings->version, key);
+		return;
+	}
 	if (functions->events.configured)
 		functions->events.configured(functions->userdata, function, key);
+}
+
+int settings_copy(struct settings *settings, const struct settings *from)
+{
+	struct config fresh;
+
+	config_defaults(&fresh);
+	settings->config = from->config;
+	settings->config.min_instances = fresh.min_instances;
+	return settings_copy_variables(settings, from);
 }
 
 /* Both as canonical texts; the new one is taken over into `now`. */
@@ -51,6 +68,19 @@ static int compare(const struct config *old, const struct config *changed, enum 
 	*same = !failed && strcmp(before.data, now->data) == 0;
 	buf_deinit(&before);
 	return failed ? fail(-ENOMEM, "setting %s", config_key_name(key)) : 0;
+}
+
+int settings_check_writable(
+        const struct settings *settings, const char *what, bool stays, struct buf *why)
+{
+	if (!settings->version || stays)
+		return 0;
+	why_say(why,
+	        "%s belongs to version %s, which does not change; only min_instances, "
+	        "max_instances, "
+	        "idle_timeout and description do",
+	        what, settings->version->name);
+	return -EROFS;
 }
 
 static int store_setting(
@@ -75,8 +105,11 @@ static int store_setting(
 int settings_set(struct settings *settings, enum config_key key, const char *text, struct buf *why)
 {
 	struct config changed = settings->config;
-	int r = config_parse(&changed, key, text, why);
+	int r = settings_check_writable(
+	        settings, config_key_name(key), config_stays_writable(key), why);
 
+	if (r == 0)
+		r = config_parse(&changed, key, text, why);
 	if (r < 0)
 		return r;
 	r = store_setting(settings, &changed, key);

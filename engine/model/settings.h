@@ -33,13 +33,13 @@ struct settings {
 	struct version *version;   /* NULL: of the function itself */
 };
 
-/* 0, -EINVAL or -ERANGE (config_parse), -ENOSPC, -EIO. `why` gets a sentence. */
+/* 0, -EINVAL or -ERANGE (config_parse), -EROFS (of a version), -ENOSPC, -EIO. `why` gets a sentence. */
 int settings_set(struct settings *settings, enum config_key key, const char *text, struct buf *why);
 
 /*
  * Environment. Keys: letters, digits, `_`, a letter first, not a reserved one: else -EINVAL. A value has
  * at most 64 KiB (-EFBIG), all of an owner 1 MiB and 1000 variables (-ENOSPC with a sentence).
- * What is renamed over another variable replaces it. Setting what is there already changes nothing.
+ * Those of a version cannot be changed (-EROFS). What is renamed over another variable replaces it. Setting what is there already changes nothing.
  */
 struct variable *settings_variable(const struct settings *settings, uint64_t id);
 struct variable *settings_variable_find(const struct settings *settings, const char *key);

@@ -159,6 +159,35 @@ int settings_variable_load(
 	return 0;
 }
 
+int settings_copy_variables(struct settings *settings, const struct settings *from)
+{
+	const struct variable *original;
+	struct variable *copy;
+	size_t count = 0;
+
+	list_each(original, &from->variables, link) {
+		copy = variable_new(settings, original->key, original->value);
+		if (!copy)
+			return -ENOMEM;
+		list_append(&settings->variables, &copy->link);
+		count++;
+	}
+	return map_reserve_more(variables_of(settings), count);
+}
+
+void settings_own(struct settings *settings, uint64_t owner)
+{
+	struct variable *variable;
+	uint64_t id = owner;
+
+	settings->owner = owner;
+	list_each(variable, &settings->variables, link) {
+		variable->id = ++id;
+		if (map_put(variables_of(settings), id, variable) < 0)
+			assert(!"there is room");
+	}
+}
+
 void settings_variables_free(struct settings *settings)
 {
 	struct variable *variable, *following;
@@ -239,8 +268,10 @@ int settings_variable_set(struct settings *settings, const char *key, const char
         struct variable **out, struct buf *why)
 {
 	struct variable *variable = settings_variable_find(settings, key);
-	int r = check_key(key, why);
+	int r = settings_check_writable(settings, key, false, why);
 
+	if (r == 0)
+		r = check_key(key, why);
 	if (r == 0)
 		r = check_room(settings, variable, key, value, why);
 	if (r < 0)
@@ -269,7 +300,9 @@ int settings_variable_rename(struct variable *variable, const char *key, struct 
 
 	if (replaced == variable)
 		return 0;
-	r = check_key(key, why);
+	r = settings_check_writable(settings, variable->key, false, why);
+	if (r == 0)
+		r = check_key(key, why);
 	if (r == 0)
 		r = check_room(settings, variable, key, variable->value, why);
 	if (r < 0)
@@ -294,7 +327,11 @@ int settings_variable_rename(struct variable *variable, const char *key, struct 
 int settings_variable_unset(struct variable *variable, struct buf *why)
 {
 	struct settings *settings = variable->settings;
-	int r = store_apply(settings->function->functions->store,
+	int r = settings_check_writable(settings, variable->key, false, why);
+
+	if (r < 0)
+		return r;
+	r = store_apply(settings->function->functions->store,
 	        &(struct command){
 	                COMMAND_VARIABLE_UNSET, .object = settings->owner, .child = variable->id},
 	        NULL);
