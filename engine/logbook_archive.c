@@ -19,9 +19,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "base/cleanup.h"
+#include "base/compression.h"
 #include "base/fail.h"
 
 #define SKIPPABLE_MAGIC 0x184D2A5Eu
@@ -29,7 +29,6 @@
 #define HEADER_SIZE     8
 #define FOOTER_SIZE     9
 #define ENTRY_SIZE      8
-#define LEVEL           3
 
 struct piece {
 	int64_t place; /* in the file */
@@ -42,12 +41,12 @@ struct archive {
 	size_t count, capacity;
 	size_t decoded; /* index of the piece in `text`, or SIZE_MAX */
 	char *text;
-	ZSTD_DCtx *context;
+	struct decompressor *decompressor;
 };
 
-static void free_context_p(ZSTD_CCtx **context)
+static void compressor_free_p(struct compressor **compressor)
 {
-	ZSTD_freeCCtx(*context);
+	compressor_free(*compressor);
 }
 
 static void archive_free_p(struct archive **archive)
@@ -106,18 +105,6 @@ static int read_all(int fd, void *data, size_t size, int64_t offset)
 	return 0;
 }
 
-static ZSTD_CCtx *compressor_new(void)
-{
-	ZSTD_CCtx *context = ZSTD_createCCtx();
-
-	if (!context)
-		return NULL;
-	ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, LEVEL);
-	ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
-	ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1);
-	return context;
-}
-
 static int write_index(int to, unsigned char *index, size_t count)
 {
 	unsigned char *p = put_u32(index, SKIPPABLE_MAGIC);
@@ -133,14 +120,15 @@ static int write_index(int to, unsigned char *index, size_t count)
 static int write_pieces(
         int from, int64_t size, int to, unsigned char *index, const atomic_bool *canceled)
 {
-	CLEANUP(free_context_p) ZSTD_CCtx *context = compressor_new();
-	size_t bound = ZSTD_compressBound(ARCHIVE_PIECE), length, compressed;
+	CLEANUP(compressor_free_p) struct compressor *compressor = compressor_new(true);
+	size_t bound = frame_bound(ARCHIVE_PIECE), length;
 	CLEANUP(free_p) char *plain = malloc(ARCHIVE_PIECE), *packed = malloc(bound);
 	unsigned char *entry = index + HEADER_SIZE;
+	ssize_t compressed;
 	int64_t at;
 	int r;
 
-	if (!context || !plain || !packed)
+	if (!compressor || !plain || !packed)
 		return -ENOMEM;
 	for (at = 0; at < size; at += (int64_t)length) {
 		if (atomic_load(canceled))
@@ -149,10 +137,10 @@ static int write_pieces(
 		r = read_all(from, plain, length, at);
 		if (r < 0)
 			return r;
-		compressed = ZSTD_compress2(context, packed, bound, plain, length);
-		if (ZSTD_isError(compressed))
-			return -ENOMEM;
-		r = write_all(to, packed, compressed);
+		compressed = frame_compress(compressor, packed, bound, plain, length);
+		if (compressed < 0)
+			return (int)compressed;
+		r = write_all(to, packed, (size_t)compressed);
 		if (r < 0)
 			return r;
 		entry = put_u32(put_u32(entry, (uint32_t)compressed), (uint32_t)length);
@@ -212,8 +200,7 @@ static int add_piece(struct archive *archive, uint64_t compressed, uint64_t size
 	int r;
 
 	if (!size || size > ARCHIVE_PIECE || !compressed ||
-	        compressed > ZSTD_compressBound(ARCHIVE_PIECE) ||
-	        (last && last->size != ARCHIVE_PIECE))
+	        compressed > frame_bound(ARCHIVE_PIECE) || (last && last->size != ARCHIVE_PIECE))
 		return -EBADMSG;
 	if (archive->count == archive->capacity) {
 		r = grow_pieces(archive);
@@ -260,9 +247,8 @@ static int read_index(struct archive *archive, int64_t file_size)
 /* Without an index: frame after frame, as far as they can be told apart. */
 static int scan_frames(struct archive *archive, int64_t file_size)
 {
-	size_t window = ZSTD_compressBound(ARCHIVE_PIECE), length, compressed;
+	size_t window = frame_bound(ARCHIVE_PIECE), length, compressed, size;
 	CLEANUP(free_p) char *bytes = malloc(window);
-	unsigned long long size;
 	int64_t at = 0;
 	int r;
 
@@ -272,10 +258,7 @@ static int scan_frames(struct archive *archive, int64_t file_size)
 		length = file_size - at < (int64_t)window ? (size_t)(file_size - at) : window;
 		if (read_all(archive->fd, bytes, length, at) < 0)
 			break;
-		compressed = ZSTD_findFrameCompressedSize(bytes, length);
-		size = ZSTD_getFrameContentSize(bytes, length);
-		if (ZSTD_isError(compressed) || size == ZSTD_CONTENTSIZE_UNKNOWN ||
-		        size == ZSTD_CONTENTSIZE_ERROR)
+		if (frame_measure(bytes, length, &compressed, &size) < 0)
 			break;
 		r = add_piece(archive, compressed, size);
 		if (r == -EBADMSG)
@@ -291,7 +274,7 @@ static bool has_magic(int fd)
 {
 	unsigned char magic[4];
 
-	return read_all(fd, magic, sizeof(magic), 0) == 0 && get_u32(magic) == ZSTD_MAGICNUMBER;
+	return read_all(fd, magic, sizeof(magic), 0) == 0 && frame_begins(magic);
 }
 
 int archive_open(struct archive **out, int fd)
@@ -324,7 +307,7 @@ struct archive *archive_free(struct archive *archive)
 {
 	if (!archive)
 		return NULL;
-	ZSTD_freeDCtx(archive->context);
+	decompressor_free(archive->decompressor);
 	free(archive->text);
 	free(archive->pieces);
 	free(archive);
@@ -340,18 +323,18 @@ int64_t archive_size(const struct archive *archive)
 
 static int prepare_decoding(struct archive *archive)
 {
-	if (!archive->context)
-		archive->context = ZSTD_createDCtx();
+	if (!archive->decompressor)
+		archive->decompressor = decompressor_new();
 	if (!archive->text)
 		archive->text = malloc(ARCHIVE_PIECE);
-	return archive->context && archive->text ? 0 : fail(-ENOMEM, "reading a log segment");
+	return archive->decompressor && archive->text ? 0 : fail(-ENOMEM, "reading a log segment");
 }
 
 static int decode_piece(struct archive *archive, size_t index)
 {
 	const struct piece *piece = &archive->pieces[index];
 	CLEANUP(free_p) char *packed = NULL;
-	size_t size;
+	ssize_t size;
 	int r;
 
 	if (archive->decoded == index)
@@ -366,9 +349,9 @@ static int decode_piece(struct archive *archive, size_t index)
 	r = read_all(archive->fd, packed, piece->compressed, piece->place);
 	if (r < 0)
 		return fail(r, "reading a log segment at %lld", (long long)piece->place);
-	size = ZSTD_decompressDCtx(
-	        archive->context, archive->text, ARCHIVE_PIECE, packed, piece->compressed);
-	if (ZSTD_isError(size) || size != piece->size)
+	size = frame_decompress(
+	        archive->decompressor, archive->text, ARCHIVE_PIECE, packed, piece->compressed);
+	if (size != (ssize_t)piece->size)
 		return fail(-EIO, "a log segment is damaged at %lld", (long long)piece->place);
 	archive->decoded = index;
 	return 0;
