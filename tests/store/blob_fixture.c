@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/list.h"
 #include "base/sha256.h"
+#include "store/blob_private.h"
 #include "test.h"
 
 /* All kinds: nothing, a few bytes, text, noise, and now and then many bytes. */
@@ -159,8 +160,10 @@ static int change(const struct blob_disk *disk, enum disk_verb verb, struct disk
 	*out = &nowhere;
 	if (test->failing_in >= 0 && test->failing_in-- == 0) {
 		test->failing_in = 0;
-		/* A file that cannot be made can still be removed. */
-		return verb == DISK_REMOVE ? 0 : test->error;
+		if (verb == DISK_REMOVE) /* which a full disk allows */
+			return 0;
+		test->failed = true;
+		return test->error;
 	}
 	if (!test->recording)
 		return 0;
@@ -272,4 +275,29 @@ void test_disk_deinit(struct test_disk *disk)
 	for (i = 0; i < disk->count; i++)
 		buf_deinit(&disk->events[i].data);
 	free(disk->events);
+}
+
+static void place_open(struct place *place)
+{
+	REQUIRE(blobs_open_on(&place->blobs, place->state, &place->disk.disk) == 0);
+}
+
+void place_init(struct place *place)
+{
+	place->state = test_directory();
+	test_disk_init(&place->disk);
+	place_open(place);
+}
+
+void place_reopen(struct place *place)
+{
+	place->blobs = blobs_close(place->blobs);
+	place_open(place);
+}
+
+void place_deinit(struct place *place)
+{
+	blobs_close(place->blobs);
+	test_disk_deinit(&place->disk);
+	place->state = test_directory_remove(place->state);
 }

@@ -57,6 +57,7 @@ struct test_disk {
 	struct blob_disk disk;
 	/* The n-th change from now and all after it fail with `error`; negative: none. */
 	int64_t failing_in;
+	bool failed; /* one has */
 	int error;
 	uint64_t changes;
 	/* Called before a rename, once. */
@@ -72,3 +73,14 @@ struct test_disk {
 
 void test_disk_init(struct test_disk *disk);
 void test_disk_deinit(struct test_disk *disk);
+
+/* A state directory with the store of blobs in it, on a disk of the test's. */
+struct place {
+	char *state;
+	struct blobs *blobs;
+	struct test_disk disk;
+};
+
+void place_init(struct place *place);
+void place_reopen(struct place *place);
+void place_deinit(struct place *place);
