@@ -63,7 +63,7 @@ static int need_no_sync(const struct blob_disk *disk, int fd)
 	return 0;
 }
 
-/* Blobs of all kinds; two of them hold what looks like records. */
+/* Blobs of all kinds; they hold what looks like the beginning of a record. */
 static void add_blobs(struct blob_writer *writer, struct sha256 *sha256)
 {
 	static char content[9000];
@@ -76,7 +76,7 @@ static void add_blobs(struct blob_writer *writer, struct sha256 *sha256)
 		sha256_of(sha256, content, i * i * 60, id.bytes);
 		if (writer_add(writer, &id, content, i * i * 60) < 0)
 			abort();
-		memcpy(content, writer->waiting.data, 150);
+		memcpy(content, writer->waiting.data + PACK_HEADER_SIZE, PACK_RECORD_SIZE);
 		content[170] = (char)i;
 	}
 }
