@@ -45,40 +45,46 @@ static bool stays(const struct blobs *blobs, const struct blob_id *id, const str
 	return !blobs->judging || pack->number >= blobs->boundary || sweep_keeps(blobs, id);
 }
 
-/* Finds and pins in one step, as a sweep sees it. -ENOENT, -EAGAIN when a sweep came between. */
-static int try_to_pin(struct blob_batch *batch, const struct blob_id *id)
+void pin_look(struct blobs *blobs, const struct blob_id *id, struct pin_look *look)
+{
+	pthread_mutex_lock(&blobs->lock);
+	look->table = blobs->table;
+	atomic_fetch_add(&look->table->references, 1);
+	look->swept = blobs->swept;
+	pthread_mutex_unlock(&blobs->lock);
+	look->pack = table_find(look->table, id);
+}
+
+int pin_decide(struct blob_batch *batch, const struct blob_id *id, struct pin_look *look)
 {
 	struct blobs *blobs = batch->blobs;
-	struct pack_table *table;
-	struct pack *pack;
-	uint64_t swept;
-	int r = -EAGAIN;
+	int r = 0;
 
 	pthread_mutex_lock(&blobs->lock);
-	table = blobs->table;
-	atomic_fetch_add(&table->references, 1);
-	swept = blobs->swept;
-	pthread_mutex_unlock(&blobs->lock);
-	pack = table_find(table, id);
-	pthread_mutex_lock(&blobs->lock);
-	if (!pack || (swept == blobs->swept && !stays(blobs, id, pack)))
+	if (!look->pack)
 		r = -ENOENT;
-	else if (swept == blobs->swept)
-		r = blob_set_add(&batch->pins, id);
+	else if (look->swept != blobs->swept)
+		r = -EAGAIN;
+	else if (!stays(blobs, id, look->pack))
+		r = -ENOENT;
+	else if (blob_set_add(&batch->pins, id) < 0)
+		r = -ENOMEM;
 	pthread_mutex_unlock(&blobs->lock);
-	table_unref(table);
-	return r > 0 ? 0 : r;
+	look->table = table_unref(look->table);
+	return r;
 }
 
 static int pin_known(struct blob_batch *batch, const struct blob_id *id)
 {
+	struct pin_look look;
 	int r;
 
 	if (blob_set_has(&batch->pins, id))
 		return 0;
-	do
-		r = try_to_pin(batch, id);
-	while (r == -EAGAIN);
+	do {
+		pin_look(batch->blobs, id, &look);
+		r = pin_decide(batch, id, &look);
+	} while (r == -EAGAIN);
 	return r == -ENOMEM ? fail(r, "pinning a blob") : r;
 }
 

@@ -96,6 +96,19 @@ int table_read(const struct pack_table *table, const struct blob_id *id, struct 
 /* Whether the sweep keeps it; with the lock, or on the sweep's thread. */
 bool sweep_keeps(const struct blobs *blobs, const struct blob_id *id);
 
+/*
+ * Pinning what is there: a look without the lock, then the decision with it. 0; -ENOENT: it is not here, or
+ * will not stay; -EAGAIN: a sweep came between, look again; -ENOMEM.
+ */
+struct pin_look {
+	struct pack_table *table;
+	struct pack *pack;
+	uint64_t swept;
+};
+
+void pin_look(struct blobs *blobs, const struct blob_id *id, struct pin_look *look);
+int pin_decide(struct blob_batch *batch, const struct blob_id *id, struct pin_look *look);
+
 /* Frees batches that were kept for a sweep. */
 void batches_end_retention(struct list *retained);
 

@@ -46,6 +46,15 @@ def replies_stand_in_one_file():
             yield "fuse_reply_" not in path.read_text(), path, "fuse_reply_"
 
 
+def libraries_have_one_door():
+    "zstd, libcrypto: each is called in one file of the engine."
+    doors = {"ZSTD_": "compression.c", "EVP_": "sha256.c"}
+    for path in sources(".c", ".h", below="engine"):
+        text = path.read_text()
+        for name, door in doors.items():
+            yield path.name == door or name not in text, path, name
+
+
 def files_are_short():
     "A file of code has at most 500 lines; tests may be longer."
     for path in sources(".c", ".h", ".py", ".js", ".mjs", ".bash", ".sh"):
@@ -108,7 +117,8 @@ def settings_are_documented():
 
 def main():
     failed = 0
-    for rule in (includes_go_down, replies_stand_in_one_file, files_are_short,
+    for rule in (includes_go_down, replies_stand_in_one_file, libraries_have_one_door,
+                 files_are_short,
                  files_name_their_licence, nothing_is_written_in_vain, scripts_parse,
                  manuals_are_clean, commands_are_documented, settings_are_documented):
         cases = list(rule())

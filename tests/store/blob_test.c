@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "blob_fixture.h"
+#include "store/blob_private.h"
 #include "test.h"
 
 static void ids_are_sha256(void)
@@ -248,6 +249,29 @@ static void a_put_during_a_sweep_is_safe(void)
 	place_deinit(&place);
 }
 
+/* A whole sweep between the look and the decision: what was seen may be gone. */
+static void a_look_before_a_sweep_does_not_count(void)
+{
+	struct blob_id dead = id_of(7), live = id_of(2);
+	struct blob_batch *batch;
+	struct pin_look look;
+	struct place place;
+
+	place_init(&place);
+	CHECK_INT(publish(place.blobs, 0, 10), 0);
+	REQUIRE(blob_batch_begin(place.blobs, &batch) == 0);
+	pin_look(place.blobs, &dead, &look);
+	CHECK(look.pack);
+	CHECK_INT(sweep_keeping(place.blobs, 0, 5, NULL), 0);
+	CHECK_INT(pin_decide(batch, &dead, &look), -EAGAIN);
+	pin_look(place.blobs, &dead, &look);
+	CHECK_INT(pin_decide(batch, &dead, &look), -ENOENT);
+	pin_look(place.blobs, &live, &look);
+	CHECK_INT(pin_decide(batch, &live, &look), 0);
+	blob_batch_release(batch);
+	place_deinit(&place);
+}
+
 static void a_stopped_sweep_changes_nothing(void)
 {
 	struct place place;
@@ -335,6 +359,7 @@ int main(int argc, char **argv)
 	        TEST(a_sweep_takes_what_is_dead),
 	        TEST(a_sweep_leaves_what_is_pinned),
 	        TEST(a_put_during_a_sweep_is_safe),
+	        TEST(a_look_before_a_sweep_does_not_count),
 	        TEST(a_stopped_sweep_changes_nothing),
 	        TEST(many_publishes_make_few_packs),
 	        TEST(sets_hold_what_was_added),
