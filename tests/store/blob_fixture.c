@@ -33,7 +33,8 @@ void content_of(uint64_t number, struct buf *out)
 		else
 			buf_append(out, &(uint64_t){test_random(&random)}, sizeof(uint64_t));
 	}
-	REQUIRE(!out->failed);
+	if (out->failed)
+		abort(); /* not counted: many threads make content */
 }
 
 void content_id(const struct buf *content, struct blob_id *out)
