@@ -91,6 +91,7 @@ int worktree_open(struct worktree **out, uv_loop_t *loop, int parent_fd, const c
 	list_init(&worktree->drafts);
 	list_init(&worktree->slots);
 	list_init(&worktree->requests);
+	list_init(&worktree->takings);
 	map_init(&worktree->nodes);
 	worktree->loop = loop;
 	worktree->generation = 1;

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "store/snapshot_index.h"
 #include "store/worktree_copy.h"
 #include "store/worktree_marks.h"
 #include "store/worktree_slots.h"
@@ -22,8 +23,11 @@
 #define TRASH        "trash-"
 #define ENTRIES_MANY 1000 /* taken for granted of a slot that was taken over */
 
-static bool is_dot(const char *name)
+/* What is no slot and no trash: itself, its parent, and the index of snapshots. */
+static bool is_kept(const char *name)
 {
+	if (strcmp(name, SNAPSHOT_INDEX) == 0)
+		return true;
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
@@ -155,7 +159,7 @@ static void sort_out(struct worktree *tree, const char *keep)
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
-		if (is_dot(entry->d_name) || strcmp(entry->d_name, keep) == 0)
+		if (is_kept(entry->d_name) || strcmp(entry->d_name, keep) == 0)
 			continue;
 		trash = true;
 		if (strncmp(entry->d_name, TRASH, strlen(TRASH)) == 0) {
@@ -166,7 +170,7 @@ static void sort_out(struct worktree *tree, const char *keep)
 	}
 	rewinddir(dir);
 	while ((entry = readdir(dir)))
-		if (!is_dot(entry->d_name) && strcmp(entry->d_name, keep) != 0 &&
+		if (!is_kept(entry->d_name) && strcmp(entry->d_name, keep) != 0 &&
 		        strncmp(entry->d_name, TRASH, strlen(TRASH)) != 0)
 			slots_move_to_trash(tree, entry->d_name);
 	closedir(dir);

@@ -137,10 +137,42 @@ static void mark_name(struct worktree_node *directory, const char *name, bool de
 		mark_add_self(mark, tree->tracked);
 }
 
+/* The last snapshot is told of the times of a directory, too; slots need not have them right. */
+static void mark_times(struct worktree_node *directory)
+{
+	const uint64_t snapshot = directory->tree->tracked & (UINT64_C(1) << SLOT_SNAPSHOT);
+	struct mark *mark;
+
+	if (!snapshot || (directory->names &&
+	                         !changes_is_code(directory->names->directory, directory->names->text)))
+		return;
+	mark = mark_of_directory(directory->tree, directory);
+	if (mark)
+		mark_add_attributes(mark, snapshot);
+}
+
 void changes_name(struct worktree_node *directory, const char *name)
 {
 	if (changes_is_code(directory, name))
 		mark_name(directory, name, false);
+	else
+		mark_times(directory);
+}
+
+void changes_linked(struct worktree_node *node)
+{
+	struct worktree *tree = node->tree;
+	const uint64_t snapshot = tree->tracked & (UINT64_C(1) << SLOT_SNAPSHOT);
+	const struct node_name *name;
+	struct mark *mark;
+
+	for (name = snapshot ? node->names : NULL; name; name = name->next) {
+		if (!changes_is_code(name->directory, name->text))
+			continue;
+		mark = mark_of(tree, name->directory, name->text);
+		if (mark)
+			mark_add_attributes(mark, snapshot);
+	}
 }
 
 /* The slots of which nothing is known below this directory. */
@@ -208,8 +240,12 @@ void changes_renamed(struct worktree_node *directory, const char *name,
 	}
 	if (was_code)
 		mark_name(directory, name, false);
+	else
+		mark_times(directory);
 	if (is_code)
 		mark_name(to_directory, to_name, S_ISDIR(attr->st_mode));
+	else
+		mark_times(to_directory);
 }
 
 void changes_exchanged(struct worktree_node *directory, const char *name,
@@ -217,8 +253,12 @@ void changes_exchanged(struct worktree_node *directory, const char *name,
 {
 	if (changes_is_code(directory, name))
 		mark_name(directory, name, true);
+	else
+		mark_times(directory);
 	if (changes_is_code(to_directory, to_name))
 		mark_name(to_directory, to_name, true);
+	else
+		mark_times(to_directory);
 }
 
 void changes_everything(struct worktree *tree)

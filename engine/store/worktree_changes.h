@@ -3,7 +3,8 @@
 /*
  * What happens when something in the tree changes: the generation rises if it is code, and every slot
  * learns which of its paths are behind. Called after the change was made, with the names as they are
- * then. Paths that are not code leave no trace.
+ * then. What happens to names that are not code is no change; but it moves the times of their directory,
+ * and the snapshot wants to know of that.
  */
 #include <stdbool.h>
 #include <sys/types.h>
@@ -13,6 +14,9 @@
 
 /* The name in this directory leads to something else now, or to nothing. */
 void changes_name(struct worktree_node *directory, const char *name);
+
+/* The number of the node's names changed, and what it has left is not all marked. */
+void changes_linked(struct worktree_node *node);
 
 /* Mode (counts as a change), or only the times (does not, but slots will follow in time). */
 void changes_mode(struct worktree_node *node);

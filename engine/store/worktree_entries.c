@@ -220,11 +220,13 @@ int worktree_link(struct worktree_node *node, struct worktree_node *directory, c
 	if (r < 0)
 		return r;
 	r = entry_at(directory, name, entry);
-	if (r < 0)
+	if (r < 0) {
 		unlinkat(fd, name, 0);
-	else
-		changes_name(directory, name);
-	return r;
+		return r;
+	}
+	changes_name(directory, name);
+	changes_linked(node);
+	return 0;
 }
 
 /* --- removing --- */
@@ -251,8 +253,10 @@ static int remove_name(struct worktree_node *directory, const char *name, int fl
 		return r;
 	}
 	changes_name(directory, name);
-	if (node)
+	if (node) {
 		node_drop_name(node, directory, name);
+		changes_linked(node);
+	}
 	return 0;
 }
 
@@ -346,6 +350,8 @@ static int rename_over(struct move *move, int fd, int to_fd, unsigned flags)
 	drop_name(move->node, move->directory, move->name);
 	changes_renamed(
 	        move->directory, move->name, move->to_directory, move->to_name, &move->attr);
+	if (move->to_node)
+		changes_linked(move->to_node);
 	return 0;
 }
 

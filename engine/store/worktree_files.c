@@ -215,6 +215,8 @@ int worktree_create(struct worktree_node *directory, const char *name, mode_t mo
 		r = open_made(entry, fd, flags, file);
 	if (r < 0)
 		unlinkat(parent, name, 0); /* nobody knows of it yet */
+	else if (!changes_is_code(directory, name))
+		changes_name(directory, name);
 	return r;
 }
 

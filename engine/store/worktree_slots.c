@@ -97,16 +97,25 @@ void slot_discard(struct checkout *slot)
 
 static int find_number(struct worktree *tree)
 {
+	const uint64_t all = (UINT64_C(1) << SLOTS_MOST) - 1;
 	struct checkout *slot, *oldest = NULL;
 
-	if (~tree->tracked)
-		return __builtin_ctzll(~tree->tracked);
+	if (~tree->tracked & all)
+		return __builtin_ctzll(~tree->tracked & all);
 	list_each(slot, &tree->slots, link)
 		if (!slot->filling && slot->number != SLOT_UNTRACKED)
 			oldest = slot;
 	assert(oldest);
 	untrack(oldest);
-	return __builtin_ctzll(~tree->tracked);
+	return __builtin_ctzll(~tree->tracked & all);
+}
+
+static void on_idle(struct checkout *slot)
+{
+	if (slot->tree->closed)
+		slot_free(slot); /* the next daemon knows what to keep */
+	else
+		slots_trim(slot->tree);
 }
 
 struct checkout *slot_make(struct worktree *tree, uint64_t name)
@@ -115,6 +124,7 @@ struct checkout *slot_make(struct worktree *tree, uint64_t name)
 
 	if (!slot)
 		return NULL;
+	slot->idle = on_idle;
 	slot->number = SLOT_UNTRACKED;
 	slot->fd = -1;
 	slot->tree = worktree_ref(tree);
@@ -186,12 +196,8 @@ struct checkout *checkout_unref(struct checkout *checkout)
 	if (!checkout)
 		return NULL;
 	assert(checkout->references);
-	if (--checkout->references > 0)
-		return NULL;
-	if (checkout->tree->closed)
-		slot_free(checkout); /* the next daemon knows what to keep */
-	else
-		slots_trim(checkout->tree);
+	if (--checkout->references == 0)
+		checkout->idle(checkout);
 	return NULL;
 }
 

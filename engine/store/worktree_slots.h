@@ -3,8 +3,9 @@
 /*
  * Slots: the directories in the cache, each a copy of the tree at some generation. Whoever holds a
  * reference to a slot has a checkout; then it stays as it is. A slot nobody holds can be brought up to
- * date, at the cost of what is marked for it, or goes. Slots are numbered 0 to 63 in the marks; one
- * beyond that many is held until its last reference, and never used again.
+ * date, at the cost of what is marked for it, or goes. Slots are numbered 0 to 62 in the marks; one
+ * beyond that many is held until its last reference, and never used again. Number 63 stands for the
+ * last snapshot (store/snapshot.h), which is no slot but wants to know what changed since all the same.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,11 +13,13 @@
 #include "base/list.h"
 #include "store/worktree_nodes.h"
 
-#define SLOTS_MOST     64
-#define SLOT_UNTRACKED SLOTS_MOST
+#define SLOTS_MOST     63
+#define SLOT_SNAPSHOT  63
+#define SLOT_UNTRACKED 64
 
 struct checkout {
 	unsigned references;   /* of holders */
+	void (*idle)(struct checkout *checkout); /* the last of them is gone */
 	struct worktree *tree; /* counted */
 	struct list link;      /* tree->slots, most lately brought up to date first */
 	unsigned number;       /* in the marks, or SLOT_UNTRACKED */

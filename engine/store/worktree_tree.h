@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "store/blob.h"
 #include "store/worktree.h"
 #include "store/worktree_marks.h"
 
@@ -59,6 +60,11 @@ struct worktree {
 	bool trash_again;
 	struct list requests;
 	struct job *job;
+
+	/* The last snapshot: snapshot_take.c */
+	struct list takings;
+	bool base_known;     /* then `base` is its root, and changes since are marked */
+	struct blob_id base;
 };
 
 struct worktree *worktree_ref(struct worktree *worktree);
