@@ -68,8 +68,8 @@ static void message(struct target *target, struct invocation *invocation, const 
 }
 
 /* The function's numbers are over all that it has; versions and aliases have their own beside. */
-static void count_call(struct target *target, struct alias_state *alias,
-        const struct metrics_sample *sample)
+static void count_call(
+        struct target *target, struct alias_state *alias, const struct metrics_sample *sample)
 {
 	metrics_record(target->state->metrics, sample);
 	if (target->metrics)
@@ -82,18 +82,16 @@ static void count_call(struct target *target, struct alias_state *alias,
 static struct alias_state *alias_of(const struct invocation *invocation)
 {
 	const struct target *target = invocation->pool->userdata;
-	struct alias *alias = invocation->alias_id
-	                              ? aliases_get(target->state->engine->functions,
-	                                        invocation->alias_id)
-	                              : NULL;
+	struct alias *alias = invocation->alias_id ? aliases_get(target->state->engine->functions,
+	                                                     invocation->alias_id)
+	                                           : NULL;
 
 	return alias ? alias_state_of(target->state, alias) : NULL;
 }
 
 /* --- before ----------------------------------------------------------------------------------- */
 
-void account_accepted(
-        struct target *target, struct invocation *invocation, struct alias *alias)
+void account_accepted(struct target *target, struct invocation *invocation, struct alias *alias)
 {
 	struct function_state *state = target->state;
 	struct call_record *record = recorder_begin(state->recorder, invocation->request_id);
@@ -120,12 +118,13 @@ void account_rejected(struct target *target, struct alias *alias)
 {
 	struct alias_state *counted = alias ? alias_state_of(target->state, alias) : NULL;
 
-	count_call(target, counted, &(struct metrics_sample){
-	                           .outcome = OUTCOME_REJECTED,
-	                           .duration_us = -1,
-	                           .init_us = -1,
-	                           .memory_bytes = -1,
-	                   });
+	count_call(target, counted,
+	        &(struct metrics_sample){
+	                .outcome = OUTCOME_REJECTED,
+	                .duration_us = -1,
+	                .init_us = -1,
+	                .memory_bytes = -1,
+	        });
 }
 
 static void began(void *userdata, struct invocation *invocation)
@@ -292,13 +291,14 @@ static void ended(void *userdata, struct invocation *invocation, const struct in
 	record_end(state, invocation, end, duration_us, memory_bytes);
 	if (alias)
 		alias_state_running(alias, target->name, -1);
-	count_call(target, alias, &(struct metrics_sample){
-	                           .outcome = end->outcome,
-	                           .duration_us = duration_us,
-	                           .init_us = invocation->init_us,
-	                           .memory_bytes = memory_bytes,
-	                           .cold = invocation->cold,
-	                   });
+	count_call(target, alias,
+	        &(struct metrics_sample){
+	                .outcome = end->outcome,
+	                .duration_us = duration_us,
+	                .init_us = invocation->init_us,
+	                .memory_bytes = memory_bytes,
+	                .cold = invocation->cold,
+	        });
 }
 
 static void loaded(void *userdata, struct deployment *deployment, const char *error, size_t length,
@@ -325,6 +325,8 @@ static void changed(void *userdata)
 	targets_count(target->state, &counts);
 	metrics_running(target->state->metrics, (int)counts.running);
 	metrics_instances(target->state->metrics, (int)counts.instances);
+	if (target->events->changed)
+		target->events->changed(target);
 	if (!target->metrics)
 		return;
 	metrics_running(target->metrics, (int)target->pool.running);

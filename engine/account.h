@@ -14,8 +14,7 @@ struct target;
 extern const struct pool_events account_events; /* userdata: struct target */
 
 /* The invocation was accepted, by an alias or (NULL) directly; its request is still whole. */
-void account_accepted(
-        struct target *target, struct invocation *invocation, struct alias *alias);
+void account_accepted(struct target *target, struct invocation *invocation, struct alias *alias);
 
 /* It was refused before it became an invocation. */
 void account_rejected(struct target *target, struct alias *alias);

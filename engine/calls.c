@@ -88,8 +88,8 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
 		        is_latest(target) ? "the function" : "the version");
 		return -EAGAIN;
 	}
-	invocation =
-	        invocation_new(&target->pool, &engine->host.ids, request, options, events, userdata);
+	invocation = invocation_new(
+	        &target->pool, &engine->host.ids, request, options, events, userdata);
 	if (!invocation) {
 		buf_puts(why, "no memory");
 		return -ENOMEM;
@@ -123,8 +123,8 @@ static struct invocation *find_in(struct target *target, const char *request_id)
 	struct invocation *found;
 	struct instance *instance;
 
-	found = find_waiting(is_latest(target) ? &target->state->deploy.waiting
-	                                       : &version_of(target)->waiting,
+	found = find_waiting(
+	        is_latest(target) ? &target->state->deploy.waiting : &version_of(target)->waiting,
 	        request_id);
 	if (!found)
 		found = find_waiting(&target->pool.waiting, request_id);

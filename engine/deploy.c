@@ -289,7 +289,8 @@ void deploy_catch_up(struct deploy *deploy)
 void deploy_loaded(
         struct deploy *deploy, struct deployment *deployment, const char *error, size_t length)
 {
-	if (deploy->closed || !current(deploy) || deployment != deploy->owner->latest.pool.deployment)
+	if (deploy->closed || !current(deploy) ||
+	        deployment != deploy->owner->latest.pool.deployment)
 		return;
 	if (error)
 		settle(deploy, DEPLOY_BROKEN, error, length);

@@ -17,12 +17,20 @@
 #include "engine/account.h"
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
+#include "engine/versions.h"
+#include "model/alias.h"
+#include "model/version.h"
 #include "run/launcher.h"
 #include "run/runtime.h"
+#include "store/blob.h"
+#include "store/snapshot_cache.h"
+#include "store/snapshot_tree.h"
 #include "store/store.h"
 #include "store/worktree.h"
 
 #define SAVE_METRICS_US (INT64_C(60) * 1000 * 1000)
+#define RECENT_BYTES    (32 << 20)          /* of manifests and chunks read lately */
+#define CACHE_BYTES     (UINT64_C(4) << 30) /* of versions on disk that nobody runs */
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
@@ -127,9 +135,41 @@ static void function_removed(void *userdata, struct function *function)
 		removal_begin(&engine->removal, function->id);
 }
 
+static void version_configured(void *userdata, struct version *version, int key)
+{
+	versions_configured(userdata, version);
+}
+
+static void version_removed(void *userdata, struct version *version)
+{
+	versions_removed(userdata, version);
+}
+
+static void version_created(void *userdata, struct version *version)
+{
+	struct engine *engine = userdata;
+
+	collection_merge(&engine->collection);
+}
+
+static void alias_routed(void *userdata, struct alias *alias)
+{
+	versions_routed(userdata, alias->function);
+}
+
+static void alias_removed(void *userdata, struct alias *alias)
+{
+	versions_alias_removed(userdata, alias);
+}
+
 static const struct functions_events functions_events = {
         .configured = function_configured,
         .removed = function_removed,
+        .version_created = version_created,
+        .version_configured = version_configured,
+        .version_removed = version_removed,
+        .alias_routed = alias_routed,
+        .alias_removed = alias_removed,
 };
 
 int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
@@ -175,6 +215,7 @@ static void wake_reserved(struct engine *engine)
 	while ((function = functions_next(engine->functions, function ? function->id : 0))) {
 		struct function_state *state;
 
+		versions_wake(engine, function);
 		if (!function->settings.config.min_instances)
 			continue;
 		state = engine_state(engine, function);
@@ -217,6 +258,12 @@ static int open_model(struct engine *engine)
 	int r = store_open(&engine->store, engine->state_dir);
 
 	if (r == 0)
+		r = blobs_open(&engine->blobs, engine->state_dir);
+	if (r == 0)
+		engine->snapshot_recent = snapshot_recent_new(engine->blobs, RECENT_BYTES);
+	if (r == 0 && !engine->snapshot_recent)
+		r = -ENOMEM;
+	if (r == 0)
 		r = functions_new(&engine->functions, engine->store, &functions_events, engine);
 	if (r == 0)
 		r = attributes_new(&engine->attributes, engine->store);
@@ -232,6 +279,9 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 		        options->state_dir);
 	if (r == 0)
 		r = host_init(&engine->host, options->loop, options->clock, engine->launcher);
+	if (r == 0)
+		r = snapshot_cache_open(&engine->snapshot_cache, options->loop, engine->blobs,
+		        engine->state_fd, "published", CACHE_BYTES);
 	return r;
 }
 
@@ -248,6 +298,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);
+	collection_init(&engine->collection, engine);
 	last_error_init(&engine->last_error);
 	r = open_state_directory(engine, options->state_dir);
 	if (r == 0)
@@ -260,6 +311,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	}
 	removal_init(&engine->removal, options->loop, engine->state_fd);
 	removal_sweep(&engine->removal, function_exists, engine);
+	collection_merge(&engine->collection);
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
 	wake_reserved(engine);
 	*out = engine;
@@ -270,7 +322,8 @@ int engine_new(struct engine **out, const struct engine_options *options)
 
 void engine_settle(struct engine *engine)
 {
-	if (!engine->draining || !engine->drained || !list_empty(&engine->states))
+	if (!engine->draining || !engine->drained || !list_empty(&engine->states) ||
+	        !collection_idle(&engine->collection))
 		return;
 	/* On a later turn: whoever calls here still stands in what would be freed. */
 	alarm_set(&engine->host.alarms, &engine->drain_limit, 0, engine->drain_limit.ring);
@@ -282,7 +335,7 @@ static void drain_rings(struct alarm *alarm)
 	struct function_state *state, *following;
 	void (*drained)(void *) = engine->drained;
 
-	if (list_empty(&engine->states)) {
+	if (list_empty(&engine->states) && collection_idle(&engine->collection)) {
 		engine->drained = NULL;
 		drained(engine->drained_userdata);
 		return;
@@ -302,6 +355,7 @@ void engine_drain(
 	engine->drained = done;
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
+	collection_stop(&engine->collection);
 	alarm_set(&engine->host.alarms, &engine->drain_limit, timeout_ms * 1000, drain_rings);
 	list_each_safe(state, following, &engine->states, link)
 		function_state_close(state, true);
@@ -322,6 +376,9 @@ struct engine *engine_free(struct engine *engine)
 	runtimes_free(engine->runtimes);
 	attributes_free(engine->attributes);
 	functions_free(engine->functions);
+	snapshot_cache_close(engine->snapshot_cache);
+	snapshot_recent_free(engine->snapshot_recent);
+	blobs_close(engine->blobs);
 	store_close(engine->store);
 	last_error_deinit(&engine->last_error);
 	buf_deinit(&engine->openmetrics);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "engine/collection.h"
 #include "engine/engine.h"
 #include "engine/function_state.h"
 #include "engine/removal.h"
@@ -27,6 +28,7 @@ struct engine {
 	struct runtimes *runtimes;
 	struct launcher *launcher;
 	struct removal removal;
+	struct collection collection;
 	struct last_error last_error;
 	struct list states;     /* of functions touched so far */
 	int64_t started_us;     /* wall time */

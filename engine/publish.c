@@ -142,8 +142,8 @@ static struct publish *start(struct function_state *owner, struct version *draft
 	return publish;
 }
 
-static int join(struct publish *publish, publish_done_fn done, void *userdata,
-        struct publish_wait **out)
+static int join(
+        struct publish *publish, publish_done_fn done, void *userdata, struct publish_wait **out)
 {
 	struct publish_wait *wait = calloc(1, sizeof(*wait));
 

@@ -9,6 +9,8 @@
 #include "base/quantity.h"
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
+#include "engine/publish.h"
+#include "model/version.h"
 #include "run/instance.h"
 #include "run/launcher.h"
 #include "run/runtime.h"
@@ -100,8 +102,8 @@ void engine_show_function_status(struct engine *engine, struct function *functio
 	buf_printf(out, "instances %u\n", counts.instances);
 	buf_printf(out, "running %u\n", counts.running);
 	buf_printf(out, "waiting %u\n", counts.waiting);
-	deploy_show(&state->deploy, out);
 	publishes_show(state, out);
+	deploy_show(&state->deploy, out);
 }
 
 const char *engine_function_state(struct engine *engine, struct function *function)

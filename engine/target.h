@@ -19,6 +19,7 @@ struct target_events {
 	/* A start of this deployment ended: error NULL = it loads, else the error's JSON. */
 	void (*loaded)(struct target *target, struct deployment *deployment, const char *error,
 	        size_t length);
+	void (*changed)(struct target *target); /* instances or running calls; NULL: never mind */
 	void (*emptied)(struct target *target); /* closed, and nothing of it runs; may free it */
 };
 

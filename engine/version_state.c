@@ -14,20 +14,21 @@
 #include "engine/metrics_file.h"
 #include "model/version.h"
 #include "run/deployment.h"
+#include "run/host.h"
+#include "run/runtime.h"
 #include "store/blob.h"
 #include "store/snapshot_cache.h"
 #include "store/snapshot_tree.h"
 
 static const struct sm_row stages[] = {
-        [VERSION_PUBLISHED] = {"published", SM_TO(VERSION_LOADING) | SM_TO(VERSION_READY) |
-                                                    SM_TO(VERSION_BROKEN)},
+        [VERSION_PUBLISHED] = {"published",
+                SM_TO(VERSION_LOADING) | SM_TO(VERSION_READY) | SM_TO(VERSION_BROKEN)},
         [VERSION_LOADING] = {"loading", SM_TO(VERSION_LOADING) | SM_TO(VERSION_READY) |
-                                                SM_TO(VERSION_BROKEN) |
-                                                SM_TO(VERSION_PUBLISHED)},
-        [VERSION_READY] = {"ready", SM_TO(VERSION_LOADING) | SM_TO(VERSION_BROKEN) |
-                                            SM_TO(VERSION_READY)},
-        [VERSION_BROKEN] = {"broken", SM_TO(VERSION_LOADING) | SM_TO(VERSION_READY) |
-                                              SM_TO(VERSION_BROKEN)},
+                                                SM_TO(VERSION_BROKEN) | SM_TO(VERSION_PUBLISHED)},
+        [VERSION_READY] = {"ready",
+                SM_TO(VERSION_LOADING) | SM_TO(VERSION_BROKEN) | SM_TO(VERSION_READY)},
+        [VERSION_BROKEN] = {"broken",
+                SM_TO(VERSION_LOADING) | SM_TO(VERSION_READY) | SM_TO(VERSION_BROKEN)},
 };
 
 static struct engine *engine_of(const struct version_state *state)
@@ -145,6 +146,7 @@ static bool current(const struct version_state *state)
 
 void version_submit(struct version_state *state, struct invocation *invocation)
 {
+	state->rests = false;
 	if (current(state) && list_empty(&state->waiting)) {
 		pool_submit(&state->target.pool, invocation);
 		return;
@@ -166,10 +168,28 @@ void version_state_wake(struct version_state *state)
 		take_in(state);
 }
 
+static void rest_now(struct alarm *alarm)
+{
+	struct version_state *state = container_of(alarm, struct version_state, resting);
+
+	if (state->rests && state->version && list_empty(&state->waiting) &&
+	        !state->version->settings.config.min_instances)
+		pool_rest(&state->target.pool);
+}
+
 void version_state_rest(struct version_state *state)
 {
-	if (state->version && !state->version->settings.config.min_instances)
-		pool_rest(&state->target.pool);
+	state->rests = true;
+	alarm_set(&engine_of(state)->host.alarms, &state->resting, 0, rest_now);
+}
+
+/* The last call of a version that nothing routes to has ended. */
+static void changed(struct target *target)
+{
+	struct version_state *state = state_of(target);
+
+	if (state->rests && !target->pool.open && target->pool.live)
+		alarm_set(&engine_of(state)->host.alarms, &state->resting, 0, rest_now);
 }
 
 static void loaded(
@@ -189,6 +209,7 @@ static void loaded(
 
 static void version_state_free(struct version_state *state)
 {
+	alarm_clear(&engine_of(state)->host.alarms, &state->resting);
 	snapshot_tree_close(state->tree);
 	target_deinit(&state->target);
 	buf_deinit(&state->error);
@@ -212,6 +233,7 @@ static void emptied(struct target *target)
 
 static const struct target_events events = {
         .loaded = loaded,
+        .changed = changed,
         .emptied = emptied,
 };
 
@@ -246,8 +268,8 @@ void version_state_save_metrics(struct version_state *state)
 	char name[METRICS_FILE_NAME_SIZE];
 
 	metrics_file(state, name);
-	metrics_file_save(state->target.metrics, state->target.state->directory, name,
-	        &state->metrics_saved);
+	metrics_file_save(
+	        state->target.metrics, state->target.state->directory, name, &state->metrics_saved);
 }
 
 void version_state_close(struct version_state *state, bool gently)
@@ -283,16 +305,21 @@ const char *version_state_name(const struct version_state *state)
 	return sm_name(&state->stage);
 }
 
-void version_state_show(struct version_state *state, struct buf *out)
+void version_state_show_head(const struct version_state *state, struct buf *out)
 {
 	const struct pool *pool = &state->target.pool;
-	const struct deployment *deployment = pool->deployment;
-	char text[CLOCK_TEXT_SIZE];
 
 	buf_printf(out, "state %s\n", version_state_name(state));
 	buf_printf(out, "instances %u\n", pool->live);
 	buf_printf(out, "running %u\n", pool->running);
 	buf_printf(out, "waiting %u\n", pool->waiting_count);
+}
+
+void version_state_show_error(const struct version_state *state, struct buf *out)
+{
+	const struct deployment *deployment = state->target.pool.deployment;
+	char text[CLOCK_TEXT_SIZE];
+
 	if (state->settled_us) {
 		clock_format(text, state->settled_us);
 		buf_printf(out, "tried %s\n", text);

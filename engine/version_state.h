@@ -34,9 +34,11 @@ struct version_state {
 	struct list waiting; /* invocations that wait for the code to be on disk */
 	struct snapshot_cache_request *request;
 	bool requesting;
-	bool trial; /* start an instance although nobody calls */
+	bool trial;                 /* start an instance although nobody calls */
 	struct snapshot_tree *tree; /* NULL until somebody looks */
 	struct buf error;           /* JSON of a failed start */
+	struct alarm resting;       /* stops what is idle, outside of all callbacks */
+	bool rests;                 /* nothing routes to it */
 	int64_t settled_us;         /* wall time of READY or BROKEN */
 	uint64_t metrics_saved;
 };
@@ -59,6 +61,7 @@ void version_state_close(struct version_state *state, bool gently);
 void version_state_remove(struct version_state *state);
 void version_state_save_metrics(struct version_state *state);
 
-/* Lines of `key value`, and for broken code the traceback below an empty line. */
-void version_state_show(struct version_state *state, struct buf *out);
+/* Lines of `key value`: how it is; and what came of trying it, for broken code with the traceback. */
+void version_state_show_head(const struct version_state *state, struct buf *out);
+void version_state_show_error(const struct version_state *state, struct buf *out);
 const char *version_state_name(const struct version_state *state);

@@ -31,6 +31,7 @@ struct version {
 	bool published;      /* else a draft */
 	struct list link;    /* function.drafts */
 	void *runtime_state; /* belongs to the layers above; NULL at first */
+	bool unclaimed;      /* theirs, too: nobody was told that it is there */
 };
 
 /* 1 to 42 letters, digits, `-`, `_`, `.`, with a letter or digit at both ends: else -EINVAL, -ENAMETOOLONG. */
