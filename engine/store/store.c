@@ -259,8 +259,10 @@ static int set_durability(struct store *store, bool syncs)
 int store_apply(struct store *store, const struct command *command, struct command_result *result)
 {
 	struct command_result made = {0};
-	int r = set_durability(store, command->durable);
+	int r;
 
+	store_roll_back(store); /* where the last one failed there was perhaps no memory for it */
+	r = set_durability(store, command->durable);
 	if (r == 0)
 		r = store_finish(store, store->begin, "beginning a change");
 	if (r < 0)
