@@ -392,6 +392,38 @@ static void aliases_route(void)
 	fixture_close(fixture);
 }
 
+/* While routes are written anew all the time, the calls of each generation are split exactly. */
+static void splits_every_generation_exactly(void)
+{
+	struct fixture *fixture = fixture_open();
+	uint64_t state = test_seed(), before = 0, after = 0;
+	int calls, share = 0;
+	struct alias *alias;
+	char text[64];
+
+	publish(fixture, "1");
+	publish(fixture, "2");
+	alias = make_alias(fixture, "prod");
+	for (calls = 0; calls < 200000; calls++) {
+		if (test_random(&state) % 200 == 0 || !calls) {
+			share = 1 + (share + (int)(test_random(&state) % 97)) % 98;
+			snprintf(text, sizeof(text), "1 %d\n2 %d\n", 100 - share, share);
+			REQUIRE(alias_set_routes(alias, text, NULL) == 0);
+			before = after = 0;
+		}
+		if (strcmp(alias_choose(alias, "{}", 2)->name, "2") == 0)
+			after++;
+		else
+			before++;
+		if (llabs((long long)(after * 100) -
+		            (long long)((before + after) * (unsigned)share)) >= 100)
+			break;
+	}
+	CHECK_INT(calls, 200000);
+	CHECK(alias->generation > 500);
+	fixture_close(fixture);
+}
+
 static void aliases_are_named(void)
 {
 	struct fixture *fixture = fixture_open();
@@ -683,9 +715,9 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(rules_names), TEST(publishes),
 	        TEST(keeps_the_settings_of_its_moment), TEST(forgets_what_was_not_finished),
-	        TEST(aliases_route), TEST(aliases_are_named), TEST(goes_with_its_function),
-	        TEST(survives_lack_of_memory), TEST(loads_or_says_so_without_memory),
-	        TEST(random_changes_survive), {}};
+	        TEST(aliases_route), TEST(splits_every_generation_exactly), TEST(aliases_are_named),
+	        TEST(goes_with_its_function), TEST(survives_lack_of_memory),
+	        TEST(loads_or_says_so_without_memory), TEST(random_changes_survive), {}};
 
 	heap_wrap_sqlite();
 	return test_main(tests, argc, argv);
