@@ -6,7 +6,8 @@
  * root belong to no object (id 0); the commands that remove objects take their attributes along.
  *
  * A setting is stored as its canonical text under its name: a new setting needs no migration, and a
- * default that is changed later reaches all who never set it. A text may hold any bytes but zero.
+ * default that is changed later reaches all who never set it (who changes one writes the old one down for the
+ * versions there are, by a script, for versions never change). A text may hold any bytes but zero.
  */
 #include "store/store_schema.h"
 
