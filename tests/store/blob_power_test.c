@@ -217,7 +217,7 @@ static void sealed_is_whole_after_a_power_cut(void)
 {
 	static struct recording recording;
 	uint64_t random = test_seed();
-	int tries = test_long() ? 200 : 4, t;
+	int tries = test_long() ? 60 : 4, t;
 	size_t cut;
 
 	record(&recording, 20);
