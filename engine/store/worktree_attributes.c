@@ -169,6 +169,8 @@ int worktree_setattr(struct worktree_node *node, struct worktree_file *file, uns
 {
 	int r = set ? 0 : touch(node, caller);
 
+	if (set & WORKTREE_SET_MODE && S_ISLNK(node->type))
+		return -EOPNOTSUPP; /* it would be that of what the link leads to, wherever that is */
 	if (set & WORKTREE_SET_SIZE)
 		r = set_size(node, file, wanted->st_size, caller);
 	if (r == 0 && set & ~(unsigned)WORKTREE_SET_SIZE)

@@ -94,7 +94,7 @@ int links_learn(struct worktree_node *node)
 	struct step root = {.fd = -1};
 	struct stat attr;
 
-	if (!S_ISREG(node->type) || node_stat(node, &attr) < 0 ||
+	if (S_ISDIR(node->type) || node_stat(node, &attr) < 0 ||
 	        node_count_names(node) >= attr.st_nlink)
 		return 0;
 	root.fd = copy_open_directory(node->tree->root_fd, ".");
