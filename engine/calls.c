@@ -108,6 +108,17 @@ const char *invocation_request_id(const struct invocation *invocation)
 	return invocation->request_id;
 }
 
+void engine_call_rejected(
+        struct engine *engine, struct function *function, struct version *version)
+{
+	struct function_state *state = engine_state(engine, function);
+	struct version_state *of_version =
+	        state && version ? version_state_of(state, version) : NULL;
+
+	if (state)
+		account_rejected(of_version ? &of_version->target : &state->latest, NULL);
+}
+
 static struct invocation *find_waiting(const struct list *waiting, const char *request_id)
 {
 	struct invocation *invocation;

@@ -125,4 +125,7 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
         const struct invocation_options *options, const struct invocation_events *events,
         void *userdata, struct invocation **out, struct buf *why);
 const char *invocation_request_id(const struct invocation *invocation);
+/* Counts a call that was refused before it was made: the version (NULL: the function) is disabled. */
+void engine_call_rejected(
+        struct engine *engine, struct function *function, struct version *version);
 int engine_cancel_call(struct engine *engine, struct function *function, const char *request_id);

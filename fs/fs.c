@@ -11,6 +11,7 @@
 #include "fs/behaviours/call.h"
 #include "fs/behaviours/code.h"
 #include "fs/behaviours/files.h"
+#include "fs/behaviours/snapshot.h"
 #include "fs/scratch.h"
 #include "fs/texts.h"
 
@@ -73,6 +74,7 @@ struct fs *fs_free(struct fs *fs)
 	if (!fs)
 		return NULL;
 	fs->code = code_free(fs->code);
+	fs->snapshots = snapshots_free(fs->snapshots);
 	call_deinit(fs);
 	fs->files = files_free(fs->files);
 	fs->texts = texts_free(fs->texts);

@@ -20,6 +20,7 @@ struct answers; /* behaviours/answers.h: what `cat invoke` reads; made by call.c
 struct texts;   /* texts.h: renderings kept between stat and open */
 struct scratch; /* scratch.h: the editors' files */
 struct files;   /* behaviours/files.h: templates */
+struct snapshots; /* behaviours/snapshot.h: nodes of what was published */
 struct code;    /* behaviours/code.h: the working trees' nodes */
 
 struct fs {
@@ -38,6 +39,7 @@ struct fs {
 	struct files *files;
 	struct answers *answers;
 	struct code *code;
+	struct snapshots *snapshots;
 	struct map generations; /* by inode: raised by an rmdir without effect */
 	struct map changed_us;  /* by inode of a directory: when an entry came or went last */
 

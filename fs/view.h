@@ -17,9 +17,12 @@
 #include "base/buf.h"
 #include "base/caller.h"
 
+struct alias;
 struct engine;
 struct function;
+struct metrics;
 struct row;
+struct version;
 
 /*
  * One object as seen through one row. Made anew for each operation, by the `get` of the nearest EACH
@@ -30,6 +33,9 @@ struct subject {
 	const struct row *row;     /* the row itself; row->key tells rows of one view apart */
 	uint64_t object;           /* the 48-bit id in the inode number */
 	struct function *function; /* NULL outside functions/NAME */
+	struct version *version;   /* NULL outside versions/NAME */
+	struct alias *alias;       /* NULL outside aliases/NAME */
+	struct metrics *metrics;   /* of a version under an alias, else NULL */
 	void *item;                /* left here by `get`: the variable, the record ... */
 	uid_t uid;                 /* owner by default: of the function, else of the daemon */
 	gid_t gid;
@@ -81,7 +87,15 @@ struct each {
 	/* mkdir, or creat for items that are files. Everything about it stands when this returns. */
 	int (*make)(const struct subject *directory, const char *name, uint64_t *object,
 	        struct buf *why);
+	/* The same for what takes its time: 0, and `done` comes later, on the loop, with 0 and the object or
+	 * -errno and a sentence; or it came already, then *wait is NULL. `leave` is for who cannot wait. */
+	int (*make_later)(const struct subject *directory, const char *name,
+	        void (*done)(void *userdata, int status, uint64_t object, const char *why),
+	        void *userdata, void **wait, struct buf *why);
+	void (*leave)(void *wait);
 	int (*remove)(const struct subject *subject, struct buf *why); /* rmdir, unlink */
+	/* Asked before anything inside it is removed, which has no effect: 0 or -EBUSY. NULL: 0. */
+	int (*busy)(const struct subject *subject, struct buf *why);
 	int (*rename)(const struct subject *subject, const char *name, struct buf *why);
 	int (*own)(const struct subject *subject, uid_t uid, gid_t gid); /* chown of the item */
 };

@@ -78,7 +78,7 @@ void answers_keep(struct answers *answers, struct answer *answer)
 	struct answer *old, *following;
 
 	list_each_safe(old, following, &answers->kept, link)
-		if (old->function == answer->function &&
+		if (old->object == answer->object &&
 		        old->writer.process == answer->writer.process &&
 		        old->writer.process_start == answer->writer.process_start)
 			drop(answers, old);
@@ -89,12 +89,12 @@ void answers_keep(struct answers *answers, struct answer *answer)
 		drop(answers, list_first(&answers->kept, struct answer, link));
 }
 
-struct answer *answers_find(struct answers *answers, uint64_t function, const struct kin *reader)
+struct answer *answers_find(struct answers *answers, uint64_t object, const struct kin *reader)
 {
 	struct answer *answer, *last = NULL;
 
 	list_each(answer, &answers->kept, link)
-		if (answer->function == function && related(&answer->writer, reader))
+		if (answer->object == object && related(&answer->writer, reader))
 			last = answer;
 	if (last)
 		last->references++;

@@ -29,7 +29,7 @@ int kin_look(struct kin *kin, uid_t uid, pid_t thread);
 /* The end of a call, shared by those who read it. */
 struct answer {
 	unsigned references;
-	uint64_t function;
+	uint64_t object;
 	struct kin writer;
 	struct buf response; /* with the error's body behind it */
 	int error;           /* what a read gets where the response would have ended; 0 = the end */
@@ -50,6 +50,6 @@ void answers_deinit(struct answers *answers);
 void answers_keep(struct answers *answers, struct answer *answer);
 
 /* The last answer for a reader's family, referenced, or NULL. */
-struct answer *answers_find(struct answers *answers, uint64_t function, const struct kin *reader);
+struct answer *answers_find(struct answers *answers, uint64_t object, const struct kin *reader);
 
 struct answer *answer_unref(struct answer *answer); /* NULL */

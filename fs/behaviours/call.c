@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 #include "engine/engine.h"
-#include "engine/metrics.h"
 #include "fs/behaviour.h"
 #include "fs/behaviours/answers.h"
 #include "fs/behaviours/conversation.h"
@@ -27,17 +26,19 @@
 #include "fs/peer.h"
 #include "fs/row.h"
 #include "fs/view.h"
+#include "fs/views/config.h"
+#include "model/settings.h"
 
 /* --- read-only -------------------------------------------------------------------------------- */
 
-static int open_answer(struct request *request, struct handle *handle, uint64_t function)
+static int open_answer(struct request *request, struct handle *handle)
 {
 	struct kin reader;
 
 	/* Nothing there, or a caller that cannot be seen: end of file. */
 	if (request->fs->answers &&
 	        kin_look(&reader, request->caller.uid, request->caller.pid) == 0)
-		handle->state = answers_find(request->fs->answers, function, &reader);
+		handle->state = answers_find(request->fs->answers, handle->node.object, &reader);
 	return 0;
 }
 
@@ -84,14 +85,9 @@ static bool read_only(const struct handle *handle)
 /* Said at open, where every tool reports it; it counts like a call that is refused. */
 static int refuse_disabled(struct request *request, const struct subject *subject)
 {
-	struct metrics *metrics = engine_metrics(subject->engine, subject->function);
-
-	if (metrics)
-		metrics_record(metrics, &(struct metrics_sample){.outcome = OUTCOME_REJECTED,
-		                                .duration_us = -1,
-		                                .init_us = -1,
-		                                .memory_bytes = -1});
-	buf_puts(&request->why, "the function is disabled: config/max_instances is 0");
+	engine_call_rejected(subject->engine, subject->function, subject->version);
+	buf_printf(&request->why, "the %s is disabled: config/max_instances is 0",
+	        subject->version ? "version" : "function");
 	return -EAGAIN;
 }
 
@@ -107,11 +103,12 @@ static int call_open(struct request *request, struct handle *handle, struct fuse
 	info->keep_cache = 0;
 	if (read_only(handle)) {
 		info->noflush = 1;
-		return open_answer(request, handle, subject.function->id);
+		return open_answer(request, handle);
 	}
-	if (!subject.function->settings.config.max_instances)
+	/* An alias learns where a call goes when it is made. */
+	if (!subject.alias && !config_settings(&subject)->config.max_instances)
 		return refuse_disabled(request, &subject);
-	conversation = conversation_new(request->fs, handle, subject.function->id);
+	conversation = conversation_new(request->fs, handle, &subject);
 	if (!conversation)
 		return -ENOMEM;
 	conversation->write_only = (handle->flags & O_ACCMODE) == O_WRONLY;

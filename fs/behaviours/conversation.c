@@ -9,6 +9,9 @@
 #include "engine/error_text.h"
 #include "fs/behaviours/call.h"
 #include "fs/fs.h"
+#include "fs/view.h"
+#include "model/alias.h"
+#include "model/version.h"
 #include "fs/handle.h"
 #include "fs/request.h"
 
@@ -20,7 +23,8 @@ struct reader {
 	off_t offset;
 };
 
-struct conversation *conversation_new(struct fs *fs, struct handle *handle, uint64_t function)
+struct conversation *conversation_new(
+        struct fs *fs, struct handle *handle, const struct subject *subject)
 {
 	struct conversation *conversation = calloc(1, sizeof(*conversation));
 
@@ -28,7 +32,10 @@ struct conversation *conversation_new(struct fs *fs, struct handle *handle, uint
 		return NULL;
 	conversation->fs = fs;
 	conversation->handle = handle;
-	conversation->function = function;
+	conversation->function = subject->function->id;
+	conversation->version = subject->version ? subject->version->id : 0;
+	conversation->alias = subject->alias ? subject->alias->id : 0;
+	conversation->object = handle->node.object;
 	list_init(&conversation->readers);
 	return conversation;
 }
@@ -144,7 +151,7 @@ static void keep_answer(struct conversation *conversation)
 		return;
 	kept->references = 1;
 	list_init(&kept->link);
-	kept->function = conversation->function;
+	kept->object = conversation->object;
 	kept->writer = conversation->writer;
 	kept->error = conversation->error;
 	kept->response = conversation->response;
@@ -203,13 +210,25 @@ static void forget_call(struct conversation *conversation)
 	invocation_release(invocation);
 }
 
+/* What is called, if it is still there. */
+static int find_called(const struct conversation *conversation, struct function **function,
+        struct invocation_options *options)
+{
+	const struct functions *functions = engine_functions(conversation->fs->engine);
+
+	*function = functions_get(functions, conversation->function);
+	options->version = versions_get(functions, conversation->version);
+	options->alias = aliases_get(functions, conversation->alias);
+	if (!*function || (conversation->alias && !options->alias))
+		return -ENOENT;
+	return conversation->version && !options->version ? -ESTALE : 0;
+}
+
 int conversation_begin(struct conversation *conversation, struct buf *why)
 {
-	static const struct invocation_options options = {
-	        .source = "sync", .name = ""};
-	struct function *function =
-	        functions_get(engine_functions(conversation->fs->engine), conversation->function);
-	int r;
+	struct invocation_options options = {.source = "sync", .name = ""};
+	struct function *function;
+	int r = find_called(conversation, &function, &options);
 
 	forget_call(conversation);
 	buf_deinit(&conversation->response);
@@ -219,9 +238,9 @@ int conversation_begin(struct conversation *conversation, struct buf *why)
 	conversation->ended = false;
 	conversation->error = 0;
 	conversation->seen = 0;
-	r = function ? invocation_start(conversation->fs->engine, function, &conversation->request,
-	                       &options, &events, conversation, &conversation->invocation, why)
-	             : -ENOENT;
+	if (r == 0)
+		r = invocation_start(conversation->fs->engine, function, &conversation->request,
+		        &options, &events, conversation, &conversation->invocation, why);
 	if (r < 0) {
 		conversation->ended = true;
 		conversation->error = r;

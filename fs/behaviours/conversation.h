@@ -18,6 +18,7 @@
 struct fs;
 struct handle;
 struct request;
+struct subject;
 
 struct conversation {
 	struct fs *fs;
@@ -38,10 +39,12 @@ struct conversation {
 	struct request *flusher; /* the close or fsync that waits for the end, or NULL */
 	bool kin_known;
 	struct kin writer; /* for those who read the answer later */
-	uint64_t function;
+	uint64_t function, version, alias; /* what is called: ids; 0: none */
+	uint64_t object;                   /* of the `invoke` */
 };
 
-struct conversation *conversation_new(struct fs *fs, struct handle *handle, uint64_t function);
+struct conversation *conversation_new(
+        struct fs *fs, struct handle *handle, const struct subject *subject);
 
 /* The file was closed: the call is canceled if only its opener could have read the answer. */
 void conversation_close(struct conversation *conversation);

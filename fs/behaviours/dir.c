@@ -346,6 +346,19 @@ int dir_remove(struct request *request, const struct node *child)
 	return r;
 }
 
+/* Nothing inside a thing that is in use is taken away, for a removal must not stop half-way. */
+static int check_busy(struct request *request, const struct node *child)
+{
+	const struct row *scope = request->fs->tree.scopes[request->node.row->id];
+	struct subject subject;
+
+	if (!scope || !scope->each->busy || child->row->id == ROW_SCRATCH)
+		return 0;
+	if (node_subject(request->fs, &request->node, &request->caller, &subject) < 0)
+		return 0;
+	return scope->each->busy(&subject, &request->why);
+}
+
 static int dir_unlink(struct request *request, const char *name)
 {
 	struct node child;
@@ -353,12 +366,13 @@ static int dir_unlink(struct request *request, const char *name)
 
 	if (r < 0)
 		return r;
-	return S_ISDIR(child.row->mode) ? -EISDIR : dir_remove(request, &child);
+	if (S_ISDIR(child.row->mode))
+		return -EISDIR;
+	r = check_busy(request, &child);
+	return r < 0 ? r : dir_remove(request, &child);
 }
 
-/* The kernel keeps a removed directory as dead while anybody stands in it: what is not gone after all
- * comes back as another generation. */
-static int raise_generation(struct fs *fs, uint64_t ino)
+int dir_raise_generation(struct fs *fs, uint64_t ino)
 {
 	uintptr_t generation = (uintptr_t)map_get(&fs->generations, ino);
 
@@ -376,10 +390,11 @@ static int dir_rmdir(struct request *request, const char *name)
 	if (!S_ISDIR(child.row->mode))
 		return -ENOTDIR;
 	behaviour = child.row->behaviour;
-	if (behaviour->may_rmdir)
+	r = check_busy(request, &child);
+	if (r == 0 && behaviour->may_rmdir)
 		r = behaviour->may_rmdir(request, &child);
 	if (r == 0 && (!child.row->each || !child.row->each->remove))
-		return raise_generation(request->fs, child.ino);
+		return dir_raise_generation(request->fs, child.ino);
 	return r < 0 ? r : dir_remove(request, &child);
 }
 

@@ -22,5 +22,9 @@ int dir_remove(struct request *request, const struct node *child);
 /* An entry came or went: shows as the directory's mtime. */
 void dir_note_change(struct request *request);
 
+/* The kernel keeps a removed directory as dead while anybody stands in it: what is not gone after all
+ * comes back as another generation. 0 or -ENOMEM. */
+int dir_raise_generation(struct fs *fs, uint64_t ino);
+
 int dir_rename(struct request *request, const char *name, const struct node *to_directory,
         const char *to_name, unsigned flags);

@@ -7,11 +7,17 @@
 #include "base/cleanup.h"
 #include "engine/engine.h"
 #include "fs/row.h"
+#include "model/version.h"
 #include "run/runtime.h"
+
+struct settings *config_settings(const struct subject *subject)
+{
+	return subject->version ? &subject->version->settings : &subject->function->settings;
+}
 
 int config_show(const struct subject *subject, struct buf *out)
 {
-	config_format(&subject->function->settings.config, (enum config_key)subject->row->key, out);
+	config_format(&config_settings(subject)->config, (enum config_key)subject->row->key, out);
 	buf_puts(out, "\n");
 	return 0;
 }
@@ -19,13 +25,13 @@ int config_show(const struct subject *subject, struct buf *out)
 /* A function on the host's network reaches what listens on this machine only: not for everybody. */
 static int check_network(const struct subject *subject, const char *text, struct buf *why)
 {
-	struct config changed = subject->function->settings.config;
+	struct config changed = config_settings(subject)->config;
 	uid_t uid = subject->caller.uid;
 	int r = config_parse(&changed, CONFIG_NETWORK, text, why);
 
 	if (r < 0)
 		return r;
-	if (changed.network == subject->function->settings.config.network ||
+	if (changed.network == config_settings(subject)->config.network ||
 	        changed.network != NETWORK_HOST)
 		return 0;
 	if (uid == 0 || uid == engine_owner(subject->engine))
@@ -37,7 +43,7 @@ static int check_network(const struct subject *subject, const char *text, struct
 
 static int check_runtime(const struct subject *subject, const char *text, struct buf *why)
 {
-	struct config changed = subject->function->settings.config;
+	struct config changed = config_settings(subject)->config;
 	int r = config_parse(&changed, CONFIG_RUNTIME, text, why);
 
 	if (r < 0)
@@ -59,5 +65,5 @@ int config_set(const struct subject *subject, const char *text, struct buf *why)
 		r = check_network(subject, text, why);
 	else if (key == CONFIG_RUNTIME)
 		r = check_runtime(subject, text, why);
-	return r < 0 ? r : settings_set(&subject->function->settings, key, text, why);
+	return r < 0 ? r : settings_set(config_settings(subject), key, text, why);
 }

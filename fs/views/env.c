@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "fs/views/config.h"
 
 static bool next(const struct subject *directory, uint64_t after, struct each_entry *entry)
 {
 	struct variable *variable;
 
-	list_each(variable, &directory->function->settings.variables, link) {
+	list_each(variable, &config_settings(directory)->variables, link) {
 		if (variable->id <= after)
 			continue;
 		entry->object = variable->id;
@@ -24,7 +25,7 @@ static bool next(const struct subject *directory, uint64_t after, struct each_en
 
 static int find(const struct subject *directory, const char *name, uint64_t *object)
 {
-	struct variable *variable = settings_variable_find(&directory->function->settings, name);
+	struct variable *variable = settings_variable_find(config_settings(directory), name);
 
 	if (!variable)
 		return -ENOENT;
@@ -41,6 +42,7 @@ static int get(struct subject *subject)
 	if (!variable)
 		return -ENOENT;
 	subject->item = variable;
+	subject->version = variable->settings->version;
 	subject->function = function;
 	subject->uid = function->uid;
 	subject->gid = function->gid;
@@ -73,7 +75,7 @@ static int make(
         const struct subject *directory, const char *name, uint64_t *object, struct buf *why)
 {
 	struct variable *variable;
-	int r = settings_variable_set(&directory->function->settings, name, "", &variable, why);
+	int r = settings_variable_set(config_settings(directory), name, "", &variable, why);
 
 	if (r == 0)
 		*object = variable->id;
@@ -82,7 +84,8 @@ static int make(
 
 static int unset(const struct subject *subject, struct buf *why)
 {
-	return settings_variable_unset(subject->item, why);
+	/* What was published goes with its version. */
+	return subject->version ? 0 : settings_variable_unset(subject->item, why);
 }
 
 static int rename_variable(const struct subject *subject, const char *name, struct buf *why)

@@ -9,12 +9,14 @@
 
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "model/version.h"
 
 static bool next(const struct subject *directory, uint64_t after, struct each_entry *entry)
 {
 	struct instance_info info;
 
-	if (!engine_instance_next(directory->engine, directory->function, after, &info))
+	if (!engine_instance_next(
+	            directory->engine, directory->function, directory->version, after, &info))
 		return false;
 	entry->object = info.id;
 	snprintf(entry->name, sizeof(entry->name), "%" PRIu64, info.id);
@@ -32,7 +34,8 @@ static int find(const struct subject *directory, const char *name, uint64_t *obj
 	snprintf(canonical, sizeof(canonical), "%" PRIu64, id);
 	if (strcmp(canonical, name) != 0 ||
 	        !engine_instance_get(directory->engine, id, &info, &function) ||
-	        function != directory->function)
+	        function != directory->function ||
+	        (directory->version && strcmp(info.version, directory->version->name) != 0))
 		return -ENOENT;
 	*object = id;
 	return 0;

@@ -9,6 +9,12 @@
 
 static struct metrics *metrics_of(const struct subject *subject)
 {
+	if (subject->metrics)
+		return subject->metrics;
+	if (subject->version)
+		return engine_version_metrics(subject->engine, subject->version);
+	if (subject->alias)
+		return engine_alias_metrics(subject->engine, subject->alias);
 	return engine_metrics(subject->engine, subject->function);
 }
 
