@@ -137,12 +137,12 @@ static void function_removed(void *userdata, struct function *function)
 
 static void version_configured(void *userdata, struct version *version, int key)
 {
-	versions_configured(userdata, version);
+	version_was_configured(userdata, version);
 }
 
 static void version_removed(void *userdata, struct version *version)
 {
-	versions_removed(userdata, version);
+	version_was_removed(userdata, version);
 }
 
 static void version_created(void *userdata, struct version *version)
@@ -154,12 +154,12 @@ static void version_created(void *userdata, struct version *version)
 
 static void alias_routed(void *userdata, struct alias *alias)
 {
-	versions_routed(userdata, alias->function);
+	versions_were_routed(userdata, alias->function);
 }
 
 static void alias_removed(void *userdata, struct alias *alias)
 {
-	versions_alias_removed(userdata, alias);
+	alias_was_removed(userdata, alias);
 }
 
 static const struct functions_events functions_events = {

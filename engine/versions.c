@@ -139,7 +139,7 @@ void engine_show_alias_status(struct engine *engine, struct alias *alias, struct
 
 /* --- what happens ------------------------------------------------------------------------------ */
 
-void versions_configured(struct engine *engine, struct version *version)
+void version_was_configured(struct engine *engine, struct version *version)
 {
 	struct version_state *state = state_of(engine, version);
 
@@ -147,7 +147,7 @@ void versions_configured(struct engine *engine, struct version *version)
 		version_state_configured(state);
 }
 
-void versions_removed(struct engine *engine, struct version *version)
+void version_was_removed(struct engine *engine, struct version *version)
 {
 	struct function_state *owner = version->function->runtime_state;
 	struct version_state *state = version->runtime_state;
@@ -167,7 +167,7 @@ void versions_removed(struct engine *engine, struct version *version)
 }
 
 /* Versions that no alias names any more stop, once their calls have ended. */
-void versions_routed(struct engine *engine, struct function *function)
+void versions_were_routed(struct engine *engine, struct function *function)
 {
 	struct function_state *owner = function->runtime_state;
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
@@ -184,7 +184,7 @@ void versions_routed(struct engine *engine, struct function *function)
 	}
 }
 
-void versions_alias_removed(struct engine *engine, struct alias *alias)
+void alias_was_removed(struct engine *engine, struct alias *alias)
 {
 	struct alias_state *state = alias->runtime_state;
 
@@ -193,7 +193,7 @@ void versions_alias_removed(struct engine *engine, struct alias *alias)
 		state->alias = NULL;
 		alias_state_free(state);
 	}
-	versions_routed(engine, alias->function);
+	versions_were_routed(engine, alias->function);
 }
 
 void versions_wake(struct engine *engine, struct function *function)

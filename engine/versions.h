@@ -7,8 +7,8 @@ struct engine;
 struct function;
 struct version;
 
-void versions_configured(struct engine *engine, struct version *version);
-void versions_removed(struct engine *engine, struct version *version); /* or a draft */
-void versions_routed(struct engine *engine, struct function *function);
-void versions_alias_removed(struct engine *engine, struct alias *alias);
+void version_was_configured(struct engine *engine, struct version *version);
+void version_was_removed(struct engine *engine, struct version *version); /* or a draft */
+void versions_were_routed(struct engine *engine, struct function *function);
+void alias_was_removed(struct engine *engine, struct alias *alias);
 void versions_wake(struct engine *engine, struct function *function); /* starts what is reserved */

@@ -44,6 +44,8 @@ int fs_new(struct fs **out, const struct fs_options *options)
 	if (!fs->handles || !fs->texts || !fs->scratch || !fs->files)
 		return fail(-ENOMEM, "making the file system");
 	r = code_new(&fs->code, fs);
+	if (r == 0)
+		r = snapshots_new(&fs->snapshots);
 	if (r < 0)
 		return r;
 	*out = take(fs);

@@ -43,8 +43,8 @@ struct row {
 };
 
 extern const struct behaviour dir_behaviour, text_behaviour, knob_behaviour, link_behaviour,
-        call_behaviour, code_behaviour, tail_behaviour, follow_behaviour, files_behaviour,
-        scratch_behaviour;
+        call_behaviour, code_behaviour, snapshot_behaviour, tail_behaviour, follow_behaviour,
+        files_behaviour, scratch_behaviour;
 
 /* A text rendered at open and fixed until close. */
 #define TEXT(row_id, row_name, row_show, row_help, ...) \
@@ -58,6 +58,14 @@ extern const struct behaviour dir_behaviour, text_behaviour, knob_behaviour, lin
 	{ \
 		.id = row_id, .name = row_name, .behaviour = &knob_behaviour, \
 		.mode = S_IFREG | 0644, .show = row_show, .set = row_set, .help = row_help, \
+		__VA_ARGS__ \
+	}
+
+/* One that stands where others can be set, but not this one. */
+#define FIXED_KNOB(row_id, row_name, row_show, row_set, row_help, ...) \
+	{ \
+		.id = row_id, .name = row_name, .behaviour = &knob_behaviour, \
+		.mode = S_IFREG | 0444, .show = row_show, .set = row_set, .help = row_help, \
 		__VA_ARGS__ \
 	}
 

@@ -19,7 +19,10 @@ enum row_id {
 	ROW_ROOT_LAST_ERROR = 11,
 
 	ROW_FUNCTION = 32,
-	/* 33 triggers, 34 aliases, 35 versions, 36 queue, 37 running, 38 results, 39 failed */
+	/* 33 triggers */
+	ROW_ALIASES = 34,
+	ROW_VERSIONS = 35,
+	/* 36 queue, 37 running, 38 results, 39 failed */
 	ROW_CALLS = 40,
 	ROW_INSTANCES = 41,
 	ROW_CONFIG = 42,
@@ -84,7 +87,37 @@ enum row_id {
 	ROW_RUNTIME_TEMPLATE = 178,
 	ROW_RUNTIME_FILE = 179,
 
-	/* 192 versions, 256 aliases, 320 triggers, 384 dependencies, 416 topics, 432 gateway,
+	ROW_VERSION = 192,
+	ROW_VERSION_LATEST = 193,
+	ROW_VERSION_INVOKE = 194,
+	/* 195 queue, 196 running, 197 results, 198 failed */
+	ROW_VERSION_INSTANCES = 199,
+	ROW_VERSION_CONFIG = 200,
+	ROW_VERSION_METRICS = 201,
+	ROW_VERSION_STATUS = 202,
+	ROW_VERSION_CODE = 203,
+	ROW_VERSION_FILE = 204, /* inside it */
+	/* 208 to 239: config of versions, in the order of that of functions (64 to 88) */
+	ROW_VERSION_CONFIG_FIRST = 208,
+	/* 240 to 248: instances of versions, in the order of those of functions (96 to 104) */
+	ROW_VERSION_INSTANCE_FIRST = 240,
+
+	ROW_ALIAS = 256,
+	ROW_ALIAS_ROUTES = 257,
+	ROW_ALIAS_PREVIOUS = 258,
+	ROW_ALIAS_INVOKE = 259,
+	/* 260 queue, 261 running, 262 results, 263 failed */
+	ROW_ALIAS_METRICS = 264,
+	ROW_ALIAS_STATUS = 265,
+	ROW_ALIAS_DESCRIPTION = 266,
+	ROW_ALIAS_WAY = 267, /* metrics of one version under it */
+
+	/* 512 to 607: metrics of versions, aliases and ways, in the order of those of functions */
+	ROW_VERSION_METRICS_FIRST = 512,
+	ROW_ALIAS_METRICS_FIRST = 544,
+	ROW_WAY_METRICS_FIRST = 576,
+
+	/* 320 triggers, 384 dependencies, 416 topics, 432 gateway,
 	 * 448 queue, running, results, failed */
 
 	ROW_SCRATCH = 1000,

@@ -12,6 +12,7 @@
 #include "fs/behaviour.h"
 #include "fs/behaviours/files.h"
 #include "fs/row_ids.h"
+#include "fs/views/aliases.h"
 #include "fs/views/calls.h"
 #include "fs/views/config.h"
 #include "fs/views/env.h"
@@ -22,24 +23,40 @@
 #include "fs/views/metrics.h"
 #include "fs/views/root.h"
 #include "fs/views/runtimes.h"
+#include "fs/views/versions.h"
 #include "model/config.h"
 
-static const struct row instance_rows[] = {
-        TEXT(ROW_INSTANCE_PID, "pid", instance_show_pid, "process id on this machine"),
-        TEXT(ROW_INSTANCE_STATE, "state", instance_show_state,
-                "`starting`, `idle`, `busy`, `draining` or `ending`"),
-        TEXT(ROW_INSTANCE_VERSION, "version", instance_show_version, "the version it runs"),
-        TEXT(ROW_INSTANCE_STARTED, "started", instance_show_started, "when it was started, UTC"),
-        TEXT(ROW_INSTANCE_CALLS, "calls", instance_show_calls, "calls begun in it so far"),
-        TEXT(ROW_INSTANCE_MEMORY, "memory", instance_show_memory, "bytes used now"),
-        TEXT(ROW_INSTANCE_CPU, "cpu", instance_show_cpu, "processor time used so far, seconds"),
-        TEXT(ROW_INSTANCE_IDLE, "idle", instance_show_idle,
-                "seconds since its last call ended; 0 while it is busy"),
-        {},
-};
+/* What is in an instance's directory; rows of those of versions have numbers of their own. */
+#define INSTANCE_ROWS(by) \
+	TEXT(by + ROW_INSTANCE_PID, "pid", instance_show_pid, "process id on this machine"), \
+	        TEXT(by + ROW_INSTANCE_STATE, "state", instance_show_state, \
+	                "`starting`, `idle`, `busy`, `draining` or `ending`"), \
+	        TEXT(by + ROW_INSTANCE_VERSION, "version", instance_show_version, \
+	                "the version it runs"), \
+	        TEXT(by + ROW_INSTANCE_STARTED, "started", instance_show_started, \
+	                "when it was started, UTC"), \
+	        TEXT(by + ROW_INSTANCE_CALLS, "calls", instance_show_calls, \
+	                "calls begun in it so far"), \
+	        TEXT(by + ROW_INSTANCE_MEMORY, "memory", instance_show_memory, "bytes used now"), \
+	        TEXT(by + ROW_INSTANCE_CPU, "cpu", instance_show_cpu, \
+	                "processor time used so far, seconds"), \
+	        TEXT(by + ROW_INSTANCE_IDLE, "idle", instance_show_idle, \
+	                "seconds since its last call ended; 0 while it is busy")
+
+static const struct row instance_rows[] = {INSTANCE_ROWS(0), {}};
 
 static const struct row instances_rows[] = {
         EACH(ROW_INSTANCE, &instances_each, instance_rows,
+                "ID: one running process; `rmdir` stops it", .flags = ROW_FLEETING),
+        {},
+};
+
+#define OF_VERSION (ROW_VERSION_INSTANCE_FIRST - ROW_INSTANCE)
+
+static const struct row version_instance_rows[] = {INSTANCE_ROWS(OF_VERSION), {}};
+
+static const struct row version_instances_rows[] = {
+        EACH(OF_VERSION + ROW_INSTANCE, &instances_each, version_instance_rows,
                 "ID: one running process; `rmdir` stops it", .flags = ROW_FLEETING),
         {},
 };
@@ -110,39 +127,155 @@ static const struct row logs_rows[] = {
         {},
 };
 
-/* Numbers in the contract's order. */
-#define NUMBER(place, row_name, row_help) \
-	TEXT(ROW_METRICS_FIRST + place, row_name, metrics_show_number, row_help)
+/* Numbers in the contract's order; those of versions, aliases and ways have rows of their own. */
+#define NUMBER(first, place, row_name, row_help) \
+	TEXT(first + place, row_name, metrics_show_number, row_help)
 
-static const struct row metrics_rows[] = {
-        NUMBER(0, "count", "calls since the function was made, rejected ones not counted"),
-        NUMBER(1, "failcount", "calls that failed"),
-        NUMBER(2, "rejectcount", "calls refused: throttled, or the function was disabled"),
-        NUMBER(3, "functionErrorCount",
-                "failed by the function's fault: raised, timed out, did not load"),
-        NUMBER(4, "systemErrorCount", "failed by a fault of the platform"),
-        NUMBER(5, "timeoutcount", "calls that ran out of time; function errors too"),
-        NUMBER(6, "duration", "mean time of recent calls in the code, ms"),
-        NUMBER(7, "maxDuration", "longest recent call, ms"),
-        NUMBER(8, "minDuration", "shortest recent call, ms"),
-        NUMBER(9, "p50", "half of the recent calls took no longer, ms"),
-        NUMBER(10, "p90", "nine of ten recent calls took no longer, ms"),
-        NUMBER(11, "p99", "99 of 100 recent calls took no longer, ms"),
-        NUMBER(12, "concurrency", "calls in flight now"),
-        NUMBER(13, "instances", "instances now"),
-        NUMBER(14, "coldStarts", "calls that waited for an instance to start"),
-        NUMBER(15, "initDuration", "mean time of recent starts, ms"),
-        NUMBER(16, "memoryMax", "most memory an instance used in recent calls, bytes"),
-        NUMBER(17, "queueDepth", "asynchronous calls that wait now"),
-        NUMBER(18, "queueAge", "age of the oldest of them, ms"),
-        TEXT(ROW_METRICS_HISTORY, "history.csv", metrics_show_history_csv,
-                "the last 24 hours, a row for each minute with calls"),
-        TEXT(ROW_METRICS_CHART, "chart.svg", metrics_show_chart_svg,
-                "calls a minute and how long they took, drawn"),
+#define METRICS_ROWS(first) \
+	NUMBER(first, 0, "count", "calls since the function was made, rejected ones not counted"), \
+	        NUMBER(first, 1, "failcount", "calls that failed"), \
+	        NUMBER(first, 2, "rejectcount", \
+	                "calls refused: throttled, or the function was disabled"), \
+	        NUMBER(first, 3, "functionErrorCount", \
+	                "failed by the function's fault: raised, timed out, did not load"), \
+	        NUMBER(first, 4, "systemErrorCount", "failed by a fault of the platform"), \
+	        NUMBER(first, 5, "timeoutcount", \
+	                "calls that ran out of time; function errors too"), \
+	        NUMBER(first, 6, "duration", "mean time of recent calls in the code, ms"), \
+	        NUMBER(first, 7, "maxDuration", "longest recent call, ms"), \
+	        NUMBER(first, 8, "minDuration", "shortest recent call, ms"), \
+	        NUMBER(first, 9, "p50", "half of the recent calls took no longer, ms"), \
+	        NUMBER(first, 10, "p90", "nine of ten recent calls took no longer, ms"), \
+	        NUMBER(first, 11, "p99", "99 of 100 recent calls took no longer, ms"), \
+	        NUMBER(first, 12, "concurrency", "calls in flight now"), \
+	        NUMBER(first, 13, "instances", "instances now"), \
+	        NUMBER(first, 14, "coldStarts", "calls that waited for an instance to start"), \
+	        NUMBER(first, 15, "initDuration", "mean time of recent starts, ms"), \
+	        NUMBER(first, 16, "memoryMax", \
+	                "most memory an instance used in recent calls, bytes"), \
+	        NUMBER(first, 17, "queueDepth", "asynchronous calls that wait now"), \
+	        NUMBER(first, 18, "queueAge", "age of the oldest of them, ms"), \
+	        TEXT(first + ROW_METRICS_HISTORY - ROW_METRICS_FIRST, "history.csv", \
+	                metrics_show_history_csv, \
+	                "the last 24 hours, a row for each minute with calls"), \
+	        TEXT(first + ROW_METRICS_CHART - ROW_METRICS_FIRST, "chart.svg", \
+	                metrics_show_chart_svg, "calls a minute and how long they took, drawn")
+
+static const struct row metrics_rows[] = {METRICS_ROWS(ROW_METRICS_FIRST), {}};
+static const struct row version_metrics_rows[] = {METRICS_ROWS(ROW_VERSION_METRICS_FIRST), {}};
+static const struct row way_metrics_rows[] = {METRICS_ROWS(ROW_WAY_METRICS_FIRST), {}};
+
+static const struct row alias_metrics_rows[] = {
+        METRICS_ROWS(ROW_ALIAS_METRICS_FIRST),
+        EACH(ROW_ALIAS_WAY, &ways_each, way_metrics_rows,
+                "VERSION: the same of the calls that went to one version", .flags = ROW_FLEETING),
+        {},
+};
+
+/* The settings a version was published with: facts, but for four. */
+#define FIXED(row_id, row_name, config_key, row_help) \
+	FIXED_KNOB(ROW_VERSION_CONFIG_FIRST + row_id - ROW_CONFIG_RUNTIME, row_name, config_show, \
+	        config_set, row_help, .key = config_key)
+#define OPEN(row_id, row_name, config_key, row_help) \
+	KNOB(ROW_VERSION_CONFIG_FIRST + row_id - ROW_CONFIG_RUNTIME, row_name, config_show, \
+	        config_set, row_help, .key = config_key)
+
+static const struct row version_env_rows[] = {
+        {.id = ROW_VERSION_CONFIG_FIRST + ROW_ENV_KEY - ROW_CONFIG_RUNTIME,
+                .behaviour = &knob_behaviour,
+                .mode = S_IFREG | 0444,
+                .flags = ROW_LINES,
+                .each = &env_each,
+                .show = env_show,
+                .set = env_set,
+                .help = "KEY: one environment variable"},
+        {},
+};
+
+static const struct row version_config_rows[] = {
+        FIXED(ROW_CONFIG_RUNTIME, "runtime", CONFIG_RUNTIME,
+                "which runtime runs the code: a name in `runtimes/`, or `auto`"),
+        FIXED(ROW_CONFIG_HANDLER, "handler", CONFIG_HANDLER,
+                "entry point, `file.function`; empty: the runtime's default"),
+        FIXED(ROW_CONFIG_INITIALIZER, "initializer", CONFIG_INITIALIZER,
+                "run once per instance before its first call, `file.function` or empty"),
+        FIXED(ROW_CONFIG_TIMEOUT, "timeout", CONFIG_TIMEOUT,
+                "limit of one call: `500ms`, `3s`, `15m`"),
+        FIXED(ROW_CONFIG_INIT_TIMEOUT, "init_timeout", CONFIG_INIT_TIMEOUT, "limit of a start"),
+        FIXED(ROW_CONFIG_MEMORY, "memory", CONFIG_MEMORY, "limit of one instance, enforced"),
+        FIXED(ROW_CONFIG_CPU, "cpu", CONFIG_CPU, "cores of one instance, or `max`"),
+        FIXED(ROW_CONFIG_CONCURRENCY, "concurrency", CONFIG_CONCURRENCY,
+                "calls one instance processes at once"),
+        OPEN(ROW_CONFIG_MAX_INSTANCES, "max_instances", CONFIG_MAX_INSTANCES,
+                "upper bound of instances; 0 disables the function"),
+        OPEN(ROW_CONFIG_MIN_INSTANCES, "min_instances", CONFIG_MIN_INSTANCES,
+                "instances kept warm"),
+        OPEN(ROW_CONFIG_IDLE_TIMEOUT, "idle_timeout", CONFIG_IDLE_TIMEOUT,
+                "an idle instance above `min_instances` is stopped after this"),
+        FIXED(ROW_CONFIG_NETWORK, "network", CONFIG_NETWORK,
+                "`none`, or `host`, which only root and the mount's owner can set"),
+        FIXED(ROW_CONFIG_LOG_FORMAT, "log_format", CONFIG_LOG_FORMAT, "`text` or `json`"),
+        FIXED(ROW_CONFIG_LOG_RETENTION, "log_retention", CONFIG_LOG_RETENTION,
+                "how long logs are kept, and how much: `30d 1G`"),
+        OPEN(ROW_CONFIG_DESCRIPTION, "description", CONFIG_DESCRIPTION,
+                "free text, at most 512 characters"),
+        DIR(ROW_VERSION_CONFIG_FIRST + ROW_ENV - ROW_CONFIG_RUNTIME, "env", version_env_rows,
+                "environment variables, one file each"),
+        {},
+};
+
+static const struct row version_rows[] = {
+        CALL(ROW_VERSION_INVOKE, "invoke", "call this version"),
+        DIR(ROW_VERSION_INSTANCES, "instances", version_instances_rows, "its running processes",
+                .flags = ROW_DYNAMIC),
+        DIR(ROW_VERSION_CONFIG, "config", version_config_rows,
+                "the settings it was published with; four of them can be changed"),
+        DIR(ROW_VERSION_METRICS, "metrics", version_metrics_rows,
+                "one number per file, of its calls alone"),
+        TEXT(ROW_VERSION_STATUS, "status", version_show_status,
+                "what state it is in, and what was published"),
+        {.id = ROW_VERSION_CODE,
+                .name = "code",
+                .behaviour = &snapshot_behaviour,
+                .mode = S_IFDIR | 0755,
+                .help = "the code as it was published; nothing in it can change"},
+        {},
+};
+
+static const struct row versions_rows[] = {
+        EACH(ROW_VERSION, &versions_each, version_rows,
+                "NAME: one version: `mkdir` publishes, `rmdir` removes it"),
+        LINK(ROW_VERSION_LATEST, "latest", versions_show_latest,
+                "the function itself: what is saved, not published"),
+        {},
+};
+
+static const struct row alias_rows[] = {
+        KNOB(ROW_ALIAS_ROUTES, "routes", alias_show_routes, alias_set_routes_text,
+                "where calls go: `VERSION WEIGHT`, or `VERSION if header NAME = VALUE`; a line "
+                "each",
+                .flags = ROW_LINES),
+        TEXT(ROW_ALIAS_PREVIOUS, "previous", alias_show_previous,
+                "the routes before: `cat previous > routes` rolls back"),
+        CALL(ROW_ALIAS_INVOKE, "invoke", "call the version that the routes choose"),
+        DIR(ROW_ALIAS_METRICS, "metrics", alias_metrics_rows,
+                "one number per file, and a directory for each version", .flags = ROW_DYNAMIC),
+        TEXT(ROW_ALIAS_STATUS, "status", alias_show_status,
+                "`routes_generation`: the number of the last change"),
+        KNOB(ROW_ALIAS_DESCRIPTION, "description", alias_show_description,
+                alias_set_description_text, "free text, at most 512 characters"),
+        {},
+};
+
+static const struct row aliases_rows[] = {
+        EACH(ROW_ALIAS, &aliases_each, alias_rows,
+                "NAME: one alias: `mkdir` makes it for the newest version"),
         {},
 };
 
 static const struct row function_rows[] = {
+        DIR(ROW_ALIASES, "aliases", aliases_rows, "names that route traffic to versions"),
+        DIR(ROW_VERSIONS, "versions", versions_rows, "published snapshots", .flags = ROW_DYNAMIC),
         DIR(ROW_CALLS, "calls", calls_rows, "the flight recorder: the last 64 calls",
                 .flags = ROW_DYNAMIC),
         DIR(ROW_INSTANCES, "instances", instances_rows, "the running processes",
@@ -208,6 +341,10 @@ static const struct row root_row = DIR(ROW_ROOT, "", root_rows, "the mount");
 /* Nodes of working trees have no row of their own, only a behaviour. */
 static const struct row code_node_row = {.behaviour = &code_behaviour};
 
+/* Nor have those of what was published. */
+static const struct row version_file_row = {
+        .id = ROW_VERSION_FILE, .behaviour = &snapshot_behaviour, .mode = S_IFREG | 0444};
+
 /* Editors' files are in no table either: they belong to no object. */
 static const struct row scratch_row = {
         .id = ROW_SCRATCH, .behaviour = &scratch_behaviour, .mode = S_IFREG | 0600};
@@ -232,6 +369,7 @@ void tree_index(struct tree *tree)
 	*tree = (struct tree){};
 	index_row(tree, &root_row, NULL, NULL);
 	index_row(tree, &scratch_row, NULL, NULL);
+	index_row(tree, &version_file_row, NULL, NULL);
 	tree->rows[0] = &code_node_row;
 }
 

@@ -38,7 +38,7 @@ struct conversation {
 	struct list readers;     /* struct reader */
 	struct request *flusher; /* the close or fsync that waits for the end, or NULL */
 	bool kin_known;
-	struct kin writer; /* for those who read the answer later */
+	struct kin writer;                 /* for those who read the answer later */
 	uint64_t function, version, alias; /* what is called: ids; 0: none */
 	uint64_t object;                   /* of the `invoke` */
 };

@@ -63,7 +63,8 @@ const struct row *dir_maker(const struct row *directory, mode_t type, const char
 	const struct row *row;
 
 	for (row = directory->children; row->id; row++)
-		if (row->each && row->each->make && (row->mode & S_IFMT) == type &&
+		if (row->each && (row->each->make || row->each->make_later) &&
+		        (row->mode & S_IFMT) == type &&
 		        (!row->each->claims || row->each->claims(name)))
 			return row;
 	return NULL;
@@ -237,6 +238,8 @@ static int dir_mkdir(
 		buf_puts(&request->why, "no directory can be made here");
 		return -EPERM;
 	}
+	if (maker->each->make_later)
+		return dir_make_later(request, maker, name, mode, entry);
 	r = dir_make(request, maker, name, mode, &child);
 	return r < 0 ? r : node_entry(request, &child, entry);
 }

@@ -16,6 +16,10 @@ bool dir_holds_values(const struct row *directory);
 int dir_make(struct request *request, const struct row *maker, const char *name, mode_t mode,
         struct node *child);
 
+/* The same where the maker takes its time. As behaviours return; 0 fills the entry. */
+int dir_make_later(struct request *request, const struct row *maker, const char *name, mode_t mode,
+        struct fuse_entry_param *entry);
+
 /* Removes what users can remove; for what belongs to the platform: 0, without effect. */
 int dir_remove(struct request *request, const struct node *child);
 

@@ -11,6 +11,7 @@
 #include "fs/behaviours/dir.h"
 #include "fs/fs.h"
 #include "fs/row_ids.h"
+#include "model/version.h"
 #include "store/snapshot_tree.h"
 
 /* It never changes; the root goes with the version, and the kernel hears of that. */
@@ -42,8 +43,7 @@ struct snapshots *snapshots_free(struct snapshots *snapshots)
 	if (!snapshots)
 		return NULL;
 	/* The kernel forgets nothing when it is unmounted. */
-	map_each(seen, &snapshots->nodes, cursor)
-	{
+	map_each(seen, &snapshots->nodes, cursor) {
 		while (!snapshot_forget(seen->node, 1))
 			continue;
 		free(seen);
@@ -78,7 +78,8 @@ static int find_node(struct request *request, const struct node *node, struct se
 	return tree ? 0 : -EIO;
 }
 
-static uint64_t give_number(struct snapshots *snapshots, struct snapshot_node *node, uint64_t version)
+static uint64_t give_number(
+        struct snapshots *snapshots, struct snapshot_node *node, uint64_t version)
 {
 	uint64_t number = snapshot_node_number(node);
 	struct seen *seen;
@@ -136,7 +137,7 @@ static uint64_t function_of(const struct fs *fs, const struct node *node)
 {
 	struct seen *seen = map_get(&fs->snapshots->nodes, node->object);
 	struct version *version =
-	        seen ? functions_version(engine_functions(fs->engine), seen->version) : NULL;
+	        seen ? versions_get(engine_functions(fs->engine), seen->version) : NULL;
 
 	return version ? version->function->id : 0;
 }
@@ -157,7 +158,8 @@ static int attributes_of(struct request *request, const struct node *node, struc
 	return 0;
 }
 
-static int snapshot_refine(struct request *request, const struct subject *subject, struct stat *attr)
+static int snapshot_refine(
+        struct request *request, const struct subject *subject, struct stat *attr)
 {
 	struct node node = node_of(subject->row, subject->object);
 
@@ -397,8 +399,8 @@ static int may_remove(struct request *request, const char *name, struct snapshot
 		r = snapshot_lookup(seen.node, name, found);
 	if (r < 0)
 		return r;
-	version = functions_version(engine_functions(request->fs->engine), seen.version);
-	r = version ? engine_version_busy(request->fs->engine, version, &request->why) : 0;
+	version = versions_get(engine_functions(request->fs->engine), seen.version);
+	r = version ? version_check_unused(version, &request->why) : 0;
 	if (r < 0)
 		snapshot_forget(found->node, 1);
 	return r;

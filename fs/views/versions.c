@@ -76,8 +76,8 @@ static int publish(const struct subject *directory, const char *name,
 	if (!waiting)
 		return -ENOMEM;
 	*waiting = (struct waiting){.done = done, .userdata = userdata};
-	r = engine_publish(directory->engine, directory->function, name, published, waiting, &wait,
-	        why);
+	r = engine_publish(
+	        directory->engine, directory->function, name, published, waiting, &wait, why);
 	if (r < 0) {
 		free(waiting);
 	} else if (wait) {
