@@ -108,8 +108,7 @@ const char *invocation_request_id(const struct invocation *invocation)
 	return invocation->request_id;
 }
 
-void engine_call_rejected(
-        struct engine *engine, struct function *function, struct version *version)
+void engine_call_rejected(struct engine *engine, struct function *function, struct version *version)
 {
 	struct function_state *state = engine_state(engine, function);
 	struct version_state *of_version =

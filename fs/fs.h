@@ -18,10 +18,10 @@ struct requests;
 struct handles;
 struct answers; /* behaviours/answers.h: what `cat invoke` reads; made by call.c when first needed */
 struct texts;   /* texts.h: renderings kept between stat and open */
-struct scratch; /* scratch.h: the editors' files */
-struct files;   /* behaviours/files.h: templates */
+struct scratch;   /* scratch.h: the editors' files */
+struct files;     /* behaviours/files.h: templates */
 struct snapshots; /* behaviours/snapshot.h: nodes of what was published */
-struct code;    /* behaviours/code.h: the working trees' nodes */
+struct code;      /* behaviours/code.h: the working trees' nodes */
 
 struct fs {
 	struct engine *engine;

@@ -21,8 +21,8 @@ static struct function *function_of(const struct request *request)
 	struct subject subject;
 
 	if (behaviour->function_of)
-		return functions_get(engine_functions(fs->engine),
-		        behaviour->function_of(fs, &request->node));
+		return functions_get(
+		        engine_functions(fs->engine), behaviour->function_of(fs, &request->node));
 	if (!request->node.row->id)
 		return NULL;
 	if (node_subject(fs, &request->node, &request->caller, &subject) < 0)

@@ -39,10 +39,10 @@ struct invocation_events {
 };
 
 struct invocation_options {
-	const char *source; /* "sync" ... */
+	const char *source;      /* "sync" ... */
 	struct version *version; /* NULL: `latest` */
 	struct alias *alias;     /* chooses the version; else NULL */
-	const char *name; /* of a queue entry, "" */
+	const char *name;        /* of a queue entry, "" */
 };
 
 struct invocation {
@@ -52,8 +52,8 @@ struct invocation {
 	uint64_t call;             /* its number on the instance's channel */
 	char request_id[UUID_TEXT_SIZE];
 	char source[64];
-	char alias[64];    /* "" */
-	uint64_t alias_id; /* 0: none */
+	char alias[64];           /* "" */
+	uint64_t alias_id;        /* 0: none */
 	struct buf request;       /* freed when it is sent */
 	uint64_t code_generation; /* the least it may run: read your writes */
 	uint64_t config_generation;

@@ -118,8 +118,7 @@ static void ended(void *userdata, const struct invocation_end *end)
 
 static void begin(struct scene *scene, struct call *call, const char *event)
 {
-	static const struct invocation_options options = {
-	        .source = "sync", .name = ""};
+	static const struct invocation_options options = {.source = "sync", .name = ""};
 	static const struct invocation_events events = {data, ended};
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
 	CLEANUP(buf_deinit) struct buf request = BUF_INIT;

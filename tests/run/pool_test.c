@@ -326,8 +326,7 @@ static const struct invocation_events caller_events = {caller_data, caller_ended
 
 static void call(struct scene *scene, struct caller_of *caller, const char *event)
 {
-	static const struct invocation_options options = {
-	        .source = "sync", .alias = "", .name = ""};
+	static const struct invocation_options options = {.source = "sync", .name = ""};
 	struct buf request = BUF_INIT;
 
 	memset(caller, 0, sizeof(*caller));
