@@ -72,6 +72,7 @@ void seal_begin(void)
 	signal(SIGXFSZ, SIG_IGN);
 	close_range(FIRST_NOT_OURS, ~0u, 0);
 	limit(RLIMIT_CORE, 0);
+	prctl(PR_SET_NAME, "fnfs-fetch"); /* it was started by its descriptor */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (SANITIZED)

@@ -96,22 +96,34 @@ static void refuse(struct guardian *guardian, uint64_t id, const struct buf *why
 	tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
 }
 
-static void start(struct guardian *guardian, uint64_t id, const char *body, size_t length,
-        const int descriptors[MESSAGE_DESCRIPTORS])
+static void take_in(struct guardian *guardian, struct ward *ward, uint64_t id)
+{
+	list_append(&guardian->wards, &ward->link);
+	map_put(&guardian->by_id, id, ward);
+	watch(guardian, ward->status, EPOLLIN, FROM_STATUS, id);
+	watch(guardian, ward->memory_event, EPOLLIN, FROM_MEMORY, id);
+	guardian->sample_ms = 0;
+	if (ward->errand)
+		tell(guardian, MESSAGE_STARTED, id, &ward->runtime, sizeof(ward->runtime));
+}
+
+static void start(struct guardian *guardian, const struct message *message, const char *body,
+        size_t length, const int descriptors[MESSAGE_DESCRIPTORS])
 {
 	struct buf why = BUF_INIT;
 	struct ward *ward;
+	int error;
 
-	if (ward_start(&ward, &guardian->sandbox, &guardian->limits, id, body, length, descriptors,
-	            &why) == 0) {
-		list_append(&guardian->wards, &ward->link);
-		map_put(&guardian->by_id, id, ward);
-		watch(guardian, ward->status, EPOLLIN, FROM_STATUS, id);
-		watch(guardian, ward->memory_event, EPOLLIN, FROM_MEMORY, id);
-		guardian->sample_ms = 0;
-	} else {
-		refuse(guardian, id, &why);
-	}
+	if (message->type == MESSAGE_RUN)
+		error = errand_start(&ward, &guardian->view, &guardian->limits, message->process,
+		        body, length, descriptors, &why);
+	else
+		error = ward_start(&ward, &guardian->sandbox, &guardian->limits, message->process,
+		        body, length, descriptors, &why);
+	if (error)
+		refuse(guardian, message->process, &why);
+	else
+		take_in(guardian, ward, message->process);
 	buf_deinit(&why);
 }
 
@@ -124,8 +136,8 @@ static void obey(struct guardian *guardian, const char *data, size_t length,
 	if (length < sizeof(message))
 		return;
 	memcpy(&message, data, sizeof(message));
-	if (message.type == MESSAGE_START) {
-		start(guardian, message.process, data + sizeof(message), length - sizeof(message),
+	if (message.type == MESSAGE_START || message.type == MESSAGE_RUN) {
+		start(guardian, &message, data + sizeof(message), length - sizeof(message),
 		        descriptors);
 	} else if (message.type == MESSAGE_KILL) {
 		ward = map_get(&guardian->by_id, message.process);
@@ -309,6 +321,7 @@ static void guardian_deinit(struct guardian *guardian)
 	outbox_deinit(&guardian->outbox);
 	map_deinit(&guardian->by_id);
 	buf_deinit(&guardian->message);
+	errand_view_deinit(&guardian->view);
 	close_fd(guardian->epoll);
 	close_fd(guardian->signals);
 	free(guardian->incoming);
@@ -326,6 +339,7 @@ int main(int argc, char **argv)
 	}
 	if (guardian_init(&guardian, argv[1]) < 0)
 		return 1;
+	errand_view_init(&guardian.view);
 	guardian_prepare_process(); /* last, for then /proc/self/exe may not be found any more */
 	say_hello(&guardian);
 	while (!guardian.daemon_gone)

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "run/guardian_errand.h"
 #include "run/guardian_message.h"
 #include "run/guardian_ward.h"
 
@@ -26,6 +27,7 @@ struct guardian {
 	int sample_ms;
 	int64_t sampled_us;
 	bool daemon_gone;
+	struct errand_view view; /* of the file system, as it was at our start */
 };
 
 /* guardian_process.c: the process itself */

@@ -19,6 +19,7 @@ enum message_type {
 	MESSAGE_STARTED,   /* guardian: pid_t of the runtime's first process */
 	MESSAGE_ENDED,     /* guardian: struct process_end */
 	MESSAGE_LOG,       /* guardian: a sentence for the daemon's log */
+	MESSAGE_RUN,       /* daemon: struct message_run, groups, strings, three descriptors */
 };
 
 struct message {
@@ -36,6 +37,17 @@ struct message_start {
 	int cpu_millicores;
 	int max_processes;
 	bool host_network;
+	uint32_t arguments;
+	uint32_t variables;
+};
+
+/* Behind it: the groups, as gid_t; the name, the arguments, the environment. */
+struct message_run {
+	int64_t memory_bytes;
+	uid_t uid;
+	gid_t gid;
+	int max_processes;
+	uint32_t groups;
 	uint32_t arguments;
 	uint32_t variables;
 };

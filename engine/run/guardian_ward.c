@@ -30,7 +30,7 @@ static void order_deinit(struct order *order)
 	free(order->environment);
 }
 
-static const char **take_strings(const char **place, const char *end, size_t count)
+const char **ward_take_strings(const char **place, const char *end, size_t count)
 {
 	const char **strings = calloc(count + 1, sizeof(*strings));
 
@@ -56,8 +56,8 @@ static int parse_order(struct order *order, const char *body, size_t length)
 	order->code = message_next_string(&place, end);
 	order->runtime = message_next_string(&place, end);
 	order->directory = message_next_string(&place, end);
-	order->argv = take_strings(&place, end, order->numbers.arguments);
-	order->environment = take_strings(&place, end, order->numbers.variables);
+	order->argv = ward_take_strings(&place, end, order->numbers.arguments);
+	order->environment = ward_take_strings(&place, end, order->numbers.variables);
 	return order->directory && order->argv && order->environment ? 0 : -EBADMSG;
 }
 
@@ -74,7 +74,7 @@ struct ward *ward_free(struct ward *ward)
 	return NULL;
 }
 
-static struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit)
+struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit)
 {
 	struct ward *ward = calloc(1, sizeof(*ward));
 
@@ -90,8 +90,7 @@ static struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit
 	return ward->group ? ward : ward_free(ward);
 }
 
-/* Packets with their sender's pid: our end, and the end that bubblewrap and init get. */
-static int open_status(int pair[2])
+int ward_open_status(int pair[2])
 {
 	int one = 1;
 
@@ -162,7 +161,7 @@ static int launch(struct ward *ward, const struct order *order, struct sandbox *
 	struct limits_values values;
 	CLEANUP(close_p) int ours = -1;
 	CLEANUP(close_p) int theirs = -1;
-	int pair[2], error = open_status(pair);
+	int pair[2], error = ward_open_status(pair);
 
 	if (error) {
 		buf_printf(why, "opening a socket: %s", strerror(-error));
@@ -313,6 +312,20 @@ static int64_t microseconds(const struct timeval *time)
 	return (int64_t)time->tv_sec * 1000000 + time->tv_usec;
 }
 
+/* It said something before it became the program, or it has become it. */
+static void errand_ended(struct ward *ward, int status)
+{
+	char text[1024];
+	ssize_t length;
+	pid_t sender;
+
+	while ((length = receive_packet(ward->status, text, sizeof(text), &sender)) > 0)
+		take_packet(ward, text, (size_t)length, sender);
+	ward->running = !ward->words.length;
+	ward->has_end = true;
+	ward->end = status;
+}
+
 void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
 {
 	ward->bubblewrap = 0;
@@ -323,7 +336,9 @@ void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
 	                .cpu_us = microseconds(&usage->ru_utime) + microseconds(&usage->ru_stime),
 	                .oom_kills = -1,
 	        });
-	if (!ward->words.length && !ward->running && WIFEXITED(status))
+	if (ward->errand)
+		errand_ended(ward, status);
+	else if (!ward->words.length && !ward->running && WIFEXITED(status))
 		buf_printf(&ward->words, "the sandbox ended with status %d", WEXITSTATUS(status));
 }
 

@@ -26,6 +26,7 @@ struct ward {
 	pid_t runtime;
 	int status;       /* packets of bubblewrap and init */
 	int memory_event; /* -1: none */
+	bool errand;      /* no sandbox: `bubblewrap` is the program itself (guardian_errand.h) */
 	bool running;
 	bool doomed; /* a kill was asked for or decided */
 	bool out_of_memory;
@@ -44,7 +45,14 @@ struct ward {
 int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *limits, uint64_t id,
         const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
         struct buf *why);
+struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit);
 struct ward *ward_free(struct ward *ward);
+
+/* Packets with their sender's pid: our end, and the end that the child gets. 0 or -errno. */
+int ward_open_status(int pair[2]);
+
+/* `count` strings of a message, and NULL; NULL when they are not there. The caller frees the list. */
+const char **ward_take_strings(const char **place, const char *end, size_t count);
 
 /* Reads what bubblewrap and init have said. True when the runtime has begun to run by it. */
 bool ward_listen(struct ward *ward, const struct limits *limits);

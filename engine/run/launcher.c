@@ -317,8 +317,8 @@ static char *make_group(const char *name, uint64_t id)
 	return asprintf(&group, "%s%s%" PRIu64, clean, length ? "." : "", id) < 0 ? NULL : group;
 }
 
-static struct process *process_new(struct launcher *launcher, const struct launch *launch,
-        process_end_fn ended, void *userdata)
+static struct process *process_new(
+        struct launcher *launcher, const char *name, process_end_fn ended, void *userdata)
 {
 	struct process *process = calloc(1, sizeof(*process));
 
@@ -328,7 +328,7 @@ static struct process *process_new(struct launcher *launcher, const struct launc
 	process->id = ++launcher->last_id;
 	process->ended = ended;
 	process->userdata = userdata;
-	process->group = make_group(launch->name, process->id);
+	process->group = make_group(name, process->id);
 	if (process->group && map_put(&launcher->processes, process->id, process) == 0)
 		return process;
 	process_free(process);
@@ -342,6 +342,12 @@ static uint32_t count_strings(const char *const *strings)
 	while (strings[count])
 		count++;
 	return count;
+}
+
+static void write_strings(struct buf *out, const char *const *strings)
+{
+	for (; *strings; strings++)
+		message_string(out, *strings);
 }
 
 static void write_order(struct buf *out, const struct process *process, const struct launch *launch)
@@ -364,10 +370,50 @@ static void write_order(struct buf *out, const struct process *process, const st
 	message_string(out, launch->code_path);
 	message_string(out, launch->runtime_path);
 	message_string(out, launch->working_directory);
-	for (size_t i = 0; launch->argv[i]; i++)
-		message_string(out, launch->argv[i]);
-	for (size_t i = 0; launch->environment[i]; i++)
-		message_string(out, launch->environment[i]);
+	write_strings(out, launch->argv);
+	write_strings(out, launch->environment);
+}
+
+static void write_errand(
+        struct buf *out, const struct process *process, const struct errand *errand)
+{
+	const struct message_run numbers = {
+	        .memory_bytes = errand->memory_bytes,
+	        .uid = errand->uid,
+	        .gid = errand->gid,
+	        .max_processes = errand->max_processes,
+	        .groups = (uint32_t)errand->group_count,
+	        .arguments = count_strings(errand->argv),
+	        .variables = count_strings(errand->environment),
+	};
+
+	message_begin(out, MESSAGE_RUN, process->id);
+	buf_append(out, &numbers, sizeof(numbers));
+	buf_append(out, errand->groups, errand->group_count * sizeof(*errand->groups));
+	message_string(out, process->group);
+	write_strings(out, errand->argv);
+	write_strings(out, errand->environment);
+}
+
+static struct process *process_drop(struct process *process)
+{
+	map_remove(&process->launcher->processes, process->id);
+	process_free(process);
+	return NULL;
+}
+
+/* The order is in launcher->message. */
+static int send_order(struct launcher *launcher, struct process *process, const int *descriptors)
+{
+	int error =
+	        outbox_send(&launcher->outbox, launcher->socket, &launcher->message, descriptors);
+
+	/* A guardian that just died is heard of on the loop, and this process with all others. */
+	if (error == -EPIPE)
+		error = 0;
+	if (!error)
+		watch_guardian(launcher);
+	return error;
 }
 
 int launcher_start(struct launcher *launcher, const struct launch *launch, process_end_fn ended,
@@ -380,20 +426,35 @@ int launcher_start(struct launcher *launcher, const struct launch *launch, proce
 
 	if (error)
 		return error;
-	process = process_new(launcher, launch, ended, userdata);
+	process = process_new(launcher, launch->name, ended, userdata);
 	if (!process)
 		return -ENOMEM;
 	write_order(&launcher->message, process, launch);
-	error = outbox_send(&launcher->outbox, launcher->socket, &launcher->message, descriptors);
-	/* A guardian that just died is heard of on the loop, and this process with all others. */
-	if (error && error != -EPIPE) {
-		map_remove(&launcher->processes, process->id);
-		process_free(process);
+	error = send_order(launcher, process, descriptors);
+	*out = error ? process_drop(process) : process;
+	return error;
+}
+
+int launcher_run(struct launcher *launcher, const struct errand *errand, process_end_fn ended,
+        void *userdata, struct process **out)
+{
+	const int descriptors[MESSAGE_DESCRIPTORS] = {
+	        errand->input, errand->output, errand->directory};
+	struct process *process;
+	int error;
+
+	if (geteuid() != 0 && errand->uid != geteuid())
+		return -EPERM;
+	error = launcher->poll ? 0 : start_guardian(launcher);
+	if (error)
 		return error;
-	}
-	watch_guardian(launcher);
-	*out = process;
-	return 0;
+	process = process_new(launcher, errand->name, ended, userdata);
+	if (!process)
+		return -ENOMEM;
+	write_errand(&launcher->message, process, errand);
+	error = send_order(launcher, process, descriptors);
+	*out = error ? process_drop(process) : process;
+	return error;
 }
 
 void process_kill(struct process *process)

@@ -61,6 +61,29 @@ void launcher_describe(const struct launcher *launcher, struct buf *out); /* lin
 /* 0 or -errno; then `ended` never runs. Descriptors are duplicated. Never blocks. */
 int launcher_start(struct launcher *launcher, const struct launch *launch, process_end_fn ended,
         void *userdata, struct process **out);
+
+/*
+ * An errand: a program of ours that acts for a user with that user's rights, in no sandbox. It sees files
+ * as the daemon does, and gets three descriptors: 0, 1 and 3; 2 is /dev/null. All is borrowed.
+ */
+struct errand {
+	const char *name;               /* as in struct launch */
+	const char *const *argv;        /* argv[0]: absolute path; the user need not reach it */
+	const char *const *environment; /* the whole */
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* the others; only root can take them */
+	size_t group_count;
+	int64_t memory_bytes;
+	int max_processes; /* threads included */
+	int input;         /* becomes 0 */
+	int output;        /* becomes 1 */
+	int directory;     /* becomes 3 */
+};
+
+/* As launcher_start(). -EPERM: the daemon is an ordinary user, and this is another. */
+int launcher_run(struct launcher *launcher, const struct errand *errand, process_end_fn ended,
+        void *userdata, struct process **out);
 void process_kill(struct process *process);       /* the whole tree, at once; `ended` still comes */
 pid_t process_pid(const struct process *process); /* on the host; 0 until known */
 

@@ -76,5 +76,8 @@ const char *sandbox_find_bubblewrap(void);
  */
 uid_t sandbox_owner(uid_t uid, uint64_t function_id);
 
+/* What every forked child begins with: signals, limits and umask as if nobody had ever changed them. */
+void sandbox_fresh_process(void);
+
 /* In the forked child of `guardian`. Says on `status` what went wrong; never returns. */
 _Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian);

@@ -151,14 +151,11 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Who opens /dev/stdout or /dev/stderr by that name opens the pipe anew, and must be let in. */
-static void give_pipes(uid_t uid, gid_t gid)
+void sandbox_fresh_process(void)
 {
-	static const int pipes[] = {SANDBOX_OUTPUT, SANDBOX_CHANNEL_IN, SANDBOX_CHANNEL_OUT};
-
-	for (size_t i = 0; i < sizeof(pipes) / sizeof(*pipes); i++)
-		if (fchown(pipes[i], uid, gid) < 0)
-			continue; /* not a pipe: nobody can open it by name anyhow */
+	reset_signals();
+	set_resources();
+	umask(022);
 }
 
 static void take_identity(const struct entry *entry, pid_t guardian)
@@ -259,14 +256,12 @@ _Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian)
 	struct entry entry = {.start = start, .view = start->view, .status = start->status};
 	int error;
 
-	reset_signals();
+	sandbox_fresh_process();
 	error = limits_enter(start->limits, start->group);
 	if (error) {
 		errno = -error;
 		give_up(&entry, "entering the control group %s", start->group);
 	}
-	set_resources();
-	umask(022);
 	if (start->sandbox->is_root)
 		bridge_sources(&entry);
 	if (chdir("/") < 0)
