@@ -8,8 +8,9 @@ needs_build=(
 	gcc=cc libc6-dev=/usr/include/stdio.h meson=meson ninja-build=ninja pkgconf=pkg-config
 	libfuse3-dev=/usr/include/fuse3/fuse_lowlevel.h libuv1-dev=/usr/include/uv.h
 	libcjson-dev=/usr/include/cjson/cJSON.h libsqlite3-dev=/usr/include/sqlite3.h
-	libzstd-dev=/usr/include/zstd.h libssl-dev=/usr/include/openssl/evp.h
-	libseccomp-dev=/usr/include/seccomp.h
+	libzstd-dev=/usr/include/zstd.h libseccomp-dev=/usr/include/seccomp.h
+	libarchive-dev=/usr/include/archive.h "libcurl4-openssl-dev=/usr/include/*/curl/curl.h"
+	libssl-dev=/usr/include/openssl/evp.h
 )
 needs_run=(fuse3=fusermount3 bubblewrap=bwrap python3=python3 nodejs=node)
 

@@ -34,6 +34,19 @@ enum command_kind {
 	COMMAND_ALIAS_RENAME,      /* object, name */
 	COMMAND_ALIAS_ROUTE,  /* object, value; the old routes become `previous`, generation + 1 */
 	COMMAND_ALIAS_REMOVE, /* object; its attributes and settings go too */
+	COMMAND_PACKAGE_CREATE,    /* name, uid, gid, time_us -> object */
+	COMMAND_PACKAGE_RENAME,    /* object, name */
+	COMMAND_PACKAGE_OWN,       /* object, uid, gid */
+	COMMAND_PACKAGE_DESCRIBE,  /* object, value */
+	COMMAND_PACKAGE_SOURCE,    /* object, value */
+	COMMAND_PACKAGE_PUBLISH,   /* object, snapshot, value (source), name (sha256), time_us ->
+	                            child: the version's id; its number is the next. Make it durable */
+	COMMAND_PACKAGE_WITHDRAW,  /* object (package version); -ENOENT also while it is bound */
+	COMMAND_PACKAGE_REMOVE,    /* object; its versions go too; -ENOENT also while it is bound */
+	COMMAND_DEPENDENCY_BIND,   /* object (function), name, target (package or package version)
+	                            -> child */
+	COMMAND_DEPENDENCY_RENAME, /* child, name; another one of that name and owner goes */
+	COMMAND_DEPENDENCY_UNBIND, /* child */
 	COMMAND_KINDS,
 };
 
@@ -43,7 +56,9 @@ enum { COMMAND_SET_MODE = 1, COMMAND_SET_UID = 2, COMMAND_SET_GID = 4, COMMAND_S
 /*
  * A publish is two commands, for the tree takes its time to reach the disk. BEGIN reserves the name and copies
  * all settings (but min_instances) and variables of the function as they are at that moment; the copies of
- * the variables get the ids that follow the version's, in the order of the originals. FINISH names the snapshot,
+ * the variables get the ids that follow the version's, in the order of the originals; the copies of the
+ * dependencies follow those, in their order, and what was bound to the latest version of a package is
+ * bound to that version now (whoever asks has seen to it that there is one). FINISH names the snapshot,
  * and the version exists. What a crash left begun is shown by the walk without a snapshot, to be swept.
  */
 enum { STORE_SNAPSHOT_ID_SIZE = 32 };
@@ -60,6 +75,7 @@ struct command {
 	uint64_t object;
 	uint64_t child;
 	uint64_t ino;
+	uint64_t target;
 	const char *name;
 	const char *value;
 	unsigned set;
@@ -122,6 +138,38 @@ struct store_alias_row {
 };
 int store_each_alias(struct store *store,
         int (*each)(void *userdata, const struct store_alias_row *row), void *userdata);
+struct store_package_row {
+	uint64_t id;
+	const char *name;
+	uid_t uid;
+	gid_t gid;
+	const char *description; /* "" at first */
+	const char *source;      /* "" at first */
+	uint64_t next;           /* number of the version that will be published next */
+	int64_t created_us;
+};
+int store_each_package(struct store *store,
+        int (*each)(void *userdata, const struct store_package_row *row), void *userdata);
+struct store_package_version_row {
+	uint64_t id;
+	uint64_t package;
+	uint64_t number;
+	struct store_snapshot snapshot;
+	const char *source; /* "" = its files */
+	const char *sha256; /* of the archive; "" */
+	int64_t created_us;
+};
+int store_each_package_version(struct store *store,
+        int (*each)(void *userdata, const struct store_package_version_row *row), void *userdata);
+struct store_dependency_row {
+	uint64_t id;
+	uint64_t owner; /* a function or version */
+	const char *name;
+	uint64_t package;
+	uint64_t version; /* a package version's id; 0 = the latest */
+};
+int store_each_dependency(struct store *store,
+        int (*each)(void *userdata, const struct store_dependency_row *row), void *userdata);
 int store_each_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata);

@@ -36,6 +36,17 @@ struct step {
 
 #define THE_NEW_VERSION " (SELECT id FROM versions WHERE function = :object AND name = :name)"
 
+#define LATEST_OF_PACKAGE \
+	" (SELECT id FROM package_versions AS latest" \
+	" WHERE latest.package = dependencies.package ORDER BY number DESC LIMIT 1)"
+
+#define OTHER_DEPENDENCY \
+	" (SELECT other.id FROM dependencies AS other JOIN dependencies AS renamed" \
+	" ON other.owner = renamed.owner WHERE renamed.id = :child AND other.id <> :child" \
+	" AND other.name = :name)"
+
+#define VERSIONS_OF_IT " (SELECT id FROM package_versions WHERE package = :object)"
+
 #define THE_UNFINISHED " (SELECT id FROM versions WHERE snapshot IS NULL)"
 
 static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
@@ -126,6 +137,14 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                          " SELECT" THE_NEW_VERSION
                          " + row_number() OVER (ORDER BY id)," THE_NEW_VERSION ", key, value"
                          " FROM variables WHERE owner = :object"},
+                        {"INSERT INTO objects (kind)"
+                         " SELECT 'dependency' FROM dependencies WHERE owner = :object"},
+                        {"INSERT INTO dependencies (id, owner, name, package, version)"
+                         " SELECT" THE_NEW_VERSION
+                         " + (SELECT count(*) FROM variables WHERE owner = :object)"
+                         " + row_number() OVER (ORDER BY id)," THE_NEW_VERSION
+                         ", name, package, ifnull(version," LATEST_OF_PACKAGE ")"
+                         " FROM dependencies WHERE owner = :object"},
                 },
         [COMMAND_VERSION_FINISH] =
                 {
@@ -174,6 +193,73 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                         {"DELETE FROM objects WHERE id = :object AND kind = 'alias'", true},
                         {"DELETE FROM attributes WHERE object = :object"},
                 },
+        [COMMAND_PACKAGE_CREATE] =
+                {
+                        {"INSERT INTO objects (kind) VALUES ('package')"},
+                        {"INSERT INTO packages (id, name, uid, gid, created_us)"
+                         " VALUES (last_insert_rowid(), :name, :uid, :gid, :time) RETURNING id",
+                                true, GIVES_OBJECT},
+                },
+        [COMMAND_PACKAGE_RENAME] =
+                {
+                        {"UPDATE packages SET name = :name WHERE id = :object", true},
+                },
+        [COMMAND_PACKAGE_OWN] =
+                {
+                        {"UPDATE packages SET uid = :uid, gid = :gid WHERE id = :object", true},
+                },
+        [COMMAND_PACKAGE_DESCRIBE] =
+                {
+                        {"UPDATE packages SET description = :value WHERE id = :object", true},
+                },
+        [COMMAND_PACKAGE_SOURCE] =
+                {
+                        {"UPDATE packages SET source = :value WHERE id = :object", true},
+                },
+        [COMMAND_PACKAGE_PUBLISH] =
+                {
+                        {"UPDATE packages SET next = next + 1 WHERE id = :object", true},
+                        {"INSERT INTO objects (kind) VALUES ('package version')"},
+                        {"INSERT INTO package_versions (id, package, number, snapshot, files,"
+                         " directories, bytes, added_bytes, source, sha256, created_us)"
+                         " SELECT last_insert_rowid(), id, next - 1, :snapshot, :files,"
+                         " :directories, :bytes, :added_bytes, :value, :name, :time"
+                         " FROM packages WHERE id = :object RETURNING id",
+                                true, GIVES_CHILD},
+                },
+        [COMMAND_PACKAGE_WITHDRAW] =
+                {
+                        {"DELETE FROM attributes WHERE object = :object"},
+                        {"DELETE FROM objects WHERE id = :object AND kind = 'package version'",
+                                true},
+                },
+        [COMMAND_PACKAGE_REMOVE] =
+                {
+                        {"DELETE FROM attributes"
+                         " WHERE object = :object OR object IN" VERSIONS_OF_IT},
+                        {"DELETE FROM objects WHERE id IN" VERSIONS_OF_IT},
+                        {"DELETE FROM objects WHERE id = :object AND kind = 'package'", true},
+                },
+        [COMMAND_DEPENDENCY_BIND] =
+                {
+                        {"SELECT 1 FROM functions WHERE id = :object", true},
+                        {"INSERT INTO objects (kind) VALUES ('dependency')"},
+                        {"INSERT INTO dependencies (id, owner, name, package, version)"
+                         " SELECT last_insert_rowid(), :object, :name, id, NULL"
+                         " FROM packages WHERE id = :target UNION ALL"
+                         " SELECT last_insert_rowid(), :object, :name, package, id"
+                         " FROM package_versions WHERE id = :target RETURNING id",
+                                true, GIVES_CHILD},
+                },
+        [COMMAND_DEPENDENCY_RENAME] =
+                {
+                        {"DELETE FROM dependencies WHERE id =" OTHER_DEPENDENCY},
+                        {"UPDATE dependencies SET name = :name WHERE id = :child", true},
+                },
+        [COMMAND_DEPENDENCY_UNBIND] =
+                {
+                        {"DELETE FROM dependencies WHERE id = :child", true},
+                },
 };
 
 enum field_type { FIELD_ID, FIELD_TEXT, FIELD_TIME, FIELD_32_BITS, FIELD_SNAPSHOT };
@@ -194,6 +280,7 @@ static const struct field fields[] = {
         FIELD(":object", FIELD_ID, object, 0),
         FIELD(":child", FIELD_ID, child, 0),
         FIELD(":ino", FIELD_ID, ino, 0),
+        FIELD(":target", FIELD_ID, target, 0),
         FIELD(":name", FIELD_TEXT, name, 0),
         FIELD(":value", FIELD_TEXT, value, 0),
         FIELD(":uid", FIELD_32_BITS, uid, 0),

@@ -9,7 +9,7 @@
 
 #include "store/store.h"
 
-enum { STORE_STEPS = 5 }; /* at most, of one command */
+enum { STORE_STEPS = 7 }; /* at most, of one command */
 
 struct store {
 	sqlite3 *database;

@@ -82,6 +82,43 @@ const char *const store_migrations[] = {
         "	previous TEXT NOT NULL,"
         "	generation INTEGER NOT NULL,"
         "	UNIQUE (function, name));",
+
+        /*
+         * 3: packages, their versions, and who is bound to them. A dependency goes with its owner, and
+         * takes along what the owner's commands do not know of; what is bound to cannot go.
+         */
+        "CREATE TABLE packages ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL UNIQUE,"
+        "	uid INTEGER NOT NULL,"
+        "	gid INTEGER NOT NULL,"
+        "	description TEXT NOT NULL DEFAULT '',"
+        "	source TEXT NOT NULL DEFAULT '',"
+        "	next INTEGER NOT NULL DEFAULT 1,"
+        "	created_us INTEGER NOT NULL);"
+        "CREATE TABLE package_versions ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	package INTEGER NOT NULL REFERENCES packages (id),"
+        "	number INTEGER NOT NULL,"
+        "	snapshot BLOB NOT NULL,"
+        "	files INTEGER, directories INTEGER, bytes INTEGER, added_bytes INTEGER,"
+        "	source TEXT NOT NULL,"
+        "	sha256 TEXT NOT NULL,"
+        "	created_us INTEGER NOT NULL,"
+        "	UNIQUE (package, number));"
+        "CREATE TABLE dependencies ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	owner INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL,"
+        "	package INTEGER NOT NULL REFERENCES packages (id),"
+        "	version INTEGER REFERENCES package_versions (id)," /* NULL = the latest */
+        "	UNIQUE (owner, name));"
+        "CREATE INDEX dependencies_of_package ON dependencies (package);"
+        "CREATE INDEX dependencies_of_version ON dependencies (version);"
+        "CREATE TRIGGER dependency_goes AFTER DELETE ON dependencies BEGIN"
+        "	DELETE FROM attributes WHERE object = OLD.id;"
+        "	DELETE FROM objects WHERE id = OLD.id;"
+        "END;",
 };
 
 const size_t store_migrations_count = ARRAY_SIZE(store_migrations);

@@ -121,6 +121,86 @@ int store_each_alias(struct store *store,
 	        alias_row, &each, userdata);
 }
 
+static int package_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_package_row *) = each;
+	struct store_package_row package = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .name = text(row, 1),
+	        .uid = (uid_t)sqlite3_column_int64(row, 2),
+	        .gid = (gid_t)sqlite3_column_int64(row, 3),
+	        .description = text(row, 4),
+	        .source = text(row, 5),
+	        .next = (uint64_t)sqlite3_column_int64(row, 6),
+	        .created_us = sqlite3_column_int64(row, 7),
+	};
+
+	if (!package.name || !package.description || !package.source)
+		return fail(-ENOMEM, "reading a package");
+	return (*call)(userdata, &package);
+}
+
+int store_each_package(struct store *store,
+        int (*each)(void *userdata, const struct store_package_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT id, name, uid, gid, description, source, next, created_us FROM packages"
+	        " ORDER BY id",
+	        package_row, &each, userdata);
+}
+
+static int package_version_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_package_version_row *) = each;
+	const void *root = sqlite3_column_blob(row, 3);
+	struct store_package_version_row version = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .package = (uint64_t)sqlite3_column_int64(row, 1),
+	        .number = (uint64_t)sqlite3_column_int64(row, 2),
+	        .source = text(row, 8),
+	        .sha256 = text(row, 9),
+	        .created_us = sqlite3_column_int64(row, 10),
+	};
+
+	if (!version.source || !version.sha256 || !root)
+		return fail(-ENOMEM, "reading a version of a package");
+	if (sqlite3_column_bytes(row, 3) != STORE_SNAPSHOT_ID_SIZE)
+		return fail(-EIO, "a version of a package names no snapshot");
+	version.snapshot = snapshot_at(row, 3, root);
+	return (*call)(userdata, &version);
+}
+
+int store_each_package_version(struct store *store,
+        int (*each)(void *userdata, const struct store_package_version_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT id, package, number, snapshot, files, directories, bytes, added_bytes,"
+	        " source, sha256, created_us FROM package_versions ORDER BY id",
+	        package_version_row, &each, userdata);
+}
+
+static int dependency_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_dependency_row *) = each;
+	struct store_dependency_row dependency = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .owner = (uint64_t)sqlite3_column_int64(row, 1),
+	        .name = text(row, 2),
+	        .package = (uint64_t)sqlite3_column_int64(row, 3),
+	        .version = (uint64_t)sqlite3_column_int64(row, 4),
+	};
+
+	return dependency.name ? (*call)(userdata, &dependency)
+	                       : fail(-ENOMEM, "reading a dependency");
+}
+
+int store_each_dependency(struct store *store,
+        int (*each)(void *userdata, const struct store_dependency_row *row), void *userdata)
+{
+	return walk(store, "SELECT id, owner, name, package, version FROM dependencies ORDER BY id",
+	        dependency_row, &each, userdata);
+}
+
 static int setting_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, uint64_t, const char *, const char *) = each;

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/caller.h"
 #include "base/cleanup.h"
 #include "run/fetch_answer.h"
 #include "trial.h"
@@ -67,9 +68,8 @@ static void fetching_init(struct fetching *fetching, struct yard *yard)
 	fetching->archive = join(fetching->place, "archive.tar.gz");
 	fetching->tree = join(fetching->place, "tree");
 	REQUIRE(mkdir(fetching->place, 0755) == 0 && mkdir(fetching->tree, 0700) == 0);
-	run_command(
-	        "cd %s && echo one >file && ln -s file link && tar czf archive.tar.gz file link",
-	        fetching->place);
+	run_command(fetching->place,
+	        "echo one >file && ln -s file link && tar czf archive.tar.gz file link");
 	fetching->spec = (struct fetch_spec){.program = FETCH,
 	        .location = fetching->archive,
 	        .archive = -1,
@@ -310,6 +310,65 @@ static void acts_for_nobody_else(void)
 	yard_close(&yard);
 }
 
+static void print_view(void *userdata, const struct process_end *end)
+{
+	*(struct process_end *)userdata = *end;
+	CHECK_INT(end->exit_status, 0);
+}
+
+/* Also what is mounted by us, which the guardian itself does not keep. */
+static void sees_what_the_daemon_sees(void)
+{
+	static const char *const argv[] = {"/usr/bin/readlink", "/proc/self/ns/mnt", NULL};
+	static const char *const environment[] = {NULL};
+	struct process_end end = {.exit_status = -2};
+	struct process *process;
+	struct yard yard;
+	char ours[64] = "", theirs[64] = "";
+	int output[2], here = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct errand errand = {.name = "view",
+	        .argv = argv,
+	        .environment = environment,
+	        .uid = geteuid(),
+	        .gid = getegid(),
+	        .memory_bytes = 64 << 20,
+	        .max_processes = 8,
+	        .input = here,
+	        .directory = here};
+
+	yard_open(&yard);
+	REQUIRE(pipe2(output, O_CLOEXEC) == 0);
+	errand.output = output[1];
+	REQUIRE(launcher_run(yard.launcher, &errand, print_view, &end, &process) == 0);
+	close(output[1]);
+	while (end.exit_status == -2)
+		uv_run(&yard.loop, UV_RUN_ONCE);
+	CHECK(readlink("/proc/self/ns/mnt", ours, sizeof(ours) - 1) > 0);
+	CHECK(read(output[0], theirs, sizeof(theirs) - 1) > 0);
+	theirs[strcspn(theirs, "\n")] = 0;
+	CHECK_STR(theirs, ours);
+	close(output[0]);
+	close(here);
+	yard_close(&yard);
+}
+
+static void knows_the_groups_of_callers(void)
+{
+	const struct caller self = {geteuid(), getegid(), getpid()}, gone = {1, 1, 0};
+	gid_t *groups, own[1024];
+	int count = getgroups(ARRAY_SIZE(own), own);
+	size_t found = 0;
+
+	REQUIRE(caller_groups(&self, &groups, &found) == 0);
+	CHECK_INT(found, count);
+	for (size_t i = 0; i < found; i++)
+		CHECK(caller_in_group(&self, groups[i]));
+	free(groups);
+	REQUIRE(caller_groups(&gone, &groups, &found) == 0);
+	CHECK_INT(found, 0);
+	free(groups);
+}
+
 /* Lines in pieces, lines of nobody, and a sentence in no script. */
 static void reads_answers(void)
 {
@@ -340,6 +399,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {TEST(fetches), TEST(takes_an_open_archive),
 	        TEST(hands_on_refusals), TEST(says_when_it_does_not_start), TEST(cancels),
 	        TEST(ends_with_the_guardian), TEST(acts_as_another), TEST(acts_for_nobody_else),
+	        TEST(sees_what_the_daemon_sees), TEST(knows_the_groups_of_callers),
 	        TEST(reads_answers), {}};
 
 	return test_main(tests, argc, argv);

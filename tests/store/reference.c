@@ -502,6 +502,18 @@ int reference_apply(
 		return route_alias(reference, command);
 	case COMMAND_ALIAS_REMOVE:
 		return remove_branch(reference, command->object, true);
+	/* Packages have their own test, over the model (tests/model/package_test.c). */
+	case COMMAND_PACKAGE_CREATE:
+	case COMMAND_PACKAGE_RENAME:
+	case COMMAND_PACKAGE_OWN:
+	case COMMAND_PACKAGE_DESCRIBE:
+	case COMMAND_PACKAGE_SOURCE:
+	case COMMAND_PACKAGE_PUBLISH:
+	case COMMAND_PACKAGE_WITHDRAW:
+	case COMMAND_PACKAGE_REMOVE:
+	case COMMAND_DEPENDENCY_BIND:
+	case COMMAND_DEPENDENCY_RENAME:
+	case COMMAND_DEPENDENCY_UNBIND:
 	case COMMAND_KINDS:
 		break;
 	}
