@@ -216,6 +216,9 @@ static int take_entries(struct unpacking *unpacking)
 	}
 	if (!error && !is_whole(archive))
 		error = report_refuse(unpacking->report, -EBADMSG, "the tar archive is cut short");
+	if (!error && !unpacking->tree.files)
+		error = report_refuse(
+		        unpacking->report, -EBADMSG, "there is nothing in the archive");
 	return error ? error : tree_finish(&unpacking->tree);
 }
 

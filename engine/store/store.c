@@ -132,11 +132,20 @@ static int take_possession(struct store *store)
 	return store_execute(store, "BEGIN EXCLUSIVE; COMMIT", "taking possession of it");
 }
 
+/* A page that found no memory is told like a damaged one, and its code, SQLITE_NOMEM, is all that differs. */
+static bool had_no_memory(const char *found)
+{
+	static const char words[] = "error code=7";
+	const char *at = strstr(found, words);
+
+	return at && strspn(at + strlen("error code="), "0123456789") == 1;
+}
+
 static int judge_integrity(struct store *store, const char *found)
 {
 	const char *line;
 
-	if (!found)
+	if (!found || had_no_memory(found))
 		return fail(-ENOMEM, "checking %s", store->path);
 	if (strcmp(found, "ok") == 0)
 		return 0;
