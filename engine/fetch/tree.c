@@ -266,9 +266,10 @@ int tree_file_end(struct tree *tree, int fd, int64_t size, struct timespec mtime
 /* The words of a link can stay while other links on its way do not: the kernel knows. */
 static int check_links(struct tree *tree)
 {
-	const char *name = tree->links.data, *end = name + tree->links.length;
+	const char *name;
 
-	for (; name < end; name += strlen(name) + 1) {
+	for (size_t at = 0; at < tree->links.length; at += strlen(name) + 1) {
+		name = tree->links.data + at;
 		int fd = open_below(
 		        tree->root, name, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 
@@ -282,18 +283,18 @@ static int check_links(struct tree *tree)
 
 static void set_directory_times(struct tree *tree)
 {
-	const char *place = tree->directories.data, *end = place + tree->directories.length;
 	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}};
+	const char *name;
 	int fd;
 
-	while (place < end) {
-		memcpy(&times[1], place, sizeof(times[1]));
-		place += sizeof(times[1]);
-		fd = open_strictly(tree->root, place, O_RDONLY | O_DIRECTORY, 0);
+	for (size_t at = 0; at < tree->directories.length;
+	        at += sizeof(times[1]) + strlen(name) + 1) {
+		memcpy(&times[1], tree->directories.data + at, sizeof(times[1]));
+		name = tree->directories.data + at + sizeof(times[1]);
+		fd = open_strictly(tree->root, name, O_RDONLY | O_DIRECTORY, 0);
 		if (fd >= 0)
 			futimens(fd, times);
 		close_fd(fd);
-		place += strlen(place) + 1;
 	}
 }
 

@@ -16,6 +16,7 @@
 #include "model/function.h"
 #include "model/functions_private.h"
 #include "model/packages_private.h"
+#include "model/version.h"
 #include "model/why.h"
 
 struct dependency *dependency_free(struct dependency *dependency)
@@ -109,10 +110,16 @@ static int load_dependency(void *userdata, const struct store_dependency_row *ro
 	struct packages *packages = userdata;
 	struct package *package = packages_get(packages, row->package);
 	struct package_version *version = packages_version(packages, row->version);
-	struct dependency_owner *owner = owner_reserve(packages, row->owner);
+	struct dependency_owner *owner;
 	struct dependency *dependency;
 
+	/* Of a draft that a crash left, and the store could not forget yet. */
+	if (!functions_get(packages->functions, row->owner) &&
+	        !versions_get(packages->functions, row->owner))
+		return 0;
+
 	assert(package && (version || !row->version)); /* foreign keys */
+	owner = owner_reserve(packages, row->owner);
 	dependency = dependency_new(row->name, package, version);
 	if (!owner || !dependency) {
 		dependency_free(dependency);

@@ -48,14 +48,15 @@ int dependency_rename(struct dependency *dependency, const char *name, struct bu
 int dependency_unbind(struct dependency *dependency, struct buf *why);
 
 /*
- * Publishing a function copies its dependencies in the store (COMMAND_VERSION_BEGIN). The memory is prepared
- * before it: -ENOENT with a sentence when a package has no version to be bound to, -ENOMEM. Afterwards
- * it is either kept, for the new version, with the id of the first copy: the version's own + the number of
- * variables + 1; or dropped. `dependency_forget_owner` is for an owner that was removed.
+ * What version_begin() does: publishing a function copies its dependencies, in the store (COMMAND_VERSION_BEGIN)
+ * and here. The memory is prepared before: -ENOENT with a sentence when a package has no version to be
+ * bound to, -ENOMEM. Afterwards it is either kept, with the id of the first copy, or dropped.
  */
 struct dependency_copies;
 int dependency_copies_new(
         struct dependency_copies **out, struct packages *packages, uint64_t owner, struct buf *why);
 void dependency_copies_keep(struct dependency_copies *copies, uint64_t version, uint64_t first_id);
 void dependency_copies_drop(struct dependency_copies *copies);
+
+/* The owner is gone, from the store too. */
 void dependency_forget_owner(struct packages *packages, uint64_t owner);

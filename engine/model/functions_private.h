@@ -15,6 +15,7 @@ struct functions {
 	struct map aliases;   /* of all functions, by id */
 	bool drafts_left;     /* the store holds some that a crash left */
 	struct ordered ordered;
+	struct packages *packages; /* set by themselves, while they are there */
 };
 
 /* The owner's id is set when it has one. */
@@ -31,7 +32,10 @@ void settings_changed(struct settings *settings, int key);
 /* All that `from` says, but min_instances; then, once it is stored, the ids follow the owner's. 0 or -ENOMEM. */
 int settings_copy(struct settings *settings, const struct settings *from);
 int settings_copy_variables(struct settings *settings, const struct settings *from);
+int settings_copy_dependencies(
+        struct settings *settings, const struct settings *from, struct buf *why); /* -ENOENT too */
 void settings_own(struct settings *settings, uint64_t owner);
+size_t settings_own_variables(struct settings *settings); /* a part of it; how many there are */
 
 /* From the store, at start: the function is known, the version published. 0, -ENOMEM. */
 int version_load(struct functions *functions, const struct store_version_row *row);

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/utf8.h"
 #include "model/function.h"
+#include "model/functions_private.h"
 #include "model/packages_private.h"
 #include "model/why.h"
 
@@ -135,6 +136,7 @@ int packages_new(struct packages **out, struct store *store, struct functions *f
 	packages->userdata = userdata;
 	if (events)
 		packages->events = *events;
+	functions->packages = packages;
 	r = store_each_package(store, load_package, packages);
 	if (r == 0)
 		r = package_versions_load(packages);
@@ -149,6 +151,7 @@ struct packages *packages_free(struct packages *packages)
 {
 	if (!packages)
 		return NULL;
+	packages->functions->packages = NULL;
 	dependencies_free(packages);
 	for (size_t i = 0; i < packages->count; i++)
 		package_free(packages->ordered[i]);

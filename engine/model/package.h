@@ -51,8 +51,6 @@ struct packages_events {
 	void (*published)(void *userdata, struct package_version *version);
 	void (*withdrawn)(void *userdata, struct package_version *version); /* freed after it */
 	void (*removed)(void *userdata, struct package *package);           /* freed after it */
-	/* The path in the tree of a function or version, such as `functions/a/versions/1`. */
-	void (*name_owner)(void *userdata, uint64_t owner, struct buf *out);
 };
 
 /* After the functions are loaded, and freed before them. */

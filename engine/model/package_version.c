@@ -11,6 +11,7 @@
 #include "model/function.h"
 #include "model/functions_private.h"
 #include "model/packages_private.h"
+#include "model/version.h"
 #include "model/why.h"
 
 static struct package_version *version_free(struct package_version *version)
@@ -161,13 +162,14 @@ static void name_owner(const struct dependency *user, struct buf *out)
 {
 	const struct packages *packages = user->package->packages;
 	const struct function *function = functions_get(packages->functions, user->owner);
+	const struct version *version = versions_get(packages->functions, user->owner);
 
-	if (packages->events.name_owner)
-		packages->events.name_owner(packages->userdata, user->owner, out);
-	else if (function)
+	if (function)
 		buf_printf(out, "functions/%s", function->name);
+	else if (version)
+		buf_printf(out, "functions/%s/versions/%s", version->function->name, version->name);
 	else
-		buf_printf(out, "version %" PRIu64 " of a function", user->owner);
+		buf_puts(out, "a version that is being published");
 }
 
 int package_refuse_busy(

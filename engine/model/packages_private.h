@@ -19,7 +19,6 @@ struct packages {
 	struct map versions;     /* of all packages, by id */
 	struct map dependencies; /* of all owners, by id */
 	struct map owners;       /* id -> struct dependency_owner */
-	uint64_t last_copy;      /* what holds room in the two maps (dependency_copies.c) */
 };
 
 /* Whoever has a dependency, or once had. */

@@ -7,7 +7,9 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/fail.h"
+#include "model/dependency.h"
 #include "model/functions_private.h"
 #include "model/version.h"
 #include "model/why.h"
@@ -23,7 +25,30 @@ void settings_init(struct settings *settings, struct function *function, struct 
 
 void settings_deinit(struct settings *settings)
 {
+	struct packages *packages = settings->function->functions->packages;
+
+	dependency_copies_drop(settings->copies);
+	if (packages && settings->owner)
+		dependency_forget_owner(packages, settings->owner);
 	settings_variables_free(settings);
+}
+
+int settings_copy_dependencies(
+        struct settings *settings, const struct settings *from, struct buf *why)
+{
+	struct packages *packages = settings->function->functions->packages;
+
+	return packages ? dependency_copies_new(&settings->copies, packages, from->owner, why) : 0;
+}
+
+void settings_own(struct settings *settings, uint64_t owner)
+{
+	size_t variables;
+
+	settings->owner = owner;
+	variables = settings_own_variables(settings);
+	if (settings->copies)
+		dependency_copies_keep(take(settings->copies), owner, owner + variables + 1);
 }
 
 void settings_changed(struct settings *settings, int key)

@@ -31,6 +31,7 @@ struct settings {
 	struct list variables;
 	struct function *function; /* the owner, or the one whose version it is */
 	struct version *version;   /* NULL: of the function itself */
+	struct dependency_copies *copies; /* while a publish is stored (model/dependency.h) */
 };
 
 /* 0, -EINVAL or -ERANGE (config_parse), -EROFS (of a version), -ENOSPC, -EIO. `why` gets a sentence. */

@@ -175,17 +175,17 @@ int settings_copy_variables(struct settings *settings, const struct settings *fr
 	return map_reserve_more(variables_of(settings), count);
 }
 
-void settings_own(struct settings *settings, uint64_t owner)
+size_t settings_own_variables(struct settings *settings)
 {
 	struct variable *variable;
-	uint64_t id = owner;
+	uint64_t id = settings->owner;
 
-	settings->owner = owner;
 	list_each(variable, &settings->variables, link) {
 		variable->id = ++id;
 		if (map_put(variables_of(settings), id, variable) < 0)
 			assert(!"there is room");
 	}
+	return (size_t)(id - settings->owner);
 }
 
 void settings_variables_free(struct settings *settings)

@@ -242,6 +242,9 @@ int version_begin(
 	version = version_new(function, name, command.time_us);
 	if (!version || settings_copy(&version->settings, &function->settings) < 0)
 		return why_store(why, fail(-ENOMEM, "publishing version %s", name));
+	r = settings_copy_dependencies(&version->settings, &function->settings, why);
+	if (r < 0)
+		return r;
 	r = store_apply(function->functions->store, &command, &made);
 	if (r < 0)
 		return why_store(why, r);

@@ -14,6 +14,7 @@
 #include "heap_sqlite.h"
 #include "model/dependency.h"
 #include "model/function.h"
+#include "model/version.h"
 #include "test.h"
 
 static const struct caller alice = {1000, 1001, 1};
@@ -194,27 +195,15 @@ static struct dependency *bind(struct fixture *fixture, struct function *functio
 	return dependency;
 }
 
-/* What the layer above does to publish a function; 0 or what refused it. */
 static int publish_function(
         struct fixture *fixture, struct function *function, const char *name, uint64_t *id)
 {
-	struct dependency_copies *copies = NULL;
-	struct command_result made;
-	int r = dependency_copies_new(&copies, fixture->packages, function->id, &fixture->why);
+	struct version *version = NULL;
+	int r = version_create(function, name, &snapshot, &version, &fixture->why);
 
-	if (r < 0)
-		return r;
-	r = store_apply(fixture->store,
-	        &(struct command){
-	                COMMAND_VERSION_BEGIN, .object = function->id, .name = name, .time_us = 1},
-	        &made);
-	if (r < 0) {
-		dependency_copies_drop(copies);
-		return r;
-	}
-	dependency_copies_keep(copies, made.object, made.object + 1);
-	*id = made.object;
-	return 0;
+	if (r == 0)
+		*id = version->id;
+	return r;
 }
 
 static void packages_come_and_go(void)
@@ -332,6 +321,7 @@ static void publishing_pins(void)
 
 	publish(fixture, a);
 	bind(fixture, function, "a", a, NULL);
+	CHECK_INT(settings_variable_set(&function->settings, "KEY", "value", NULL, NULL), 0);
 	CHECK_INT(publish_function(fixture, function, "1", &version), -ENOENT);
 	CHECK_INT(dependency_unbind(unready, NULL), 0);
 	CHECK_INT(publish_function(fixture, function, "1", &version), 0);
@@ -342,20 +332,16 @@ static void publishing_pins(void)
 	CHECK_INT(dependency_version(copy)->number, 1);
 	CHECK_INT(dependency_unbind(copy, NULL), -EROFS);
 	CHECK_INT(dependency_rename(copy, "b", NULL), -EROFS);
-	CHECK_INT(package_withdraw(package_version_find(a, 1), NULL), -EBUSY);
+	CHECK_INT(package_withdraw(package_version_find(a, 1), &fixture->why), -EBUSY);
+	CHECK_STR(fixture->why.data, "it is used by functions/f/versions/1");
 	check_reopened_same(fixture);
 	/* The version goes, and with it its hold on the package. */
-	CHECK_INT(store_apply(fixture->store,
-	                  &(struct command){COMMAND_VERSION_REMOVE, .object = version}, NULL),
-	        0);
-	dependency_forget_owner(fixture->packages, version);
+	CHECK_INT(version_remove(versions_get(fixture->functions, version), NULL), 0);
 	a = packages_find(fixture->packages, "a");
 	CHECK_INT(package_withdraw(package_version_find(a, 1), NULL), 0);
 	check_reopened_same(fixture);
 	function = functions_find(fixture->functions, "f");
-	version = function->id;
 	CHECK_INT(function_remove(function, NULL), 0);
-	dependency_forget_owner(fixture->packages, version);
 	check_reopened_same(fixture);
 	CHECK_INT(package_remove(packages_find(fixture->packages, "a"), NULL), 0);
 	fixture_close(fixture);
