@@ -56,52 +56,21 @@ static struct package *package_new(struct packages *packages, const struct store
 /* After this one more package can be added without fail. */
 static int reserve(struct packages *packages)
 {
-	size_t capacity = packages->capacity ? packages->capacity * 2 : 16;
-	struct package **ordered;
-
-	if (packages->count == packages->capacity) {
-		ordered = realloc(packages->ordered, capacity * sizeof(*ordered));
-		if (!ordered)
-			return -ENOMEM;
-		packages->ordered = ordered;
-		packages->capacity = capacity;
-	}
-	return map_reserve(&packages->by_id);
+	return ordered_reserve(&packages->ordered) < 0 ? -ENOMEM : map_reserve(&packages->by_id);
 }
 
 /* The name is in `by_name` already. */
 static void add(struct packages *packages, struct package *package, uint64_t id)
 {
 	package->id = id;
-	packages->ordered[packages->count++] = package;
+	ordered_put(&packages->ordered, id, package);
 	if (map_put(&packages->by_id, id, package) < 0)
 		assert(!"there is room");
 }
 
-/* How many packages have an id up to and with this one. */
-static size_t count_upto(const struct packages *packages, uint64_t id)
-{
-	size_t low = 0, high = packages->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (packages->ordered[middle]->id <= id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void drop(struct packages *packages, struct package *package)
 {
-	size_t after = count_upto(packages, package->id);
-
-	assert(after && packages->ordered[after - 1] == package);
-	memmove(&packages->ordered[after - 1], &packages->ordered[after],
-	        (packages->count - after) * sizeof(*packages->ordered));
-	packages->count--;
+	ordered_remove(&packages->ordered, package->id);
 	map_remove(&packages->by_id, package->id);
 	names_remove(&packages->by_name, package->name);
 }
@@ -153,9 +122,9 @@ struct packages *packages_free(struct packages *packages)
 		return NULL;
 	packages->functions->packages = NULL;
 	dependencies_free(packages);
-	for (size_t i = 0; i < packages->count; i++)
-		package_free(packages->ordered[i]);
-	free(packages->ordered);
+	for (size_t i = 0; i < packages->ordered.count; i++)
+		package_free(packages->ordered.slots[i].object);
+	ordered_deinit(&packages->ordered);
 	map_deinit(&packages->by_id);
 	map_deinit(&packages->versions);
 	names_deinit(&packages->by_name);
@@ -175,14 +144,12 @@ struct package *packages_find(const struct packages *packages, const char *name)
 
 struct package *packages_next(const struct packages *packages, uint64_t after_id)
 {
-	size_t next = count_upto(packages, after_id);
-
-	return next < packages->count ? packages->ordered[next] : NULL;
+	return ordered_after(&packages->ordered, after_id);
 }
 
 size_t packages_count(const struct packages *packages)
 {
-	return packages->count;
+	return packages->ordered.count;
 }
 
 static int check_free(struct packages *packages, const char *name, struct buf *why)

@@ -2,6 +2,7 @@
 #pragma once
 /* What package.c, package_version.c and dependency.c share. */
 #include "base/map.h"
+#include "base/ordered.h"
 #include "model/dependency.h"
 #include "model/package.h"
 
@@ -14,8 +15,7 @@ struct packages {
 	void *userdata;
 	struct map by_id;
 	struct names by_name;
-	struct package **ordered; /* by id */
-	size_t count, capacity;
+	struct ordered ordered;
 	struct map versions;     /* of all packages, by id */
 	struct map dependencies; /* of all owners, by id */
 	struct map owners;       /* id -> struct dependency_owner */
