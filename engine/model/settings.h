@@ -29,8 +29,8 @@ struct settings {
 	struct config config;
 	uint64_t config_generation; /* counts changes that need a redeploy */
 	struct list variables;
-	struct function *function; /* the owner, or the one whose version it is */
-	struct version *version;   /* NULL: of the function itself */
+	struct function *function;        /* the owner, or the one whose version it is */
+	struct version *version;          /* NULL: of the function itself */
 	struct dependency_copies *copies; /* while a publish is stored (model/dependency.h) */
 };
 
