@@ -151,13 +151,6 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-void sandbox_fresh_process(void)
-{
-	reset_signals();
-	set_resources();
-	umask(022);
-}
-
 static void take_identity(const struct entry *entry, pid_t guardian)
 {
 	uid_t uid = entry->start->uid;
@@ -249,6 +242,13 @@ static _Noreturn void execute(const struct entry *entry)
 		give_up(entry, "bubblewrap is not installed: apt-get install bubblewrap");
 	execve(bubblewrap, (char *const *)argv, environment);
 	give_up(entry, "starting %s", bubblewrap);
+}
+
+void sandbox_fresh_process(void)
+{
+	reset_signals();
+	set_resources();
+	umask(022);
 }
 
 _Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian)
