@@ -31,10 +31,11 @@ static int open_unnamed(int directory)
 
 static int start_hash(struct spool *spool)
 {
-	spool->hash = EVP_MD_CTX_new();
-	if (spool->hash && EVP_DigestInit_ex(spool->hash, EVP_sha256(), NULL))
-		return 0;
-	return report_refuse(spool->report, -ENOMEM, "out of memory");
+	spool->hash = sha256_new();
+	if (!spool->hash)
+		return report_refuse(spool->report, -ENOMEM, "out of memory");
+	sha256_begin(spool->hash);
+	return 0;
 }
 
 int spool_open(
@@ -51,8 +52,7 @@ int spool_open(
 void spool_close(struct spool *spool)
 {
 	spool->fd = close_fd(spool->fd);
-	EVP_MD_CTX_free(spool->hash);
-	spool->hash = NULL;
+	spool->hash = sha256_free(spool->hash);
 }
 
 static int check_size(struct spool *spool, int64_t bytes)
@@ -83,13 +83,13 @@ int spool_write(struct spool *spool, const void *data, size_t length)
 
 	if (!error)
 		error = write_all(spool, data, length);
-	if (!error && !EVP_DigestUpdate(spool->hash, data, length))
-		error = report_refuse(spool->report, -ENOMEM, "out of memory");
-	if (error)
+	if (error) {
 		spool->error = error;
-	else
-		spool->bytes += (int64_t)length;
-	return error;
+		return error;
+	}
+	sha256_add(spool->hash, data, length);
+	spool->bytes += (int64_t)length;
+	return 0;
 }
 
 static int64_t size_of(int file)
@@ -126,7 +126,7 @@ static int hash_file(struct spool *spool, int64_t size)
 	if (!chunk)
 		return report_refuse(spool->report, -ENOMEM, "out of memory");
 	while (spool->bytes < size && (n = pread(spool->fd, chunk, CHUNK, spool->bytes)) > 0) {
-		EVP_DigestUpdate(spool->hash, chunk, (size_t)n);
+		sha256_add(spool->hash, chunk, (size_t)n);
 		spool->bytes += n;
 		report_progress(spool->report, spool->bytes, size, 0, false);
 	}
@@ -155,12 +155,10 @@ int spool_adopt(struct spool *spool, int file, const struct bounds *bounds, stru
 
 int spool_judge(struct spool *spool, const char *wanted, char sha256[SHA256_TEXT])
 {
-	unsigned char bytes[EVP_MAX_MD_SIZE];
-	unsigned length = 0;
+	unsigned char bytes[SHA256_SIZE];
 
-	if (!EVP_DigestFinal_ex(spool->hash, bytes, &length) || length != (SHA256_TEXT - 1) / 2)
-		return report_refuse(spool->report, -EIO, "hashing the archive failed");
-	for (unsigned i = 0; i < length; i++)
+	sha256_end(spool->hash, bytes);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
 		snprintf(sha256 + 2 * (size_t)i, 3, "%02x", bytes[i]);
 	if (*wanted && strcmp(wanted, sha256) != 0)
 		return report_refuse(spool->report, -EBADMSG, "the archive's sha256 is %s, not %s",

@@ -4,15 +4,14 @@
  * The archive while it is looked at: a file without a name, in the file system it is unpacked into, of
  * which nobody else has a descriptor. So nobody changes it between hashing and unpacking.
  */
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "fetch/job.h"
 #include "fetch/report.h"
 
 struct spool {
 	int fd;
 	int64_t bytes;
-	EVP_MD_CTX *hash;
+	struct sha256 *hash;
 	const struct bounds *bounds;
 	struct report *report;
 	int error; /* what a write met */
