@@ -14,7 +14,6 @@
  */
 #include <stdint.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 
 #include "store/blob.h"
 
