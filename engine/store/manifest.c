@@ -187,7 +187,7 @@ static int get_bytes(struct manifest_cursor *cursor, const void **bytes, size_t 
 
 static int get_id(struct manifest_cursor *cursor, struct blob_id *id)
 {
-	const void *bytes;
+	const void *bytes = NULL;
 	int r = get_bytes(cursor, &bytes, sizeof(id->bytes));
 
 	if (r == 0)
@@ -206,7 +206,7 @@ static bool is_name(const char *name, size_t length)
 static int get_name(struct manifest_cursor *cursor)
 {
 	uint64_t shared, more;
-	const void *bytes;
+	const void *bytes = NULL;
 	int r = get_number(cursor, &shared, cursor->name_length);
 
 	if (r == 0)
@@ -215,8 +215,8 @@ static int get_name(struct manifest_cursor *cursor)
 		r = get_bytes(cursor, &bytes, more);
 	if (r < 0)
 		return r;
-	if (more == 0 || (shared < cursor->name_length &&
-	                         (unsigned char)cursor->name[shared] >= *(const unsigned char *)bytes))
+	if (more == 0 || (shared < cursor->name_length && (unsigned char)cursor->name[shared] >=
+	                                                          *(const unsigned char *)bytes))
 		return -EBADMSG;
 	memcpy(cursor->name + shared, bytes, more);
 	cursor->name_length = shared + more;

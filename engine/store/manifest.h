@@ -41,13 +41,13 @@ struct manifest_entry {
 	uid_t uid;
 	gid_t gid;
 	struct timespec mtime;
-	uint64_t group;      /* not 0: the same for all names of one file */
-	uint64_t size;       /* of a file, or of a symlink's target */
-	struct blob_id id;   /* of a directory, or of a file's content when its size is not 0 */
-	const char *target;  /* of a symlink; borrowed, not terminated */
-	uint64_t files;      /* below a directory: all but directories */
+	uint64_t group;       /* not 0: the same for all names of one file */
+	uint64_t size;        /* of a file, or of a symlink's target */
+	struct blob_id id;    /* of a directory, or of a file's content when its size is not 0 */
+	const char *target;   /* of a symlink; borrowed, not terminated */
+	uint64_t files;       /* below a directory: all but directories */
 	uint64_t directories; /* below it */
-	uint64_t bytes;      /* of the files below it */
+	uint64_t bytes;       /* of the files below it */
 };
 
 struct manifest_reference {
@@ -62,8 +62,7 @@ bool manifest_equal(const struct manifest_entry *a, const struct manifest_entry 
 /* --- writing --- */
 void manifest_page_begin(struct buf *page, unsigned level);
 /* `previous`: the name before in this page, "" for the first. */
-void manifest_put_entry(
-        struct buf *page, const char *previous, const struct manifest_entry *entry);
+void manifest_put_entry(struct buf *page, const char *previous, const struct manifest_entry *entry);
 void manifest_put_reference(
         struct buf *page, const char *previous, const struct manifest_reference *reference);
 void manifest_put_root(struct buf *page, const struct manifest_entry *entry); /* without name */

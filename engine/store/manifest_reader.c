@@ -180,8 +180,8 @@ int manifest_reader_find(
 	return r;
 }
 
-int manifest_load_root(struct snapshot_recent *recent, const struct blob_id *root,
-        struct manifest_entry *entry)
+int manifest_load_root(
+        struct snapshot_recent *recent, const struct blob_id *root, struct manifest_entry *entry)
 {
 	struct recent_blob *blob;
 	int r = recent_get(recent, root, &blob);

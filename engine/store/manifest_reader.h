@@ -11,7 +11,7 @@ struct manifest_reader {
 	struct manifest_step {
 		struct recent_blob *page;
 		struct manifest_cursor cursor;
-	} *steps;
+	} * steps;
 	struct blob_id root;
 };
 
@@ -28,5 +28,5 @@ int manifest_reader_find(
         struct manifest_reader *reader, const char *name, struct manifest_entry *entry);
 
 /* What the root blob of a snapshot says. 0, -ENOENT, -EIO, -ENOMEM. */
-int manifest_load_root(struct snapshot_recent *recent, const struct blob_id *root,
-        struct manifest_entry *entry);
+int manifest_load_root(
+        struct snapshot_recent *recent, const struct blob_id *root, struct manifest_entry *entry);

@@ -46,8 +46,7 @@ static int put_page(
 static int end_page(struct manifest_writer *writer, unsigned number);
 
 /* Behind each record: remembers its name, and ends the page where that is due. */
-static int added(
-        struct manifest_writer *writer, unsigned number, const char *name, uint64_t count)
+static int added(struct manifest_writer *writer, unsigned number, const char *name, uint64_t count)
 {
 	struct manifest_level *level = writer->levels[number];
 

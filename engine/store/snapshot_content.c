@@ -117,8 +117,7 @@ ssize_t content_read(struct snapshot_recent *recent, const struct blob_id *id, u
 		size_t inside = (offset + done) % BLOB_MAX, piece = BLOB_MAX - inside;
 		if (piece > length - done)
 			piece = length - done;
-		r = content_find_chunk(
-		        recent, id, size, (offset + done) / BLOB_MAX, wait, &chunk);
+		r = content_find_chunk(recent, id, size, (offset + done) / BLOB_MAX, wait, &chunk);
 		if (r == 0)
 			r = read_piece(recent, &chunk, (char *)data + done, piece, inside, wait);
 		if (r < 0)

@@ -62,8 +62,7 @@ static bool in_hole(struct source *source, uint64_t start, uint64_t end)
 }
 
 /* The chunk as it was before, where nothing in it changed: 1, its blob pinned. 0: it has to be read. */
-static int find_before(
-        struct source *source, uint64_t number, uint64_t end, struct blob_id *id)
+static int find_before(struct source *source, uint64_t number, uint64_t end, struct blob_id *id)
 {
 	const struct content_before *before = source->before;
 	uint64_t start = number * BLOB_MAX, limit = start + BLOB_MAX;
@@ -190,8 +189,8 @@ int content_write_changed(struct content_writer *writer, int fd, uint64_t size,
 		writer->chunk = malloc(BLOB_MAX);
 	if (!writer->chunk)
 		return -ENOMEM;
-	source.sparse = size > BLOB_MAX && fstat(fd, &attr) == 0 &&
-	                (uint64_t)attr.st_blocks * 512 < size;
+	source.sparse =
+	        size > BLOB_MAX && fstat(fd, &attr) == 0 && (uint64_t)attr.st_blocks * 512 < size;
 	return write_chunks(&source, id);
 }
 

@@ -60,7 +60,8 @@ static void give_to_pool(
 		(void)!linkat(directory, name, pool->fd, key, 0);
 }
 
-int snapshot_pool_file(struct snapshot_write *write, int directory, const struct manifest_entry *entry)
+int snapshot_pool_file(
+        struct snapshot_write *write, int directory, const struct manifest_entry *entry)
 {
 	struct snapshot_pool *pool = write->pool;
 	char key[KEY_SIZE + 24];

@@ -10,11 +10,12 @@
 #include "store/snapshot_write.h"
 
 struct snapshot_pool {
-	int fd;            /* `files` */
-	struct map used;   /* by the key's hash: how many of it this snapshot has */
-	uint64_t bytes;    /* added, on disk */
+	int fd;          /* `files` */
+	struct map used; /* by the key's hash: how many of it this snapshot has */
+	uint64_t bytes;  /* added, on disk */
 };
 
-int snapshot_pool_file(struct snapshot_write *write, int directory, const struct manifest_entry *entry);
+int snapshot_pool_file(
+        struct snapshot_write *write, int directory, const struct manifest_entry *entry);
 /* Removes what no snapshot has any more; the bytes of all others. */
 int snapshot_pool_sweep(int fd, uint64_t *bytes);

@@ -9,7 +9,7 @@
 
 struct recent_blob {
 	struct blob_id id;
-	struct list link;        /* the latest first */
+	struct list link;         /* the latest first */
 	struct recent_blob *next; /* of the same hash */
 	unsigned references;
 	size_t length;
@@ -17,8 +17,7 @@ struct recent_blob {
 };
 
 /* 0, -ENOENT, -EIO, -ENOMEM. */
-int recent_get(
-        struct snapshot_recent *recent, const struct blob_id *id, struct recent_blob **out);
+int recent_get(struct snapshot_recent *recent, const struct blob_id *id, struct recent_blob **out);
 /* The same without asking the disk: NULL when it is not here. */
 struct recent_blob *recent_peek(struct snapshot_recent *recent, const struct blob_id *id);
 void recent_put(struct snapshot_recent *recent, struct recent_blob *blob); /* NULL is fine */

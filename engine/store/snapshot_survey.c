@@ -53,7 +53,8 @@ static int grow(struct survey_entries *entries)
 	return 0;
 }
 
-static int add(struct survey_entries *entries, const char *name, const struct mark *mark, bool whole)
+static int add(
+        struct survey_entries *entries, const char *name, const struct mark *mark, bool whole)
 {
 	char *copy = grow(entries) == 0 ? strdup(name) : NULL;
 
@@ -102,7 +103,8 @@ static int list_marked(
 
 static int compare(const void *a, const void *b)
 {
-	return strcmp(((const struct survey_entry *)a)->name, ((const struct survey_entry *)b)->name);
+	return strcmp(
+	        ((const struct survey_entry *)a)->name, ((const struct survey_entry *)b)->name);
 }
 
 int survey_list(int fd, const struct mark *mark, uint64_t slots, bool whole, size_t most,

@@ -26,8 +26,8 @@ struct survey_entries {
 };
 
 struct survey_sight {
-	struct stat attr; /* st_mode 0: there is nothing */
-	char *target;     /* of a symbolic link */
+	struct stat attr;              /* st_mode 0: there is nothing */
+	char *target;                  /* of a symbolic link */
 	struct survey_entries entries; /* of a directory, when they were looked at, too */
 };
 

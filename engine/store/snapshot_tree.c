@@ -23,7 +23,7 @@ struct snapshot_node {
 	uint64_t ino;
 	uint64_t number; /* the front's */
 	uint64_t lookups;
-	unsigned directories; /* open */
+	unsigned directories;        /* open */
 	struct manifest_entry entry; /* without name */
 	char *target;
 };
@@ -47,8 +47,7 @@ static uint64_t mix(uint64_t hash, const void *data, size_t length)
 	return (hash ^ (hash >> 31)) | UINT64_C(1) << 63;
 }
 
-static uint64_t number_of(
-        const struct snapshot_node *directory, const struct manifest_entry *entry)
+static uint64_t number_of(const struct snapshot_node *directory, const struct manifest_entry *entry)
 {
 	uint64_t root = directory->tree->root->ino;
 
@@ -188,7 +187,8 @@ static bool same(const struct snapshot_node *node, const struct manifest_entry *
 	return other->kind == entry->kind && other->size == entry->size &&
 	       other->group == entry->group && other->mode == entry->mode &&
 	       other->mtime.tv_sec == entry->mtime.tv_sec &&
-	       other->mtime.tv_nsec == entry->mtime.tv_nsec && blob_id_equal(&other->id, &entry->id);
+	       other->mtime.tv_nsec == entry->mtime.tv_nsec &&
+	       blob_id_equal(&other->id, &entry->id);
 }
 
 /* The node that is there, or a new one. A number that another file has by chance is not used twice. */
@@ -278,8 +278,8 @@ ssize_t snapshot_read(
 
 	if (entry->kind != MANIFEST_FILE || offset < 0)
 		return entry->kind == MANIFEST_DIRECTORY ? -EISDIR : -EINVAL;
-	r = content_read(node->tree->recent, &entry->id, entry->size, data, size,
-	        (uint64_t)offset, wait);
+	r = content_read(
+	        node->tree->recent, &entry->id, entry->size, data, size, (uint64_t)offset, wait);
 	return r == -ENOENT ? -EIO : r;
 }
 

@@ -14,6 +14,7 @@
  */
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "store/blob.h"
 

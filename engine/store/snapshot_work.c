@@ -28,8 +28,7 @@ struct snapshot_pins *snapshot_pins_release(struct snapshot_pins *pins)
 static int add_batch(struct snapshot_taking *taking, struct blob_batch **batch)
 {
 	struct snapshot_pins *pins = taking->pins;
-	struct blob_batch **batches =
-	        realloc(pins->batches, (pins->count + 1) * sizeof(*batches));
+	struct blob_batch **batches = realloc(pins->batches, (pins->count + 1) * sizeof(*batches));
 	int r;
 
 	if (!batches)

@@ -92,11 +92,12 @@ static int put_attributes(
 	return 0;
 }
 
-int snapshot_write_file(struct snapshot_write *write, int directory, const struct manifest_entry *entry)
+int snapshot_write_file(
+        struct snapshot_write *write, int directory, const struct manifest_entry *entry)
 {
 	CLEANUP(close_p)
-	int fd = openat(directory, entry->name,
-	        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(
+	        directory, entry->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)
@@ -123,8 +124,7 @@ static int open_parent(int root, char *path, char **name)
 	return at;
 }
 
-static int link_to_first(
-        struct snapshot_write *write, char *first, int directory, const char *name)
+static int link_to_first(struct snapshot_write *write, char *first, int directory, const char *name)
 {
 	CLEANUP(close_p) int from = -1;
 	char *first_name;
@@ -159,7 +159,8 @@ static int write_symlink(int directory, const struct manifest_entry *entry)
 	return symlinkat(target, directory, entry->name) < 0 ? -errno : 0;
 }
 
-static int write_node(struct snapshot_write *write, int directory, const struct manifest_entry *entry)
+static int write_node(
+        struct snapshot_write *write, int directory, const struct manifest_entry *entry)
 {
 	int r = 0;
 
@@ -175,7 +176,8 @@ static int write_node(struct snapshot_write *write, int directory, const struct 
 	return r < 0 ? r : put_attributes(write, directory, entry->name, entry);
 }
 
-static int write_below(struct snapshot_write *write, int directory, const struct manifest_entry *entry)
+static int write_below(
+        struct snapshot_write *write, int directory, const struct manifest_entry *entry)
 {
 	CLEANUP(close_p) int fd = -1;
 	size_t length = write->path.length;
@@ -194,7 +196,8 @@ static int write_below(struct snapshot_write *write, int directory, const struct
 	return r;
 }
 
-static int write_entry(struct snapshot_write *write, int directory, const struct manifest_entry *entry)
+static int write_entry(
+        struct snapshot_write *write, int directory, const struct manifest_entry *entry)
 {
 	char *first;
 	int r;
@@ -213,8 +216,7 @@ static int write_entry(struct snapshot_write *write, int directory, const struct
 	return r == 0 && entry->group && !first ? remember_first(write, entry) : r;
 }
 
-static int write_directory(
-        struct snapshot_write *write, int fd, const struct manifest_entry *entry)
+static int write_directory(struct snapshot_write *write, int fd, const struct manifest_entry *entry)
 {
 	struct manifest_reader reader;
 	struct manifest_entry below;

@@ -24,4 +24,5 @@ struct snapshot_write {
 
 int snapshot_write_run(struct snapshot_write *write, const struct blob_id *root);
 /* Size, content and what else belongs to a file: a new one in the directory, under this name. */
-int snapshot_write_file(struct snapshot_write *write, int directory, const struct manifest_entry *entry);
+int snapshot_write_file(
+        struct snapshot_write *write, int directory, const struct manifest_entry *entry);

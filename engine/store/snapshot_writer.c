@@ -43,8 +43,8 @@ static void say_path(struct buf *why, const struct writer_place *place)
 	buf_puts(why, "/");
 }
 
-static int refuse(
-        struct snapshot_writer *writer, const struct writer_place *place, const char *name, mode_t mode)
+static int refuse(struct snapshot_writer *writer, const struct writer_place *place,
+        const char *name, mode_t mode)
 {
 	say_path(&writer->why, place);
 	buf_printf(&writer->why, "%s is a %s, which cannot be published", name,
@@ -154,8 +154,7 @@ static int make_entry(struct merge *merge, struct survey_entry *seen, struct sur
 		return write_below(merge, seen, sight, before, entry);
 	atomic_fetch_add_explicit(&merge->writer->counts->files, 1, memory_order_relaxed);
 	if (S_ISREG(mode))
-		return writer_file(
-		        merge->writer, &merge->place, seen, &sight->attr, before, entry);
+		return writer_file(merge->writer, &merge->place, seen, &sight->attr, before, entry);
 	if (S_ISLNK(mode)) {
 		entry->target = sight->target;
 		entry->size = strlen(sight->target);
@@ -252,8 +251,8 @@ static int write_root(struct snapshot_writer *writer, const struct blob_id *base
 	if (!writer->exact) {
 		if (fstat(writer->tree, &writer->root.attr) < 0)
 			return -errno;
-		r = survey_list(writer->tree, writer->marks, writer->slots, writer->whole,
-		        SIZE_MAX, &writer->root.entries);
+		r = survey_list(writer->tree, writer->marks, writer->slots, writer->whole, SIZE_MAX,
+		        &writer->root.entries);
 	}
 	attr = writer->root.attr;
 	describe(&attr, "", &writer->total);

@@ -27,8 +27,8 @@ struct snapshot_writer {
 	bool whole;  /* there is no base */
 	struct survey_sight root;
 	const struct mark *marks;
-	uint64_t slots;       /* the bit of the snapshot in these marks */
-	struct blob_id base;  /* root blob */
+	uint64_t slots;         /* the bit of the snapshot in these marks */
+	struct blob_id base;    /* root blob */
 	struct timespec moment; /* of the survey; what changed since then has later times */
 	const uint64_t *drafts; /* inodes whose content is not what counts, sorted */
 	size_t draft_count;

@@ -41,8 +41,8 @@ static int pin(void *userdata, const struct blob_id *id, unsigned depth)
 }
 
 /* By the index: 1 when the content is known and all there. */
-static int from_index(struct snapshot_writer *writer, const struct stat *attr,
-        struct manifest_entry *entry)
+static int from_index(
+        struct snapshot_writer *writer, const struct stat *attr, struct manifest_entry *entry)
 {
 	const struct blob_id *id;
 	int r;
@@ -133,8 +133,7 @@ int writer_file(struct snapshot_writer *writer, const struct writer_place *place
 			entry->mtime = content.st_mtim;
 		r = read_content(writer, fd, only_ranges(writer, seen, before), before, entry);
 		settled = settled && content.st_size == attr->st_size;
-	}
-	else if (!writer->whole)
+	} else if (!writer->whole)
 		return r < 0 ? r : 1; /* the index goes on */
 	if (r >= 0 && settled && writer->index && entry->size)
 		snapshot_index_note(writer->index, attr, &entry->id);
