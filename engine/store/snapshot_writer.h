@@ -10,6 +10,7 @@
  */
 #include <stdatomic.h>
 
+#include "store/manifest.h"
 #include "store/snapshot_content.h"
 #include "store/snapshot_index.h"
 #include "store/snapshot_survey.h"
