@@ -43,4 +43,6 @@ bool same_nodes(int from, int content, struct blobs *blobs, const struct blob_id
 
 /* Written, read node by node, and checked. */
 bool snapshot_is(struct snapshots *snapshots, const struct blob_id *root, int from, int content);
+/* While files are open for writing, times are not compared: they are those of what does not count yet. */
+extern bool snapshot_ignore_times;
 int fixture_tree_fd(struct fixture *fixture);
