@@ -2,7 +2,7 @@
 #pragma once
 /*
  * A directory as bytes. Entries are in the order of their names' bytes and lie in *pages* of about
- * 32, each a blob; over them stand pages of references, as many levels as it takes to come to one,
+ * 16, each a blob; over them stand pages of references, as many levels as it takes to come to one,
  * whose id names the directory. Where a page ends depends on the names in it, not on how the
  * directory came to be: the same directory always has the same id, and a change costs a page of each
  * level. Nothing here knows blobs but their ids: this is the codec of one page.
