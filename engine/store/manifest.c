@@ -8,8 +8,8 @@
 #define ROOT    'R'
 #define VERSION 1
 
-#define RECORDS_LEAST 8 /* a page has at least so many, and then ends at every eighth name */
-#define ENDS_MASK     7
+#define RECORDS_LEAST 16 /* a page has at least so many, and then ends at every 16th name */
+#define ENDS_MASK     15
 
 mode_t manifest_mode(const struct manifest_entry *entry)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A directory as bytes. Entries are in the order of their names' bytes and lie in *pages* of about
- * 16, each a blob; over them stand pages of references, as many levels as it takes to come to one,
- * whose id names the directory. Where a page ends depends on the names in it, not on how the
- * directory came to be: the same directory always has the same id, and a change costs a page of each
- * level. Nothing here knows blobs but their ids: this is the codec of one page.
+ * A directory as bytes. Entries are in the order of their names' bytes and lie in *pages* of
+ * about 32, each a blob; over them stand pages of references, as many levels as it takes to come
+ * to one, whose id names the directory. Where a page ends depends on the names in it, not on how
+ * the directory came to be: the same directory always has the same id, and a change costs a page
+ * of each level. Nothing here knows blobs but their ids: this is the codec of one page.
  *
  *	page       'M' version level records...
  *	entry      name mode kind uid gid seconds nanoseconds group, then by kind:
- *	             file: size [id]   directory: files directories bytes id   symlink: length target
+ *	             file: size [id]  directory: files directories bytes id  symlink: length target
  *	reference  name count id       the last name below, how many entries there are below
  *	name       how many bytes it shares with the one before, how many follow, these
  *	root       'R' version entry   the root directory's own attributes; names a snapshot

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The entries of a directory, out of pages of blobs. -EIO: a page makes no sense; told in the log. */
+/*
+ * The entries of a directory, out of pages of blobs. -EIO: a page makes no sense; told in the
+ * log.
+ */
 #include "store/manifest.h"
 #include "store/snapshot_recent.h"
 

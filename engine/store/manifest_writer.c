@@ -96,8 +96,8 @@ int manifest_writer_add(struct manifest_writer *writer, const struct manifest_en
 }
 
 /*
- * The last pages of all levels end here. The first level that never had another page holds the whole;
- * but one reference alone is no level: what it refers to is the whole.
+ * The last pages of all levels end here. The first level that never had another page holds the
+ * whole; but one reference alone is no level: what it refers to is the whole.
  */
 int manifest_writer_finish(struct manifest_writer *writer, struct blob_id *id)
 {

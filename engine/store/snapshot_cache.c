@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cache's part on the loop. One job at a time runs on a worker: it removes what was moved to the trash, sweeps
- * the pool, and makes one snapshot. Snapshots are named by their ids; what is being made is `new-ID`, what goes is
- * `trash-N`.
+ * The cache's part on the loop. One job at a time runs on a worker: it removes what was moved to
+ * the trash, sweeps the pool, and makes one snapshot. Snapshots are named by their ids; what is
+ * being made is `new-ID`, what goes is `trash-N`.
  */
 #include "store/snapshot_cache_private.h"
 

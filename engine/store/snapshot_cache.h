@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Snapshots as directories on disk, for instances to run from: each is made once, by a worker thread, and kept as
- * long as there is room. As in the checkouts of working trees, everything belongs to the daemon and can be
- * read by anybody: modes are those of copy_checkout_mode(). Files that are the same in several snapshots (content,
- * mode, time of change) are one file on disk, by hard links; what is two files in one snapshot stays two.
+ * Snapshots as directories on disk, for instances to run from: each is made once, by a worker
+ * thread, and kept as long as there is room. As in the checkouts of working trees, everything
+ * belongs to the daemon and can be read by anybody: modes are those of copy_checkout_mode().
+ * Files that are the same in several snapshots (content, mode, time of change) are one file on
+ * disk, by hard links; what is two files in one snapshot stays two.
  *
- * The bound is on the bytes of files; what nobody holds goes, the longest unused first. What is held may exceed it.
- * What an earlier daemon left is used again unless the machine was restarted meanwhile: then nobody knows what of it
- * reached the disk. What a crash left half-made is removed.
+ * The bound is on the bytes of files; what nobody holds goes, the longest unused first. What is
+ * held may exceed it. What an earlier daemon left is used again unless the machine was restarted
+ * meanwhile: then nobody knows what of it reached the disk. What a crash left half-made is
+ * removed.
  */
 #include "store/blob.h"
 #include "store/worktree.h"
@@ -29,8 +31,9 @@ bool snapshot_cache_has(const struct snapshot_cache *cache, const struct blob_id
 void snapshot_cache_drop(struct snapshot_cache *cache, const struct blob_id *root);
 
 /*
- * The snapshot as a checkout, handed over with one reference: at once when it is there (`done` runs before
- * this returns; NULL), else later on the loop. status: 0, -ENOENT, -EIO, -ENOSPC, -ENOMEM, -ECANCELED.
+ * The snapshot as a checkout, handed over with one reference: at once when it is there (`done`
+ * runs before this returns; NULL), else later on the loop. status: 0, -ENOENT, -EIO, -ENOSPC,
+ * -ENOMEM, -ECANCELED.
  */
 struct snapshot_cache_request;
 struct snapshot_cache_request *snapshot_cache_checkout(struct snapshot_cache *cache,
@@ -38,7 +41,8 @@ struct snapshot_cache_request *snapshot_cache_checkout(struct snapshot_cache *ca
 void snapshot_cache_request_cancel(struct snapshot_cache_request *request); /* done will not run */
 
 /*
- * Writes the snapshot into the empty directory `fd`, exactly as it was, with owners where the daemon may give them
- * and with hard links. On a worker thread. -ENOSPC, -EIO ...: what is there by then is the caller's to remove.
+ * Writes the snapshot into the empty directory `fd`, exactly as it was, with owners where the
+ * daemon may give them and with hard links. On a worker thread. -ENOSPC, -EIO ...: what is there
+ * by then is the caller's to remove.
  */
 int snapshot_write(struct blobs *blobs, const struct blob_id *root, int fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cache of snapshots on disk. A snapshot is made under another name and renamed when it is whole, so what has its
- * name is whole as long as the machine's memory was not lost: the file `boot` holds the id of the boot in which all
- * of it was made.
+ * The cache of snapshots on disk. A snapshot is made under another name and renamed when it is
+ * whole, so what has its name is whole as long as the machine's memory was not lost: the file
+ * `boot` holds the id of the boot in which all of it was made.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The content of a file in blobs: up to 1 MiB it is one, beyond that chunks of 1 MiB each, and a list
- * of their ids, itself a blob; beyond 32 768 chunks a list of lists, and so on. A chunk (or a whole
- * list) of nothing but zeros has no blob: its id is all zeros. How deep it goes follows from the size.
+ * The content of a file in blobs: up to 1 MiB it is one, beyond that chunks of 1 MiB each, and a
+ * list of their ids, itself a blob; beyond 32 768 chunks a list of lists, and so on. A chunk (or
+ * a whole list) of nothing but zeros has no blob: its id is all zeros. How deep it goes follows
+ * from the size.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,7 +37,10 @@ struct content_before {
 int content_write_changed(struct content_writer *writer, int fd, uint64_t size,
         const struct content_before *before, struct blob_id *id);
 
-/* The id of chunk `number` of a file. With `wait` false -EAGAIN when the disk would have to be asked. */
+/*
+ * The id of chunk `number` of a file. With `wait` false -EAGAIN when the disk would have to be
+ * asked.
+ */
 int content_find_chunk(struct snapshot_recent *recent, const struct blob_id *id, uint64_t size,
         uint64_t number, bool wait, struct blob_id *chunk);
 /* Bytes read, less than asked for only at the end; -EAGAIN, -ENOENT, -EIO, -ENOMEM. */

@@ -61,7 +61,10 @@ static bool in_hole(struct source *source, uint64_t start, uint64_t end)
 	return source->data >= end;
 }
 
-/* The chunk as it was before, where nothing in it changed: 1, its blob pinned. 0: it has to be read. */
+/*
+ * The chunk as it was before, where nothing in it changed: 1, its blob pinned. 0: it has to be
+ * read.
+ */
 static int find_before(struct source *source, uint64_t number, uint64_t end, struct blob_id *id)
 {
 	const struct content_before *before = source->before;

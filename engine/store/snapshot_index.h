@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Which files of a tree have which content, told by inode, size and times, in a file beside the tree: so a
- * tree of which nobody watched the changes need not be read again. A file changed in the very tick in
- * which it was looked at has the same times before and after: such files are not noted.
+ * Which files of a tree have which content, told by inode, size and times, in a file beside the
+ * tree: so a tree of which nobody watched the changes need not be read again. A file changed in
+ * the very tick in which it was looked at has the same times before and after: such files are not
+ * noted.
  *
- * The file is a log of records of one size, each with a checksum; of those for one inode the last one
- * counts. Nothing in it is needed: what is lost or torn costs reading.
+ * The file is a log of records of one size, each with a checksum; of those for one inode the last
+ * one counts. Nothing in it is needed: what is lost or torn costs reading.
  */
 #include <stdbool.h>
 #include <sys/stat.h>

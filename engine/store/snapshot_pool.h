@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Files that snapshots on disk share by hard links: `files/XX/KEY` in the cache, the key being content, size, mode and
- * time. What is two files in one snapshot must not become one, so the second takes KEY with another number.
- * A file that only the pool has is of no use any more. On worker threads, one at a time.
+ * Files that snapshots on disk share by hard links: `files/XX/KEY` in the cache, the key being
+ * content, size, mode and time. What is two files in one snapshot must not become one, so the
+ * second takes KEY with another number. A file that only the pool has is of no use any more. On
+ * worker threads, one at a time.
  */
 #include <sys/types.h>
 

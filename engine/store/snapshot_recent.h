@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Blobs read lately, by their id: bounded, the longest unused go first. Any thread may ask; what was got
- * stays until it is put back, whatever happens meanwhile.
+ * Blobs read lately, by their id: bounded, the longest unused go first. Any thread may ask; what
+ * was got stays until it is put back, whatever happens meanwhile.
  */
 #include "base/list.h"
 #include "store/snapshot_tree.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taking a snapshot goes in rounds. Each begins at a *moment* on the loop at which a checkout of the tree
- * is handed over: there the marks of the snapshot are cloned and cleared, and what they name is looked
- * at, if it is little. The rest is a worker's. Was it not little, the worker looks at the tree
- * while changes go on; when there were some, one more round takes them in, with the result so far as its
- * base. After some rounds everything is looked at on the loop, however much it is.
+ * Taking a snapshot goes in rounds. Each begins at a *moment* on the loop at which a checkout of
+ * the tree is handed over: there the marks of the snapshot are cloned and cleared, and what they
+ * name is looked at, if it is little. The rest is a worker's. Was it not little, the worker looks
+ * at the tree while changes go on; when there were some, one more round takes them in, with the
+ * result so far as its base. After some rounds everything is looked at on the loop, however much
+ * it is.
  */
 #include <assert.h>
 #include <fcntl.h>

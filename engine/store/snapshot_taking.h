@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A snapshot being taken: what the loop's part (snapshot_take.c) and the worker's (snapshot_work.c) share. */
+/*
+ * A snapshot being taken: what the loop's part (snapshot_take.c) and the worker's
+ * (snapshot_work.c) share.
+ */
 #include <uv.h>
 
 #include "base/list.h"
@@ -39,5 +42,8 @@ struct snapshot_taking {
 	struct snapshot_summary summary;
 };
 
-/* Writes and makes durable, or says again what has failed already. Status and summary are filled in. */
+/*
+ * Writes and makes durable, or says again what has failed already. Status and summary are filled
+ * in.
+ */
 void taking_work(uv_work_t *work);

@@ -191,7 +191,10 @@ static bool same(const struct snapshot_node *node, const struct manifest_entry *
 	       blob_id_equal(&other->id, &entry->id);
 }
 
-/* The node that is there, or a new one. A number that another file has by chance is not used twice. */
+/*
+ * The node that is there, or a new one. A number that another file has by chance is not used
+ * twice.
+ */
 static int node_get(struct snapshot_node *directory, const struct manifest_entry *entry,
         struct snapshot_node **out)
 {

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Reading a snapshot without having it on disk: what FUSE asks for, without FUSE, after the pattern of
- * store/worktree_ops.h. Nothing in it ever changes.
+ * Reading a snapshot without having it on disk: what FUSE asks for, without FUSE, after the
+ * pattern of store/worktree_ops.h. Nothing in it ever changes.
  *
- * Nodes live on the loop thread: whoever got one in a `snapshot_entry` counts one lookup and gives it back with
- * snapshot_forget(). A file with several names is one node. The inode number (`st_ino`) is made of the seed and the
- * path (or the group of hard links), so it is the same after a forget, and after a restart. Nodes keep their tree.
+ * Nodes live on the loop thread: whoever got one in a `snapshot_entry` counts one lookup and
+ * gives it back with snapshot_forget(). A file with several names is one node. The inode number
+ * (`st_ino`) is made of the seed and the path (or the group of hard links), so it is the same
+ * after a forget, and after a restart. Nodes keep their tree.
  *
- * Manifests and chunks read lately are kept in a `snapshot_recent`, one for all trees of a store, bounded. What is in
- * there costs no disk; what is not costs one blob_read(): some tens of microseconds for a manifest.
- * snapshot_read() and snapshot_readlink() may be called from any thread while the node is held.
+ * Manifests and chunks read lately are kept in a `snapshot_recent`, one for all trees of a store,
+ * bounded. What is in there costs no disk; what is not costs one blob_read(): some tens of
+ * microseconds for a manifest. snapshot_read() and snapshot_readlink() may be called from any
+ * thread while the node is held.
  */
 #include <stdint.h>
 #include <sys/stat.h>
@@ -59,8 +61,8 @@ int snapshot_find(struct snapshot_tree *tree, const char *path, struct snapshot_
 int snapshot_readlink(const struct snapshot_node *node, char *target, size_t size);
 
 /*
- * Bytes read, 0 at the end; -EISDIR, -EINVAL for what is no file; -EIO: damaged on disk (logged), never wrong bytes.
- * -EAGAIN when `wait` is false and the disk would have to be asked.
+ * Bytes read, 0 at the end; -EISDIR, -EINVAL for what is no file; -EIO: damaged on disk (logged),
+ * never wrong bytes. -EAGAIN when `wait` is false and the disk would have to be asked.
  */
 ssize_t snapshot_read(
         const struct snapshot_node *node, void *data, size_t size, off_t offset, bool wait);
@@ -72,6 +74,9 @@ struct snapshot_item {
 	off_t next;  /* the cursor behind it: its place in the directory, counted from 1 */
 };
 int snapshot_open_directory(struct snapshot_node *node, struct snapshot_directory **directory);
-/* The entry behind the cursor `after` (0 = from the start; any that was handed out): 1, 0 at the end, -errno. */
+/*
+ * The entry behind the cursor `after` (0 = from the start; any that was handed out): 1, 0 at the
+ * end, -errno.
+ */
 int snapshot_next(struct snapshot_directory *directory, off_t after, struct snapshot_item *item);
 void snapshot_close_directory(struct snapshot_directory *directory);

@@ -53,7 +53,10 @@ static int summarise(struct snapshot_taking *taking, struct blob_batch *batch)
 	return 0;
 }
 
-/* The first time nobody knows how much there is: counted before, so that there can be a progress bar. */
+/*
+ * The first time nobody knows how much there is: counted before, so that there can be a progress
+ * bar.
+ */
 static void count(struct snapshot_counts *counts, atomic_bool *canceled, int fd)
 {
 	struct survey_entries entries = {0};

@@ -108,7 +108,10 @@ int snapshot_write_file(
 
 /* --- hard links --- */
 
-/* The directory that a path from the root lies in, one name at a time: it may be longer than the kernel likes. */
+/*
+ * The directory that a path from the root lies in, one name at a time: it may be longer than the
+ * kernel likes.
+ */
 static int open_parent(int root, char *path, char **name)
 {
 	int at = dup(root), next;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Writes a tree as a snapshot into a batch, on a worker thread: what the marks do not name is taken from the
- * base, the rest from the tree (names, attributes) and from a checkout of it (content).
+ * Writes a tree as a snapshot into a batch, on a worker thread: what the marks do not name is
+ * taken from the base, the rest from the tree (names, attributes) and from a checkout of it
+ * (content).
  *
- * A survey made on the loop together with the checkout makes the result exact. Without one the writer
- * looks at the tree itself while changes go on: then the result is a base for the next round, at worst, and
- * wrong only in what is marked by then.
+ * A survey made on the loop together with the checkout makes the result exact. Without one the
+ * writer looks at the tree itself while changes go on: then the result is a base for the next
+ * round, at worst, and wrong only in what is marked by then.
  */
 #include <stdatomic.h>
 
@@ -46,7 +47,10 @@ struct snapshot_writer {
 	struct content_writer content_writer;
 };
 
-/* -ESTALE: the base does not fit, or is gone: do it whole. -EINVAL: `why` names what cannot be kept. */
+/*
+ * -ESTALE: the base does not fit, or is gone: do it whole. -EINVAL: `why` names what cannot be
+ * kept.
+ */
 int snapshot_writer_run(struct snapshot_writer *writer);
 void snapshot_writer_deinit(struct snapshot_writer *writer);
 

@@ -18,8 +18,8 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * Whether what stat said belongs to what counts: nothing came after the moment, nobody has begun to write.
- * Whole seconds in the time of change: the disk may not count finer.
+ * Whether what stat said belongs to what counts: nothing came after the moment, nobody has begun
+ * to write. Whole seconds in the time of change: the disk may not count finer.
  */
 bool writer_is_settled(const struct snapshot_writer *writer, const struct stat *attr)
 {
@@ -92,8 +92,8 @@ static int read_content(struct snapshot_writer *writer, int fd, const struct ran
 }
 
 /*
- * A checkout lacks what nobody has closed yet: it does not count. Without a survey it may also be that the name
- * came later, and is marked.
+ * A checkout lacks what nobody has closed yet: it does not count. Without a survey it may also be
+ * that the name came later, and is marked.
  */
 static int open_content(const struct writer_place *place, const char *name, struct stat *attr)
 {

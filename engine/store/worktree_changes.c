@@ -143,8 +143,8 @@ static void mark_times(struct worktree_node *directory)
 	const uint64_t snapshot = directory->tree->tracked & (UINT64_C(1) << SLOT_SNAPSHOT);
 	struct mark *mark;
 
-	if (!snapshot || (directory->names &&
-	                         !changes_is_code(directory->names->directory, directory->names->text)))
+	if (!snapshot || (directory->names && !changes_is_code(directory->names->directory,
+	                                              directory->names->text)))
 		return;
 	mark = mark_of_directory(directory->tree, directory);
 	if (mark)

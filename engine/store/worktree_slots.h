@@ -18,15 +18,15 @@
 #define SLOT_UNTRACKED 64
 
 struct checkout {
-	unsigned references;   /* of holders */
+	unsigned references;                     /* of holders */
 	void (*idle)(struct checkout *checkout); /* the last of them is gone */
-	struct worktree *tree; /* counted */
-	struct list link;      /* tree->slots, most lately brought up to date first */
-	unsigned number;       /* in the marks, or SLOT_UNTRACKED */
-	bool filling;          /* a worker has it */
-	uint64_t generation;   /* of the tree, when it was last brought up to date */
-	size_t entries;        /* about how many there are in it */
-	struct list renames;   /* of struct slot_rename: to be made before the marks apply */
+	struct worktree *tree;                   /* counted */
+	struct list link;    /* tree->slots, most lately brought up to date first */
+	unsigned number;     /* in the marks, or SLOT_UNTRACKED */
+	bool filling;        /* a worker has it */
+	uint64_t generation; /* of the tree, when it was last brought up to date */
+	size_t entries;      /* about how many there are in it */
+	struct list renames; /* of struct slot_rename: to be made before the marks apply */
 	unsigned rename_count;
 	int fd; /* O_RDONLY | O_DIRECTORY */
 	char *path;

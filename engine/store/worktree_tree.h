@@ -63,7 +63,7 @@ struct worktree {
 
 	/* The last snapshot: snapshot_take.c */
 	struct list takings;
-	bool base_known;     /* then `base` is its root, and changes since are marked */
+	bool base_known; /* then `base` is its root, and changes since are marked */
 	struct blob_id base;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long publishing takes, and how much room: a tree of 10 000 files the first time, unchanged, with one file changed,
- * and after a restart; beside `git add -A && git commit` and `cp -a` of the same tree. Figures, no judgement.
+ * How long publishing takes, and how much room: a tree of 10 000 files the first time, unchanged,
+ * with one file changed, and after a restart; beside `git add -A && git commit` and `cp -a` of
+ * the same tree. Figures, no judgement.
  *
  *	snapshot_bench [DIRECTORY [FILES]]
  */

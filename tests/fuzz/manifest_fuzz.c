@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A page of a manifest as anything may have made it. What is accepted must be what it would be written as: then two
- * different pages never say the same, and a name in it is a name.
+ * A page of a manifest as anything may have made it. What is accepted must be what it would be
+ * written as: then two different pages never say the same, and a name in it is a name.
  */
 #include "store/manifest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user would get wrong bytes from a damaged disk, or lose a version to those who sweep: packs are damaged byte by
- * byte and swept, and what is read is right or refused, with a sentence.
+ * A user would get wrong bytes from a damaged disk, or lose a version to those who sweep: packs
+ * are damaged byte by byte and swept, and what is read is right or refused, with a sentence.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user would publish something incomplete, or nothing ever again, after memory was short or the disk was full.
- * Every allocation fails once; disks of every size are filled. What fails says so, and leaves nothing behind.
+ * A user would publish something incomplete, or nothing ever again, after memory was short or the
+ * disk was full. Every allocation fails once; disks of every size are filled. What fails says so,
+ * and leaves nothing behind.
  */
 #include <dirent.h>
 #include <errno.h>

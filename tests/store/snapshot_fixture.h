@@ -34,8 +34,8 @@ int snapshots_write(struct snapshots *snapshots, const struct blob_id *root, con
 void snapshots_remove(struct snapshots *snapshots, const char *name);
 
 /*
- * Whether everything that is code in `from` is in `to` and nothing else: names, types, attributes, content, links.
- * Content may be taken from a third tree. Prints what is not.
+ * Whether everything that is code in `from` is in `to` and nothing else: names, types,
+ * attributes, content, links. Content may be taken from a third tree. Prints what is not.
  */
 bool same_trees(int from, int content, int to);
 /* The same of what is read node by node. */
@@ -43,6 +43,9 @@ bool same_nodes(int from, int content, struct blobs *blobs, const struct blob_id
 
 /* Written, read node by node, and checked. */
 bool snapshot_is(struct snapshots *snapshots, const struct blob_id *root, int from, int content);
-/* While files are open for writing, times are not compared: they are those of what does not count yet. */
+/*
+ * While files are open for writing, times are not compared: they are those of what does not count
+ * yet.
+ */
 extern bool snapshot_ignore_times;
 int fixture_tree_fd(struct fixture *fixture);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user would publish something else than what was there. Random changes are made to a tree, files are left open, the
- * daemon is restarted and killed; every now and then a snapshot is taken, which must be what a plain copy
- * would be, and the same as one taken by somebody who knows nothing of those before.
+ * A user would publish something else than what was there. Random changes are made to a tree,
+ * files are left open, the daemon is restarted and killed; every now and then a snapshot is
+ * taken, which must be what a plain copy would be, and the same as one taken by somebody who
+ * knows nothing of those before.
  */
 #include <errno.h>
 #include <fcntl.h>

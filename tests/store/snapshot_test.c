@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user would lose what was published: a name, a mode, a link, a byte. Trees of all kinds are taken, written out
- * again and read node by node, and compared with what they were.
+ * A user would lose what was published: a name, a mode, a link, a byte. Trees of all kinds are
+ * taken, written out again and read node by node, and compared with what they were.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -299,7 +299,9 @@ static void two_changes_in_one_tick(void)
 	snapshots_close(&snapshots);
 }
 
-/* Written to but not closed: the stat is new, the content old; and the index must not believe it. */
+/*
+ * Written to but not closed: the stat is new, the content old; and the index must not believe it.
+ */
 static void an_open_file_over_a_restart(void)
 {
 	struct snapshots snapshots;
@@ -362,7 +364,8 @@ static void the_index_is_believed_when_it_may_be(void)
 
 /* --- while others write --- */
 
-/* A tree too large to be looked at in one go; two of its files are always written one after the other. */
+/* A tree too large to be looked at in one go; two of its files are always written one after the
+ * other, and one is always there, by one name or another. */
 static void one_moment_while_the_tree_changes(void)
 {
 	struct snapshots snapshots;
@@ -377,6 +380,7 @@ static void one_moment_while_the_tree_changes(void)
 	}
 	fixture_save(&snapshots.fixture, "a", "0");
 	fixture_save(&snapshots.fixture, "z", "0");
+	fixture_save(&snapshots.fixture, "here", "always");
 	for (round = 0; round < 12; round++) {
 		if (round % 3 == 2)
 			fixture_crash(&snapshots.fixture); /* forget: look at all of it again */
@@ -386,10 +390,13 @@ static void one_moment_while_the_tree_changes(void)
 			snprintf(path, sizeof(path), "%d", number + !(i % 2));
 			fixture_save(&snapshots.fixture, i % 2 ? "z" : "a", path);
 			number += i % 2 ? 0 : 1;
+			fixture_rename(&snapshots.fixture, i % 2 ? "there" : "here",
+			        i % 2 ? "here" : "there", 0);
 		}
 		if (i % 2) {
 			snprintf(path, sizeof(path), "%d", number);
 			fixture_save(&snapshots.fixture, "z", path);
+			fixture_rename(&snapshots.fixture, "there", "here", 0);
 		}
 		CHECK_INT(wait.status, 0);
 		fd = snapshots_write(&snapshots, &wait.summary.root, "copy");
@@ -399,6 +406,8 @@ static void one_moment_while_the_tree_changes(void)
 		memset(second, 0, sizeof(second));
 		CHECK(read(one, first, 15) > 0 && read(two, second, 15) > 0);
 		CHECK(atoi(first) == atoi(second) || atoi(first) == atoi(second) + 1);
+		CHECK((faccessat(fd, "here", F_OK, 0) == 0) !=
+		        (faccessat(fd, "there", F_OK, 0) == 0));
 		close(one);
 		close(two);
 		close(fd);
