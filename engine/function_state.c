@@ -211,18 +211,20 @@ static void close_versions(struct function_state *state, bool gently)
 
 void function_state_close(struct function_state *state, bool gently)
 {
+	state->closing = true;
 	if (!state->deploy.closed)
 		deploy_close(&state->deploy);
 	pool_close(&state->latest.pool, gently);
 	close_versions(state, gently);
 	publishes_cancel(state);
+	state->closing = false;
 	function_state_settle(state);
 }
 
 /* Nothing runs, starts or is published any more. `latest` stands first, and is the last to be left. */
 static bool is_empty(const struct function_state *state)
 {
-	return state->latest.pool.closed && pool_empty(&state->latest.pool) &&
+	return !state->closing && state->latest.pool.closed && pool_empty(&state->latest.pool) &&
 	       list_first(&state->targets, struct target, link) ==
 	               list_last(&state->targets, struct target, link) &&
 	       list_empty(&state->publishes);

@@ -39,6 +39,7 @@ struct function_state {
 	struct recorder *recorder;
 	struct log_format log_format;
 	struct last_error last_error;
+	bool closing;     /* its parts are being told: it stays until all were */
 	struct buf lines; /* scratch of account.c */
 };
 

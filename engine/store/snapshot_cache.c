@@ -92,14 +92,22 @@ int cached_add(struct snapshot_cache *cache, const struct blob_id *root, struct 
 	return 0;
 }
 
-static struct cached *find(const struct snapshot_cache *cache, const struct blob_id *root)
+/* One that was dropped is there, too, as long as somebody holds it. */
+static struct cached *find_on_disk(const struct snapshot_cache *cache, const struct blob_id *root)
 {
 	struct cached *entry;
 
 	list_each(entry, &cache->entries, order)
-		if (!entry->dropped && blob_id_equal(&entry->root, root))
+		if (blob_id_equal(&entry->root, root))
 			return entry;
 	return NULL;
+}
+
+static struct cached *find(const struct snapshot_cache *cache, const struct blob_id *root)
+{
+	struct cached *entry = find_on_disk(cache, root);
+
+	return entry && !entry->dropped ? entry : NULL;
 }
 
 /* --- what goes --- */
@@ -296,10 +304,12 @@ void snapshot_cache_drop(struct snapshot_cache *cache, const struct blob_id *roo
 struct snapshot_cache_request *snapshot_cache_checkout(struct snapshot_cache *cache,
         const struct blob_id *root, checkout_done_fn done, void *userdata)
 {
-	struct cached *entry = find(cache, root);
+	struct cached *entry = find_on_disk(cache, root);
 	struct snapshot_cache_request *request;
 
 	if (entry) {
+		entry->dropped =
+		        false; /* wanted again after all, by another version of the same content */
 		list_unlink(&entry->order);
 		list_prepend(&cache->entries, &entry->order);
 		done(userdata, 0, checkout_ref(&entry->checkout));
