@@ -4,9 +4,12 @@
  * with one file changed, and after a restart; beside `git add -A && git commit` and `cp -a` of
  * the same tree. Figures, no judgement.
  *
- *	snapshot_bench [DIRECTORY [FILES]]
+ *	snapshot_bench [DIRECTORY [FILES [MEBIBYTES]]]
+ *
+ * With a third number: one large file instead.
  */
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "../store/snapshot_fixture.h"
@@ -119,14 +122,15 @@ static void first(void)
 	made = now_ms() - start;
 	checkout_unref(checkout);
 	ms = publish(&summary);
-	command("sync; cd code && git init -q . && git config user.name x && git config user.email "
+	command("sync; cd code && git init -q . && git config gc.auto 0 && git config user.name x "
+	        "&& git config user.email "
 	        "x@x.invalid");
+	printf("cp -a                  %9.1f ms\n", command("sync && cp -a code copy"));
 	printf("first publish          %9.1f ms   (and %.1f for the checkout)   %llu bytes of "
 	       "%llu\n",
 	        ms, made, (unsigned long long)summary.added_bytes,
 	        (unsigned long long)summary.bytes);
 	printf("first git              %9.1f ms\n", command(COMMIT));
-	printf("cp -a                  %9.1f ms\n", command("cp -a code copy"));
 }
 
 static void unchanged(void)
@@ -211,19 +215,67 @@ static void make_ready(void)
 	snapshot_cache_close(cache);
 }
 
+static void put_piece(struct worktree_file *file, int number, uint64_t seed)
+{
+	static uint64_t piece[1 << 17];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(piece); i++)
+		piece[i] = i % 2 ? test_random(&seed) : 0;
+	REQUIRE(worktree_write(file, piece, sizeof(piece), (off_t)number * (off_t)sizeof(piece),
+	                &snapshots.fixture.caller, false) == sizeof(piece));
+}
+
+static void large(int mebibytes)
+{
+	struct worktree_file *file;
+	struct snapshot_summary summary;
+	struct rusage usage;
+	double ms;
+	int i;
+
+	REQUIRE(fixture_file(&snapshots.fixture, "large", O_WRONLY | O_CREAT, &file) == 0);
+	for (i = 0; i < mebibytes; i++)
+		put_piece(file, i, (uint64_t)i);
+	worktree_flush(file);
+	worktree_release(file);
+	checkout_unref(fixture_checkout(&snapshots.fixture, NULL));
+	ms = publish(&summary);
+	printf("a file of %d MiB     %9.1f ms   %llu bytes\n", mebibytes, ms,
+	        (unsigned long long)summary.added_bytes);
+	REQUIRE(fixture_file(&snapshots.fixture, "large", O_WRONLY, &file) == 0);
+	put_piece(file, mebibytes / 2, 1 << 30);
+	worktree_flush(file);
+	worktree_release(file);
+	ms = publish(&summary);
+	printf("one MiB of it changed  %9.1f ms   %llu bytes\n", ms,
+	        (unsigned long long)summary.added_bytes);
+	getrusage(RUSAGE_SELF, &usage);
+	printf("most memory            %9ld KiB\n", usage.ru_maxrss);
+}
+
 int main(int argc, char **argv)
 {
+	struct rusage usage;
+
 	if (argc > 1)
 		setenv("TMPDIR", argv[1], 1);
 	files = argc > 2 ? atoi(argv[2]) : 10000;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	snapshots_open(&snapshots);
 	make_tree();
+	if (argc > 3) {
+		large(atoi(argv[3]));
+		snapshots_close(&snapshots);
+		return 0;
+	}
 	first();
 	unchanged();
 	one_changed();
 	after_restart();
 	make_ready();
+	getrusage(RUSAGE_SELF, &usage);
+	printf("most memory            %9ld KiB\n", usage.ru_maxrss);
 	snapshots_close(&snapshots);
 	return 0;
 }
