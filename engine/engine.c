@@ -19,6 +19,7 @@
 #include "engine/metrics.h"
 #include "engine/versions.h"
 #include "model/alias.h"
+#include "model/package.h"
 #include "model/version.h"
 #include "run/launcher.h"
 #include "run/runtime.h"
@@ -37,6 +38,11 @@
 struct functions *engine_functions(struct engine *engine)
 {
 	return engine->functions;
+}
+
+struct packages *engine_packages(struct engine *engine)
+{
+	return engine->packages;
 }
 
 struct attributes *engine_attributes(struct engine *engine)
@@ -224,6 +230,44 @@ static void wake_reserved(struct engine *engine)
 	}
 }
 
+/* --- packages --------------------------------------------------------------------------------- */
+
+static void forget_snapshot(struct engine *engine, const struct package_version *version)
+{
+	struct blob_id root;
+
+	memcpy(root.bytes, version->snapshot.root, sizeof(root.bytes));
+	snapshot_cache_drop(engine->snapshot_cache, &root);
+	collection_wanted(&engine->collection);
+}
+
+/* Functions that are bound to the latest of a package hear of it as of any change of their settings. */
+static void package_published(void *userdata, struct package_version *version)
+{
+	struct engine *engine = userdata;
+
+	collection_merge(&engine->collection);
+}
+
+static void package_withdrawn(void *userdata, struct package_version *version)
+{
+	forget_snapshot(userdata, version);
+}
+
+static void package_removed(void *userdata, struct package *package)
+{
+	struct package_version *version;
+
+	list_each(version, &package->versions, link)
+		forget_snapshot(userdata, version);
+}
+
+static const struct packages_events packages_events = {
+        .published = package_published,
+        .withdrawn = package_withdrawn,
+        .removed = package_removed,
+};
+
 /* --- birth ------------------------------------------------------------------------------------ */
 
 static void save_metrics(struct alarm *alarm)
@@ -265,6 +309,9 @@ static int open_model(struct engine *engine)
 		r = -ENOMEM;
 	if (r == 0)
 		r = functions_new(&engine->functions, engine->store, &functions_events, engine);
+	if (r == 0)
+		r = packages_new(&engine->packages, engine->store, engine->functions,
+		        &packages_events, engine);
 	if (r == 0)
 		r = attributes_new(&engine->attributes, engine->store);
 	return r;
@@ -375,6 +422,7 @@ struct engine *engine_free(struct engine *engine)
 	launcher_free(engine->launcher);
 	runtimes_free(engine->runtimes);
 	attributes_free(engine->attributes);
+	packages_free(engine->packages);
 	functions_free(engine->functions);
 	snapshot_cache_close(engine->snapshot_cache);
 	snapshot_recent_free(engine->snapshot_recent);

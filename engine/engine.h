@@ -23,6 +23,7 @@ struct version;
 struct worktree;
 struct logbook;
 struct metrics;
+struct packages;
 struct recorder;
 struct runtimes;
 
@@ -44,6 +45,7 @@ void engine_drain(
 struct engine *engine_free(struct engine *engine); /* after drain */
 
 struct functions *engine_functions(struct engine *engine);
+struct packages *engine_packages(struct engine *engine);
 struct attributes *engine_attributes(struct engine *engine);
 struct runtimes *engine_runtimes(struct engine *engine);
 struct last_error *engine_last_error(struct engine *engine); /* of the mount */

@@ -24,6 +24,7 @@ struct engine {
 	struct snapshot_cache *snapshot_cache;   /* versions on disk, to run from */
 	struct snapshot_recent *snapshot_recent; /* manifests and chunks read lately */
 	struct functions *functions;
+	struct packages *packages;
 	struct attributes *attributes;
 	struct runtimes *runtimes;
 	struct launcher *launcher;
