@@ -11,8 +11,10 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "model/dependency.h"
 #include "model/function.h"
 #include "run/invocation.h"
+#include "run/layers.h"
 #include "run/runtime.h"
 #include "store/worktree.h"
 
@@ -213,6 +215,7 @@ static void deployment_free(struct deployment *deployment)
 	char **variable;
 
 	checkout_unref(deployment->checkout);
+	layers_unref(deployment->layers);
 	for (variable = deployment->environment; variable && *variable; variable++)
 		free(*variable);
 	free(deployment->environment);
@@ -224,6 +227,25 @@ static void deployment_free(struct deployment *deployment)
 	free(deployment);
 }
 
+/* The code is looked at first, then what lies over it. */
+static const struct runtime *choose(const struct deployment *deployment,
+        const struct settings *settings, const struct runtimes *runtimes, struct buf *why)
+{
+	const struct layers *layers = deployment->layers;
+	int directories[1 + DEPENDENCIES_MOST];
+	size_t count = 0;
+
+	if (layers && layers->why) {
+		buf_puts(why, layers->why);
+		return NULL;
+	}
+	directories[count++] = checkout_fd(deployment->checkout);
+	for (size_t i = 0; layers && i < layers->count; i++)
+		directories[count++] = checkout_fd(layers->checkouts[i]);
+	return runtimes_choose(runtimes, settings->config.runtime, settings->config.handler,
+	        directories, count, why);
+}
+
 static int fill(struct deployment *deployment, const struct settings *settings,
         const struct runtimes *runtimes)
 {
@@ -231,8 +253,7 @@ static int fill(struct deployment *deployment, const struct settings *settings,
 
 	if (!deployment->function_name || !deployment->version)
 		return -ENOMEM;
-	deployment->runtime = runtimes_choose(runtimes, settings->config.runtime,
-	        settings->config.handler, checkout_fd(deployment->checkout), &why);
+	deployment->runtime = choose(deployment, settings, runtimes, &why);
 	if (!deployment->runtime)
 		deployment->why = buf_take(&why);
 	else
@@ -244,17 +265,19 @@ static int fill(struct deployment *deployment, const struct settings *settings,
 }
 
 struct deployment *deployment_new(const struct settings *settings, const char *version,
-        struct checkout *checkout, const struct runtimes *runtimes)
+        struct checkout *checkout, struct layers *layers, const struct runtimes *runtimes)
 {
 	const struct function *function = settings->function;
 	struct deployment *deployment = calloc(1, sizeof(*deployment));
 
 	if (!deployment) {
 		checkout_unref(checkout);
+		layers_unref(layers);
 		return NULL;
 	}
 	deployment->references = 1;
 	deployment->checkout = checkout;
+	deployment->layers = layers;
 	deployment->code_generation = checkout_generation(checkout);
 	deployment->config_generation = settings->config_generation;
 	deployment->config = settings->config;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What instances are started from, fixed at one moment: a checkout of the code, the settings, the
- * environment and the runtime chosen for them. Immutable and counted: instances hold the deployment
- * they run, so that calls finish on the code they began with.
+ * What instances are started from, fixed at one moment: a checkout of the code and those of what is
+ * merged over it, the settings, the environment and the runtime chosen for them. Immutable and counted:
+ * instances hold the deployment they run, so that calls finish on the code they began with.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include "model/config.h"
 
 struct checkout;
+struct layers;
 struct runtime;
 struct runtimes;
 struct settings;
@@ -22,6 +23,7 @@ struct deployment {
 	uint64_t code_generation;
 	uint64_t config_generation;
 	struct checkout *checkout;
+	struct layers *layers; /* NULL: no dependencies */
 	struct config config;
 	const struct runtime *runtime; /* NULL: nothing here can run; `why` says why */
 	char *why;
@@ -30,17 +32,17 @@ struct deployment {
 	uint64_t function_id;
 	uid_t uid;
 	gid_t gid;
-	char *entry; /* the file the handler is in, relative to the code; NULL when not found */
+	char *entry; /* the file the handler is in, relative to the code; NULL when it is not there */
 	char **environment; /* KEY=VALUE, NULL-ended: of the process */
 	struct buf init;    /* payload of FRAME_INIT */
 };
 
 /*
  * With the settings of a function, or of one of its versions, and the name calls know that by. Takes
- * over the reference to the checkout, also on failure. NULL: no memory.
+ * over the references to the checkout and the layers (NULL: none), also on failure. NULL: no memory.
  */
 struct deployment *deployment_new(const struct settings *settings, const char *version,
-        struct checkout *checkout, const struct runtimes *runtimes);
+        struct checkout *checkout, struct layers *layers, const struct runtimes *runtimes);
 struct deployment *deployment_ref(struct deployment *deployment);
 struct deployment *deployment_unref(struct deployment *deployment); /* NULL */
 

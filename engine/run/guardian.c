@@ -80,8 +80,10 @@ static void log_to_daemon(void *userdata, const char *line, size_t length)
 
 static void say_hello(struct guardian *guardian)
 {
+	const struct message_hello hello = {.overlays = guardian->sandbox.overlays};
 	struct buf body = BUF_INIT;
 
+	buf_append(&body, &hello, sizeof(hello));
 	limits_store(&guardian->limits, &body);
 	tell(guardian, MESSAGE_HELLO, 0, body.data, body.length);
 	buf_deinit(&body);
@@ -341,6 +343,7 @@ int main(int argc, char **argv)
 		return 1;
 	errand_view_init(&guardian.view);
 	guardian_prepare_process(); /* last, for then /proc/self/exe may not be found any more */
+	sandbox_try_overlays(&guardian.sandbox);
 	say_hello(&guardian);
 	while (!guardian.daemon_gone)
 		turn(&guardian);

@@ -13,7 +13,7 @@
 #include "base/list.h"
 
 enum message_type {
-	MESSAGE_HELLO = 1, /* guardian: I am there; limits follow */
+	MESSAGE_HELLO = 1, /* guardian: I am there; struct message_hello, limits */
 	MESSAGE_START,     /* daemon: struct message_start, strings, three descriptors */
 	MESSAGE_KILL,      /* daemon */
 	MESSAGE_STARTED,   /* guardian: pid_t of the runtime's first process */
@@ -28,7 +28,11 @@ struct message {
 	uint64_t process;
 };
 
-/* Behind it: name, code path, runtime path, working directory, the arguments, the environment. */
+struct message_hello {
+	bool overlays; /* instances can have layers */
+};
+
+/* Behind it: name, code path, runtime path, working directory, the layers, the arguments, the environment. */
 struct message_start {
 	uint64_t function_id;
 	int64_t memory_bytes;
@@ -37,6 +41,7 @@ struct message_start {
 	int cpu_millicores;
 	int max_processes;
 	bool host_network;
+	uint32_t layers;
 	uint32_t arguments;
 	uint32_t variables;
 };

@@ -21,11 +21,12 @@
 struct order {
 	struct message_start numbers;
 	const char *name, *code, *runtime, *directory;
-	const char **argv, **environment;
+	const char **layers, **argv, **environment;
 };
 
 static void order_deinit(struct order *order)
 {
+	free(order->layers);
 	free(order->argv);
 	free(order->environment);
 }
@@ -56,9 +57,13 @@ static int parse_order(struct order *order, const char *body, size_t length)
 	order->code = message_next_string(&place, end);
 	order->runtime = message_next_string(&place, end);
 	order->directory = message_next_string(&place, end);
+	if (order->numbers.layers)
+		order->layers = ward_take_strings(&place, end, order->numbers.layers);
 	order->argv = ward_take_strings(&place, end, order->numbers.arguments);
 	order->environment = ward_take_strings(&place, end, order->numbers.variables);
-	return order->directory && order->argv && order->environment ? 0 : -EBADMSG;
+	if (!order->directory || !order->layers != !order->numbers.layers)
+		return -EBADMSG;
+	return order->argv && order->environment ? 0 : -EBADMSG;
 }
 
 struct ward *ward_free(struct ward *ward)
@@ -130,6 +135,7 @@ static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
 	        .group = group,
 	        .view = {.root = sandbox->root.path,
 	                .code = order->code,
+	                .layers = order->layers,
 	                .runtime = order->runtime,
 	                .init = sandbox->init,
 	                .hostname = order->name,

@@ -20,6 +20,7 @@
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/invocation.h"
+#include "run/layers.h"
 #include "run/pool.h"
 #include "run/runtime.h"
 #include "run/watch.h"
@@ -221,7 +222,8 @@ static int launch(struct instance *instance)
 	return launcher_start(instance->pool->host->launcher,
 	        &(struct launch){
 	                .name = name,
-	                .code_path = checkout_path(deployment->checkout),
+	                .code_path = layers_code_path(deployment->layers, deployment->checkout),
+	                .layers = layers_paths(deployment->layers),
 	                .runtime_path = deployment->runtime->path,
 	                .argv = (const char *const *)deployment->runtime->argv,
 	                .environment = (const char *const *)deployment->environment,

@@ -23,6 +23,7 @@
 #include "base/map.h"
 #include "run/guardian_child.h"
 #include "run/guardian_message.h"
+#include "run/launcher_order.h"
 #include "run/process_tree.h"
 
 enum {
@@ -42,6 +43,7 @@ struct launcher {
 	struct map processes;
 	uint64_t last_id;
 	struct limits limits;
+	bool has_layers;
 	struct buf message;
 	char *incoming;
 };
@@ -155,8 +157,14 @@ static void lose_guardian(struct launcher *launcher)
 
 static void take_hello(struct launcher *launcher, const char *body, size_t length)
 {
+	struct message_hello hello = {0};
+
 	limits_deinit(&launcher->limits);
-	if (limits_load(&launcher->limits, body, length) < 0)
+	if (length >= sizeof(hello))
+		memcpy(&hello, body, sizeof(hello));
+	launcher->has_layers = hello.overlays;
+	if (length < sizeof(hello) ||
+	        limits_load(&launcher->limits, body + sizeof(hello), length - sizeof(hello)) < 0)
 		fail(-EPROTO, "the guardian's hello");
 	launcher->young = false;
 }
@@ -293,11 +301,17 @@ enum limits_kind launcher_limits(const struct launcher *launcher)
 	return launcher->limits.kind;
 }
 
+bool launcher_has_layers(const struct launcher *launcher)
+{
+	return launcher->has_layers;
+}
+
 void launcher_describe(const struct launcher *launcher, struct buf *out)
 {
 	buf_printf(out, "limits %s\n", limits_kind_name(launcher->limits.kind));
 	if (launcher->limits.why[0])
 		buf_printf(out, "limits_why %s\n", launcher->limits.why);
+	buf_printf(out, "overlays %s\n", launcher->has_layers ? "yes" : "no");
 	buf_printf(out, "guardian %d\n", (int)launcher->guardian);
 	buf_printf(out, "processes %zu\n", launcher->processes.count);
 }
@@ -335,66 +349,6 @@ static struct process *process_new(
 	return NULL;
 }
 
-static uint32_t count_strings(const char *const *strings)
-{
-	uint32_t count = 0;
-
-	while (strings[count])
-		count++;
-	return count;
-}
-
-static void write_strings(struct buf *out, const char *const *strings)
-{
-	for (; *strings; strings++)
-		message_string(out, *strings);
-}
-
-static void write_order(struct buf *out, const struct process *process, const struct launch *launch)
-{
-	const struct message_start numbers = {
-	        .function_id = launch->function_id,
-	        .memory_bytes = launch->memory_bytes,
-	        .uid = launch->uid,
-	        .gid = launch->gid,
-	        .cpu_millicores = launch->cpu_millicores,
-	        .max_processes = launch->max_processes,
-	        .host_network = launch->host_network,
-	        .arguments = count_strings(launch->argv),
-	        .variables = count_strings(launch->environment),
-	};
-
-	message_begin(out, MESSAGE_START, process->id);
-	buf_append(out, &numbers, sizeof(numbers));
-	message_string(out, process->group);
-	message_string(out, launch->code_path);
-	message_string(out, launch->runtime_path);
-	message_string(out, launch->working_directory);
-	write_strings(out, launch->argv);
-	write_strings(out, launch->environment);
-}
-
-static void write_errand(
-        struct buf *out, const struct process *process, const struct errand *errand)
-{
-	const struct message_run numbers = {
-	        .memory_bytes = errand->memory_bytes,
-	        .uid = errand->uid,
-	        .gid = errand->gid,
-	        .max_processes = errand->max_processes,
-	        .groups = (uint32_t)errand->group_count,
-	        .arguments = count_strings(errand->argv),
-	        .variables = count_strings(errand->environment),
-	};
-
-	message_begin(out, MESSAGE_RUN, process->id);
-	buf_append(out, &numbers, sizeof(numbers));
-	buf_append(out, errand->groups, errand->group_count * sizeof(*errand->groups));
-	message_string(out, process->group);
-	write_strings(out, errand->argv);
-	write_strings(out, errand->environment);
-}
-
 static struct process *process_drop(struct process *process)
 {
 	map_remove(&process->launcher->processes, process->id);
@@ -429,7 +383,7 @@ int launcher_start(struct launcher *launcher, const struct launch *launch, proce
 	process = process_new(launcher, launch->name, ended, userdata);
 	if (!process)
 		return -ENOMEM;
-	write_order(&launcher->message, process, launch);
+	order_write_start(&launcher->message, process->id, process->group, launch);
 	error = send_order(launcher, process, descriptors);
 	*out = error ? process_drop(process) : process;
 	return error;
@@ -451,7 +405,7 @@ int launcher_run(struct launcher *launcher, const struct errand *errand, process
 	process = process_new(launcher, errand->name, ended, userdata);
 	if (!process)
 		return -ENOMEM;
-	write_errand(&launcher->message, process, errand);
+	order_write_run(&launcher->message, process->id, process->group, errand);
 	error = send_order(launcher, process, descriptors);
 	*out = error ? process_drop(process) : process;
 	return error;

@@ -22,6 +22,7 @@ struct process;
 struct launch {
 	const char *name;      /* for cgroup and directory names: letters, digits, `-` */
 	const char *code_path; /* absolute; bound read-only at /opt/function/code and /var/task */
+	const char *const *layers; /* merged over the code, the first wins; NULL-ended; or NULL */
 	const char *
 	        runtime_path; /* absolute directory of the runtime; read-only at /opt/fnfs/runtime */
 	const char *const *argv;        /* inside the sandbox; argv[0] absolute */
@@ -56,6 +57,7 @@ int launcher_new(
         struct launcher **out, uv_loop_t *loop, const char *guardian_path, const char *state_dir);
 struct launcher *launcher_free(struct launcher *launcher); /* no process may be left */
 enum limits_kind launcher_limits(const struct launcher *launcher);
+bool launcher_has_layers(const struct launcher *launcher); /* whether `layers` can be used here */
 void launcher_describe(const struct launcher *launcher, struct buf *out); /* lines of `key value` */
 
 /* 0 or -errno; then `ended` never runs. Descriptors are duplicated. Never blocks. */

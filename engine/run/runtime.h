@@ -33,7 +33,8 @@ const struct runtime *runtimes_at(
 
 /*
  * Which runtime runs this code: the configured name, or for "auto" first the handler's extension, then
- * what the directory holds. NULL with a sentence in `why` when there is none, or it is not available.
+ * what the directories hold; of these the first is the code, and the others are looked at when it does not say.
+ * NULL with a sentence in `why` when there is none, or it is not available.
  */
 const struct runtime *runtimes_choose(const struct runtimes *runtimes, const char *configured,
-        const char *handler, int code_fd, struct buf *why);
+        const char *handler, const int *directories, size_t count, struct buf *why);

@@ -163,28 +163,39 @@ static const struct runtime *configured_choose(
 	return NULL;
 }
 
+/* A file for a runtime that would come before all others, were it there. */
+static const char *by_absence(const struct runtimes *runtimes, int code_fd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
+		if (not_yet[i].sign && !runtimes_find(runtimes, not_yet[i].runtime) &&
+		        sign_holds(not_yet[i].sign, "", code_fd))
+			return not_yet[i].runtime;
+	return NULL;
+}
+
 const struct runtime *runtimes_choose(const struct runtimes *runtimes, const char *configured,
-        const char *handler, int code_fd, struct buf *why)
+        const char *handler, const int *directories, size_t count, struct buf *why)
 {
 	const struct runtime *runtime;
+	const char *absent;
 
 	if (strcmp(configured, "auto") != 0)
 		return configured_choose(runtimes, configured, why);
-	runtime = by_handler(runtimes, handler, code_fd);
-	if (runtime)
-		return found(runtime, why);
-	for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
-		if (not_yet[i].sign && !runtimes_find(runtimes, not_yet[i].runtime) &&
-		        sign_holds(not_yet[i].sign, "", code_fd)) {
+	for (size_t i = 0; i < count; i++)
+		if ((runtime = by_handler(runtimes, handler, directories[i])))
+			return found(runtime, why);
+	for (size_t i = 0; i < count; i++) {
+		absent = by_absence(runtimes, directories[i]);
+		if (absent) {
 			buf_printf(why,
-			        "code/ has a file for the runtime %s, which is not "
+			        "%s has a file for the runtime %s, which is not "
 			        "available yet; name another one in config/runtime",
-			        not_yet[i].runtime);
+			        i ? "a dependency" : "code/", absent);
 			return NULL;
 		}
-	runtime = by_detection(runtimes, handler, code_fd);
-	if (runtime)
-		return found(runtime, why);
-	explain_nothing(runtimes, handler, code_fd, why);
+		if ((runtime = by_detection(runtimes, handler, directories[i])))
+			return found(runtime, why);
+	}
+	explain_nothing(runtimes, handler, directories[0], why);
 	return NULL;
 }

@@ -26,6 +26,7 @@
 #include "base/fail.h"
 #include "run/guardian_message.h"
 #include "run/call_filter.h"
+#include "run/sandbox_overlay.h"
 
 /* fnfs-init lies beside this program. */
 static char *find_init(void)
@@ -64,6 +65,11 @@ void sandbox_deinit(struct sandbox *sandbox)
 	sandbox_root_deinit(&sandbox->root);
 	free(take(sandbox->init));
 	sandbox->filter = close_fd(sandbox->filter);
+}
+
+void sandbox_try_overlays(struct sandbox *sandbox)
+{
+	sandbox->overlays = sandbox_overlay_possible(&sandbox->root, sandbox->is_root);
 }
 
 const char *sandbox_find_bubblewrap(void)

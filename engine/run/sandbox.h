@@ -36,11 +36,13 @@ struct sandbox {
 	char *init; /* absolute path of fnfs-init on the host */
 	int filter; /* of system calls; a file in memory */
 	bool is_root;
+	bool overlays; /* sandbox_try_overlays() */
 };
 
 struct sandbox_view {
 	/* sources of bind mounts, as the owner can reach them */
 	const char *root, *code, *runtime, *init;
+	const char *const *layers; /* over the code, the first uppermost, NULL-ended; or NULL */
 	const char *hostname;
 	const char *working_directory;
 	const char *const *environment;
@@ -63,6 +65,9 @@ struct sandbox_start {
 
 int sandbox_init(struct sandbox *sandbox, const char *state_dir);
 void sandbox_deinit(struct sandbox *sandbox);
+
+/* Finds out whether instances can have layers. Once, when the mounts are as they will be. */
+void sandbox_try_overlays(struct sandbox *sandbox);
 
 /* Options for `--args`, each ended by a zero byte. */
 void sandbox_arguments(struct buf *out, const struct sandbox_view *view);

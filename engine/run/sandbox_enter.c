@@ -5,8 +5,9 @@
  * identity clears it); and the last thing before exec is to have no descriptor that is not meant.
  *
  * As root, the code lies in a directory only root can enter, and the owner must reach it: a mount
- * namespace of its own has a small tmpfs over /tmp with the three sources bound into it. It goes
- * with the last process in it.
+ * namespace of its own has a small tmpfs over /tmp with the sources bound into it. It goes with the
+ * last process in it. Dependencies are laid over the code there; for an ordinary user in a namespace
+ * that is made only for it.
  */
 #include "run/sandbox.h"
 
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "run/sandbox_overlay.h"
 
 #define BRIDGE        "/tmp"
 #define ABOVE_TARGETS 64
@@ -94,9 +96,43 @@ static const char *bind_source(const struct entry *entry, const char *source, co
 	return target;
 }
 
+static void open_layers(const struct entry *entry, struct sandbox_overlay *overlay)
+{
+	int error = sandbox_overlay_open(overlay, entry->view.layers, entry->view.code);
+
+	errno = -error;
+	if (error)
+		give_up(entry, "%s", overlay->culprit ? overlay->culprit : "too many dependencies");
+}
+
+static const char *mount_layers(
+        const struct entry *entry, const struct sandbox_overlay *overlay, const char *target)
+{
+	int error = sandbox_overlay_mount(overlay, target);
+
+	errno = -error;
+	if (error)
+		give_up(entry, "laying the dependencies over the code");
+	return target;
+}
+
+/* What bubblewrap is told to bind has the dependencies over it, in the namespace it is started in. */
+static void cover_code(const struct entry *entry)
+{
+	struct sandbox_overlay overlay;
+	int error = sandbox_overlay_unshare();
+
+	errno = -error;
+	if (error)
+		give_up(entry, "making a namespace for the dependencies");
+	open_layers(entry, &overlay);
+	mount_layers(entry, &overlay, entry->view.code);
+}
+
 static void bridge_sources(struct entry *entry)
 {
 	struct sandbox_view *view = &entry->view;
+	struct sandbox_overlay overlay;
 	char root[32], code[32], runtime[32], init[32];
 
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
@@ -104,6 +140,8 @@ static void bridge_sources(struct entry *entry)
 	/* Opened before /tmp is covered, for they may lie there. */
 	open_source(entry, view->root, root);
 	open_source(entry, view->code, code);
+	if (view->layers)
+		open_layers(entry, &overlay);
 	open_source(entry, view->runtime, runtime);
 	open_source(entry, view->init, init);
 	if (mount("fnfs", BRIDGE, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0711") < 0)
@@ -112,7 +150,8 @@ static void bridge_sources(struct entry *entry)
 	        mkdir(BRIDGE "/runtime", 0755) < 0 || mknod(BRIDGE "/init", S_IFREG | 0755, 0) < 0)
 		give_up(entry, "preparing " BRIDGE);
 	view->root = bind_source(entry, root, BRIDGE "/root");
-	view->code = bind_source(entry, code, BRIDGE "/code");
+	view->code = view->layers ? mount_layers(entry, &overlay, BRIDGE "/code")
+	                          : bind_source(entry, code, BRIDGE "/code");
 	view->runtime = bind_source(entry, runtime, BRIDGE "/runtime");
 	view->init = bind_source(entry, init, BRIDGE "/init");
 }
@@ -264,6 +303,8 @@ _Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian)
 	}
 	if (start->sandbox->is_root)
 		bridge_sources(&entry);
+	else if (entry.view.layers)
+		cover_code(&entry);
 	if (chdir("/") < 0)
 		give_up(&entry, "/");
 	place_descriptors(&entry);

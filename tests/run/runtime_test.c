@@ -89,7 +89,7 @@ static const char *choose(
 	REQUIRE(asprintf(&path, "%s/code", root) > 0);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	REQUIRE(fd >= 0);
-	runtime = runtimes_choose(runtimes, configured, handler, fd, &why);
+	runtime = runtimes_choose(runtimes, configured, handler, &fd, 1, &why);
 	CHECK(!runtime == (why.length > 0));
 	snprintf(said, sizeof(said), "%s", runtime ? runtime->name : why.data);
 	return said;

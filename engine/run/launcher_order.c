@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/launcher_order.h"
+
+#include "run/guardian_message.h"
+
+static const char *const none[] = {NULL};
+
+static uint32_t count_strings(const char *const *strings)
+{
+	uint32_t count = 0;
+
+	while (strings[count])
+		count++;
+	return count;
+}
+
+static void write_strings(struct buf *out, const char *const *strings)
+{
+	for (; *strings; strings++)
+		message_string(out, *strings);
+}
+
+void order_write_start(
+        struct buf *out, uint64_t process, const char *group, const struct launch *launch)
+{
+	const char *const *layers = launch->layers ? launch->layers : none;
+	const struct message_start numbers = {
+	        .function_id = launch->function_id,
+	        .memory_bytes = launch->memory_bytes,
+	        .uid = launch->uid,
+	        .gid = launch->gid,
+	        .cpu_millicores = launch->cpu_millicores,
+	        .max_processes = launch->max_processes,
+	        .host_network = launch->host_network,
+	        .layers = count_strings(layers),
+	        .arguments = count_strings(launch->argv),
+	        .variables = count_strings(launch->environment),
+	};
+
+	message_begin(out, MESSAGE_START, process);
+	buf_append(out, &numbers, sizeof(numbers));
+	message_string(out, group);
+	message_string(out, launch->code_path);
+	message_string(out, launch->runtime_path);
+	message_string(out, launch->working_directory);
+	write_strings(out, layers);
+	write_strings(out, launch->argv);
+	write_strings(out, launch->environment);
+}
+
+void order_write_run(
+        struct buf *out, uint64_t process, const char *group, const struct errand *errand)
+{
+	const struct message_run numbers = {
+	        .memory_bytes = errand->memory_bytes,
+	        .uid = errand->uid,
+	        .gid = errand->gid,
+	        .max_processes = errand->max_processes,
+	        .groups = (uint32_t)errand->group_count,
+	        .arguments = count_strings(errand->argv),
+	        .variables = count_strings(errand->environment),
+	};
+
+	message_begin(out, MESSAGE_RUN, process);
+	buf_append(out, &numbers, sizeof(numbers));
+	buf_append(out, errand->groups, errand->group_count * sizeof(*errand->groups));
+	message_string(out, group);
+	write_strings(out, errand->argv);
+	write_strings(out, errand->environment);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options of a mount fit into one page, and a colon, a comma or a backslash in a path would have to be
+ * escaped in ways that differ between kernels. So the directories are opened and named by the numbers of
+ * their descriptors, with /proc/self/fd as the working directory: a hundred of them take 500 bytes.
+ */
+#include "run/sandbox_overlay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static int write_file(const char *path, const char *text)
+{
+	CLEANUP(close_p) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int map_self(const char *path, unsigned id)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%u %u 1", id, id);
+	return write_file(path, text);
+}
+
+int sandbox_overlay_unshare(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int error;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return -errno;
+	error = write_file("/proc/self/setgroups", "deny");
+	if (!error)
+		error = map_self("/proc/self/uid_map", uid);
+	if (!error)
+		error = map_self("/proc/self/gid_map", gid);
+	return error;
+}
+
+static int add_layer(struct sandbox_overlay *overlay, const char *path)
+{
+	size_t length = strlen(overlay->options);
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int added;
+
+	if (fd < 0) {
+		overlay->culprit = path;
+		return -errno;
+	}
+	added = snprintf(overlay->options + length, OVERLAY_OPTIONS_SIZE - length, "%s%d",
+	        length ? ":" : "lowerdir=", fd);
+	return (size_t)added < OVERLAY_OPTIONS_SIZE - length ? 0 : -E2BIG;
+}
+
+int sandbox_overlay_open(
+        struct sandbox_overlay *overlay, const char *const *layers, const char *code)
+{
+	int error = 0;
+
+	overlay->options[0] = 0;
+	overlay->culprit = NULL;
+	for (; *layers && !error; layers++)
+		error = add_layer(overlay, *layers);
+	return error ? error : add_layer(overlay, code);
+}
+
+int sandbox_overlay_mount(const struct sandbox_overlay *overlay, const char *target)
+{
+	const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV;
+
+	if (chdir("/proc/self/fd") < 0 ||
+	        mount("fnfs", target, "overlay", flags, overlay->options) < 0 || chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+/* --- is it possible? -------------------------------------------------------------------------- */
+
+static int become_private(bool is_root)
+{
+	if (!is_root)
+		return sandbox_overlay_unshare();
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Two directories of the sandboxes' root over each other, and whether both are to be seen. */
+static bool try_mount(const struct sandbox_root *root, bool is_root)
+{
+	char upper[PATH_MAX], lower[PATH_MAX], target[PATH_MAX], path[PATH_MAX + 8];
+	const char *const layers[] = {upper, NULL};
+	struct sandbox_overlay overlay;
+	struct stat st;
+
+	snprintf(upper, sizeof(upper), "%s/opt", root->path);
+	snprintf(lower, sizeof(lower), "%s/var", root->path);
+	snprintf(target, sizeof(target), "%s/run", root->path);
+	if (become_private(is_root) < 0 || sandbox_overlay_open(&overlay, layers, lower) < 0 ||
+	        sandbox_overlay_mount(&overlay, target) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/fnfs", target);
+	if (stat(path, &st) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/task", target);
+	return lstat(path, &st) == 0;
+}
+
+bool sandbox_overlay_possible(const struct sandbox_root *root, bool is_root)
+{
+	const char *wanted = getenv("FNFS_OVERLAY");
+	int status = -1;
+	pid_t pid;
+
+	if (!root->path || (wanted && strcmp(wanted, "no") == 0))
+		return false;
+	pid = fork();
+	if (pid == 0)
+		_exit(try_mount(root, is_root) ? 0 : 1);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}

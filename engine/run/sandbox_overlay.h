@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Dependencies over the code of one instance: a read-only overlay in the sandbox's own mount namespace, so
+ * that no tree is copied and none is changed. It goes with the last process that sees it. Not every machine
+ * can do it, and not for every user: the guardian tries it once.
+ */
+#include <stdbool.h>
+
+#include "run/sandbox_root.h"
+
+enum { OVERLAY_OPTIONS_SIZE = 2048 };
+
+/* The directories that are to be laid over each other, held open. */
+struct sandbox_overlay {
+	char options[OVERLAY_OPTIONS_SIZE]; /* of mount(2) */
+	const char *culprit;                /* the path that could not be opened */
+};
+
+/* Whether overlays can be mounted here. FNFS_OVERLAY=no in the environment says that they cannot. */
+bool sandbox_overlay_possible(const struct sandbox_root *root, bool is_root);
+
+/*
+ * An ordinary user mounts in a user namespace of its own, in which the user is what it was outside.
+ * 0 or -errno.
+ */
+int sandbox_overlay_unshare(void);
+
+/*
+ * Opened in the mount namespace it is mounted in, possibly before the paths are covered. `layers` end with
+ * NULL, the first is uppermost, `code` lies under them all. 0 or -errno; the descriptors stay open.
+ */
+int sandbox_overlay_open(
+        struct sandbox_overlay *overlay, const char *const *layers, const char *code);
+
+/* Onto a directory, which may be the code's own. Leaves the working directory at `/`. 0 or -errno. */
+int sandbox_overlay_mount(const struct sandbox_overlay *overlay, const char *target);
