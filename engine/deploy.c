@@ -11,8 +11,10 @@
 #include "engine/engine.h"
 #include "engine/error_text.h"
 #include "engine/function_state.h"
+#include "engine/gathering.h"
 #include "run/deployment.h"
 #include "run/host.h"
+#include "run/layers.h"
 #include "run/runtime.h"
 #include "store/worktree.h"
 
@@ -162,6 +164,12 @@ static void submit_waiting(struct deploy *deploy)
 	}
 }
 
+static bool is_empty(const struct deploy *deploy)
+{
+	return worktree_empty(deploy->owner->worktree) &&
+	       !gathering_wanted(deploy->owner->engine, &function(deploy)->settings);
+}
+
 static void install(struct deploy *deploy, struct deployment *deployment)
 {
 	struct pool *pool = &deploy->owner->latest.pool;
@@ -170,7 +178,7 @@ static void install(struct deploy *deploy, struct deployment *deployment)
 
 	deploy->trial = false;
 	pool_set_deployment(pool, deployment);
-	if (worktree_empty(deploy->owner->worktree)) {
+	if (is_empty(deploy)) {
 		if (deploy->state.state != DEPLOY_EMPTY)
 			sm_move(&deploy->state, DEPLOY_EMPTY);
 	} else if (!deployment->runtime) {
@@ -184,33 +192,88 @@ static void install(struct deploy *deploy, struct deployment *deployment)
 	submit_waiting(deploy);
 }
 
-static void checked_out(void *userdata, int status, struct checkout *checkout)
+static void give_up(struct deploy *deploy, const char *why)
 {
-	struct deploy *deploy = userdata;
-	struct deployment *deployment = NULL;
+	deploy->requesting = false;
+	deploy->trial = false;
+	refuse_waiting(deploy, OUTCOME_SYSTEM_ERROR, -EIO, why);
+}
+
+static void code_failed(struct deploy *deploy, int status)
+{
 	char why[128];
 
-	deploy->request = NULL;
-	deploy->requesting = false;
-	if (status == 0 && deploy_unsettled_us(deploy)) {
-		/* It was made behind our back, and a dance has begun meanwhile: it shows the middle. */
-		checkout_unref(checkout);
-		advance(deploy);
-		return;
-	}
-	if (status == 0)
-		deployment = deployment_new(&function(deploy)->settings, "latest", checkout,
-		        engine_runtimes(deploy->owner->engine));
+	snprintf(why, sizeof(why), "The code could not be taken in: %s", strerror(-status));
+	give_up(deploy, why);
+}
+
+/* Takes over both. */
+static void take_in(struct deploy *deploy, struct checkout *checkout, struct layers *layers)
+{
+	struct deployment *deployment = deployment_new(&function(deploy)->settings, "latest",
+	        checkout, layers, engine_runtimes(deploy->owner->engine));
+
 	if (!deployment) {
-		snprintf(why, sizeof(why), "The code could not be taken in: %s",
-		        strerror(status ? -status : ENOMEM));
-		deploy->trial = false;
-		refuse_waiting(deploy, OUTCOME_SYSTEM_ERROR, -EIO, why);
+		code_failed(deploy, -ENOMEM);
 		return;
 	}
+	deploy->requesting = false;
 	install(deploy, deployment);
 	deployment_unref(deployment);
 	advance(deploy);
+}
+
+static void gathered(void *userdata, int status, struct layers *layers, const char *why)
+{
+	struct deploy *deploy = userdata;
+	struct checkout *code = take(deploy->code);
+
+	deploy->gathering = NULL;
+	if (status == 0 &&
+	        deploy->gathering_generation == function(deploy)->settings.config_generation) {
+		take_in(deploy, code, layers);
+		return;
+	}
+	layers_unref(layers);
+	checkout_unref(code);
+	if (status < 0) {
+		give_up(deploy, why);
+		return;
+	}
+	/* What it depends on was changed meanwhile. */
+	deploy->requesting = false;
+	advance(deploy);
+}
+
+static void gather(struct deploy *deploy, struct checkout *code)
+{
+	struct settings *settings = &function(deploy)->settings;
+	struct gathering *gathering;
+
+	deploy->code = code;
+	deploy->gathering_generation = settings->config_generation;
+	gathering = gathering_start(deploy->owner->engine, settings, code, gathered, deploy);
+	if (gathering)
+		deploy->gathering = gathering;
+}
+
+static void checked_out(void *userdata, int status, struct checkout *checkout)
+{
+	struct deploy *deploy = userdata;
+
+	deploy->request = NULL;
+	if (status < 0) {
+		code_failed(deploy, status);
+	} else if (deploy_unsettled_us(deploy)) {
+		/* It was made behind our back, and a dance has begun meanwhile: it shows the middle. */
+		checkout_unref(checkout);
+		deploy->requesting = false;
+		advance(deploy);
+	} else if (gathering_wanted(deploy->owner->engine, &function(deploy)->settings)) {
+		gather(deploy, checkout);
+	} else {
+		take_in(deploy, checkout, NULL);
+	}
 }
 
 static void advance(struct deploy *deploy)
@@ -229,7 +292,8 @@ static void advance(struct deploy *deploy)
 	alarm_clear(alarms(deploy), &deploy->settling);
 	deploy->requesting = true;
 	request = worktree_checkout(deploy->owner->worktree, checked_out, deploy);
-	if (deploy->requesting)
+	/* NULL: it is over, and another one may have begun. */
+	if (request)
 		deploy->request = request;
 }
 
@@ -307,7 +371,7 @@ void deploy_init(struct deploy *deploy, struct function_state *owner)
 	list_init(&deploy->waiting);
 	deploy->generation = worktree_generation(owner->worktree);
 	sm_init(&deploy->state, "deploy", states, DEPLOY_CHANGED);
-	if (worktree_empty(owner->worktree))
+	if (is_empty(deploy))
 		sm_move(&deploy->state, DEPLOY_EMPTY);
 	else if (!verdict_load(deploy))
 		alarm_set(alarms(deploy), &deploy->quiet, QUIET_US, try_ahead);
@@ -321,6 +385,10 @@ void deploy_close(struct deploy *deploy)
 	if (deploy->request)
 		checkout_request_cancel(deploy->request);
 	deploy->request = NULL;
+	if (deploy->gathering)
+		gathering_cancel(deploy->gathering);
+	deploy->gathering = NULL;
+	deploy->code = checkout_unref(deploy->code);
 	refuse_waiting(
 	        deploy, OUTCOME_REJECTED, -EAGAIN, "The function was removed or the daemon ends");
 	buf_deinit(&deploy->error);

@@ -4,7 +4,8 @@
  * Saving deploys: what stands between a change under `code/` or `config/` and the instances that run it.
  *
  * A call that starts after a change runs the changed code. So each call passes here: when the pool's
- * deployment is behind the working tree or the settings, it waits until a new checkout was taken in.
+ * deployment is behind the working tree or the settings, it waits until a new checkout was taken in, and
+ * what it depends on.
  * While the entry file that existed before is missing, or a `.git/index.lock` stands, taking in waits
  * too, until 2 s after that began. After 200 ms of quiet the new code is tried ahead of the first call.
  */
@@ -17,8 +18,10 @@
 #include "run/alarm.h"
 
 struct checkout_request;
+struct checkout;
 struct deployment;
 struct function_state;
+struct gathering;
 struct invocation;
 
 enum deploy_state {
@@ -34,8 +37,11 @@ struct deploy {
 	struct sm state;
 	struct list waiting; /* invocations that wait for a checkout */
 	struct checkout_request *request;
-	bool requesting;
-	bool trial; /* start an instance although nobody calls */
+	struct gathering *gathering;   /* of the dependencies of `code` */
+	struct checkout *code;         /* meanwhile */
+	uint64_t gathering_generation; /* of the settings then */
+	bool requesting;               /* one of both is on its way */
+	bool trial;                    /* start an instance although nobody calls */
 	bool closed;
 	struct alarm quiet;
 	struct alarm settling;

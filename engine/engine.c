@@ -24,6 +24,7 @@
 #include "run/launcher.h"
 #include "run/runtime.h"
 #include "store/blob.h"
+#include "store/checkout_merge.h"
 #include "store/snapshot_cache.h"
 #include "store/snapshot_tree.h"
 #include "store/store.h"
@@ -329,6 +330,8 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 	if (r == 0)
 		r = snapshot_cache_open(&engine->snapshot_cache, options->loop, engine->blobs,
 		        engine->state_fd, "published", CACHE_BYTES);
+	if (r == 0)
+		r = merges_open(&engine->merges, options->loop, engine->state_fd, "merged");
 	return r;
 }
 
@@ -424,6 +427,7 @@ struct engine *engine_free(struct engine *engine)
 	attributes_free(engine->attributes);
 	packages_free(engine->packages);
 	functions_free(engine->functions);
+	merges_close(engine->merges);
 	snapshot_cache_close(engine->snapshot_cache);
 	snapshot_recent_free(engine->snapshot_recent);
 	blobs_close(engine->blobs);

@@ -10,11 +10,13 @@
 #include "base/cleanup.h"
 #include "engine/engine_state.h"
 #include "engine/error_text.h"
+#include "engine/gathering.h"
 #include "engine/metrics.h"
 #include "engine/metrics_file.h"
 #include "model/version.h"
 #include "run/deployment.h"
 #include "run/host.h"
+#include "run/layers.h"
 #include "run/runtime.h"
 #include "store/blob.h"
 #include "store/snapshot_cache.h"
@@ -94,31 +96,73 @@ static void install(struct version_state *state, struct deployment *deployment)
 	}
 }
 
+static void give_up(struct version_state *state, const char *why)
+{
+	state->requesting = false;
+	state->trial = false;
+	sm_move(&state->stage, VERSION_PUBLISHED);
+	refuse_waiting(state, OUTCOME_SYSTEM_ERROR, -EIO, "Unavailable", why);
+}
+
+static void code_failed(struct version_state *state, int status)
+{
+	char why[160];
+
+	snprintf(why, sizeof(why), "The code of version %s could not be read: %s",
+	        state->version->name, strerror(-status));
+	give_up(state, why);
+}
+
+/* Takes over both. */
+static void deploy(struct version_state *state, struct checkout *code, struct layers *layers)
+{
+	struct deployment *deployment = deployment_new(&state->version->settings,
+	        state->version->name, code, layers, engine_of(state)->runtimes);
+
+	if (!deployment) {
+		code_failed(state, -ENOMEM);
+		return;
+	}
+	state->requesting = false;
+	install(state, deployment);
+	deployment_unref(deployment);
+}
+
+/* What a version depends on is bound for ever, so it cannot have changed meanwhile. */
+static void gathered(void *userdata, int status, struct layers *layers, const char *why)
+{
+	struct version_state *state = userdata;
+	struct checkout *code = take(state->code);
+
+	state->gathering = NULL;
+	if (status == 0) {
+		deploy(state, code, layers);
+		return;
+	}
+	checkout_unref(code);
+	give_up(state, why);
+}
+
 static void on_disk(void *userdata, int status, struct checkout *checkout)
 {
 	struct version_state *state = userdata;
-	struct deployment *deployment = NULL;
-	char why[160];
+	struct gathering *gathering;
 
 	state->request = NULL;
-	state->requesting = false;
-	if (!state->version) {
-		checkout_unref(checkout);
+	if (status < 0) {
+		code_failed(state, status);
 		return;
 	}
-	if (status == 0)
-		deployment = deployment_new(&state->version->settings, state->version->name,
-		        checkout, engine_of(state)->runtimes);
-	if (!deployment) {
-		snprintf(why, sizeof(why), "The code of version %s could not be read: %s",
-		        state->version->name, strerror(status ? -status : ENOMEM));
-		state->trial = false;
-		sm_move(&state->stage, VERSION_PUBLISHED);
-		refuse_waiting(state, OUTCOME_SYSTEM_ERROR, -EIO, "Unavailable", why);
+	if (!gathering_wanted(engine_of(state), &state->version->settings)) {
+		deploy(state, checkout, NULL);
 		return;
 	}
-	install(state, deployment);
-	deployment_unref(deployment);
+	state->code = checkout;
+	gathering = gathering_start(
+	        engine_of(state), &state->version->settings, checkout, gathered, state);
+	/* NULL: it is over, and another one may have begun. */
+	if (gathering)
+		state->gathering = gathering;
 }
 
 static void take_in(struct version_state *state)
@@ -132,7 +176,7 @@ static void take_in(struct version_state *state)
 	state->requesting = true;
 	sm_move(&state->stage, VERSION_LOADING);
 	request = snapshot_cache_checkout(engine_of(state)->snapshot_cache, &root, on_disk, state);
-	if (state->requesting)
+	if (request)
 		state->request = request;
 }
 
@@ -277,6 +321,10 @@ void version_state_close(struct version_state *state, bool gently)
 	if (state->request)
 		snapshot_cache_request_cancel(state->request);
 	state->request = NULL;
+	if (state->gathering)
+		gathering_cancel(state->gathering);
+	state->gathering = NULL;
+	state->code = checkout_unref(state->code);
 	state->requesting = false;
 	refuse_waiting(state, OUTCOME_REJECTED, -EAGAIN, "Unavailable",
 	        "The function was removed or the daemon ends");

@@ -3,8 +3,8 @@
 /*
  * Everything the engine holds for one published version beside what the model says of it: where its calls
  * go, the code on disk they run from, and the tree that is read. Made when the version is first touched.
- * A version never changes, so there is little to deploy: its code is brought to disk once, when a call or
- * a reserved instance wants it. Internal to engine/.
+ * A version never changes, so there is little to deploy: its code and its dependencies are brought to disk
+ * once, when a call or a reserved instance wants them. Internal to engine/.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +14,8 @@
 #include "base/sm.h"
 #include "engine/target.h"
 
+struct checkout;
+struct gathering;
 struct invocation;
 struct snapshot_cache_request;
 struct snapshot_tree;
@@ -33,13 +35,15 @@ struct version_state {
 	struct sm stage;
 	struct list waiting; /* invocations that wait for the code to be on disk */
 	struct snapshot_cache_request *request;
-	bool requesting;
-	bool trial;                 /* start an instance although nobody calls */
-	struct snapshot_tree *tree; /* NULL until somebody looks */
-	struct buf error;           /* JSON of a failed start */
-	struct alarm resting;       /* stops what is idle, outside of all callbacks */
-	bool rests;                 /* nothing routes to it */
-	int64_t settled_us;         /* wall time of READY or BROKEN */
+	struct gathering *gathering; /* of the dependencies of `code` */
+	struct checkout *code;       /* meanwhile */
+	bool requesting;             /* one of both is on its way */
+	bool trial;                  /* start an instance although nobody calls */
+	struct snapshot_tree *tree;  /* NULL until somebody looks */
+	struct buf error;            /* JSON of a failed start */
+	struct alarm resting;        /* stops what is idle, outside of all callbacks */
+	bool rests;                  /* nothing routes to it */
+	int64_t settled_us;          /* wall time of READY or BROKEN */
 	uint64_t metrics_saved;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A slot as a farm of hard links to another one: a copy that costs no content. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -66,6 +67,15 @@ static int farm_copy(int from, int to, const char *name)
 	return r;
 }
 
+int sync_link_file(int from, int to, const char *name)
+{
+	if (linkat(from, name, to, name, 0) == 0)
+		return 0;
+	if (errno == ENOSPC || errno == EDQUOT || errno == EEXIST)
+		return -errno;
+	return farm_copy(from, to, name);
+}
+
 static int farm_entry(int from, int to, const struct dirent *entry, size_t *entries)
 {
 	const char *name = entry->d_name;
@@ -82,9 +92,7 @@ static int farm_entry(int from, int to, const struct dirent *entry, size_t *entr
 		if (S_ISDIR(attr.st_mode))
 			return farm_directory(from, to, name, entries);
 	}
-	if (linkat(from, name, to, name, 0) == 0)
-		return 0;
-	return errno == ENOSPC || errno == EDQUOT ? -errno : farm_copy(from, to, name);
+	return sync_link_file(from, to, name);
 }
 
 int sync_link_tree(int from, int to, size_t *entries)

@@ -41,6 +41,8 @@ int sync_run(struct sync *sync, const struct mark *root);
 
 /* Fills the empty directory `to` with links to the files in `from`: copies where links fail. */
 int sync_link_tree(int from, int to, size_t *entries);
+/* One of them, no directory: -EEXIST when there is something of that name. */
+int sync_link_file(int from, int to, const char *name);
 
 void slot_rename_free(struct slot_rename *rename);
 
