@@ -2,7 +2,7 @@
 /*
  * What a sandbox costs: from launcher_start() to the first byte of the smallest program in it, to the news
  * that it runs, and from its last act to the news of its end; beside a bare vfork and exec of the same
- * program. `launcher_bench [ROUNDS]`.
+ * program. With directories merged over the code as well. `launcher_bench [ROUNDS]`.
  */
 #include <spawn.h>
 #include <sys/wait.h>
@@ -59,8 +59,8 @@ static void note_end(void *userdata, const struct process_end *end)
 }
 
 /* `probe identity` prints a line and ends. */
-static void start_once(struct yard *yard, bool host_network, struct series *first_byte,
-        struct series *running, struct series *end)
+static void start_once(struct yard *yard, bool host_network, const char *const *layers,
+        struct series *first_byte, struct series *running, struct series *end)
 {
 	static const char *const argv[] = {"/opt/fnfs/runtime/probe", "nothing", NULL};
 	struct launch launch = yard_launch(yard, NULL);
@@ -73,6 +73,7 @@ static void start_once(struct yard *yard, bool host_network, struct series *firs
 	        pipe2(output, O_CLOEXEC) == 0);
 	launch.argv = argv;
 	launch.host_network = host_network;
+	launch.layers = layers;
 	launch.channel_in = in[0];
 	launch.channel_out = out[1];
 	launch.output = output[1];
@@ -111,6 +112,50 @@ static void spawn_once(struct series *bare)
 	add(bare, now_ms() - begun);
 }
 
+enum { LAYERS_MOST = 100, KINDS = 4 };
+
+static const int layer_counts[KINDS] = {0, 1, 10, LAYERS_MOST};
+
+/* One list for each kind, NULL for none. */
+static void make_layers(struct yard *yard, const char *lists[KINDS][LAYERS_MOST + 1])
+{
+	char *path;
+
+	for (int i = 0; i < LAYERS_MOST; i++) {
+		REQUIRE(asprintf(&path, "%s/layer%d", yard->state, i) > 0);
+		REQUIRE(mkdir(path, 0755) == 0);
+		for (int kind = 0; kind < KINDS; kind++)
+			if (i < layer_counts[kind])
+				lists[kind][i] = path;
+	}
+}
+
+static void measure_layers(struct yard *yard, int rounds)
+{
+	static const char *lists[KINDS][LAYERS_MOST + 1];
+	struct series first[KINDS], end[KINDS], unused = series_new("", KINDS * rounds);
+	char names[2 * KINDS][64];
+
+	make_layers(yard, lists);
+	for (int kind = 0; kind < KINDS; kind++) {
+		snprintf(names[kind], 64, "start to first byte, %d layers", layer_counts[kind]);
+		snprintf(names[KINDS + kind], 64, "to its end, %d layers", layer_counts[kind]);
+		first[kind] = series_new(names[kind], rounds);
+		end[kind] = series_new(names[KINDS + kind], rounds);
+	}
+	for (int i = 0; i < rounds; i++)
+		for (int kind = 0; kind < KINDS; kind++)
+			start_once(yard, false, layer_counts[kind] ? lists[kind] : NULL,
+			        &first[kind], &unused, &end[kind]);
+	for (int kind = 0; kind < KINDS; kind++)
+		show(&first[kind]);
+	for (int kind = 0; kind < KINDS; kind++)
+		show(&end[kind]);
+	free(unused.milliseconds);
+	for (int i = 0; i < LAYERS_MOST; i++)
+		free((char *)lists[KINDS - 1][i]);
+}
+
 static void measure(struct yard *yard, int rounds)
 {
 	struct series bare = series_new("vfork, exec and wait, no sandbox", rounds);
@@ -122,8 +167,8 @@ static void measure(struct yard *yard, int rounds)
 
 	for (int i = 0; i < rounds; i++) {
 		spawn_once(&bare);
-		start_once(yard, false, &first, &running, &end);
-		start_once(yard, true, &shared, &unused, &unused2);
+		start_once(yard, false, NULL, &first, &running, &end);
+		start_once(yard, true, NULL, &shared, &unused, &unused2);
 	}
 	printf("%-34s %8s %8s %8s\n", "milliseconds", "least", "p50", "p99");
 	show(&bare);
@@ -141,6 +186,8 @@ int main(int argc, char **argv)
 
 	yard_open(&yard);
 	measure(&yard, argc > 1 ? atoi(argv[1]) : 200);
+	if (launcher_has_layers(yard.launcher))
+		measure_layers(&yard, argc > 1 ? atoi(argv[1]) : 200);
 	yard_close(&yard);
 	return 0;
 }

@@ -37,8 +37,9 @@ struct test {
 		.name = #function, .run = function \
 	}
 
-static unsigned long test_checks;
-static unsigned long test_failures;
+/* Weak: one of each for the whole program, for checks stand in what several tests share, too. */
+__attribute__((weak)) unsigned long test_checks;
+__attribute__((weak)) unsigned long test_failures;
 
 #define CHECK(condition) \
 	({ \
