@@ -33,7 +33,8 @@ struct engine_options {
 	const char *state_dir;     /* absolute; created when missing, mode 0700 */
 	const char *runtimes_path; /* colon-separated directories, the first match wins */
 	const char *guardian_path;
-	bool drain_kills; /* do not wait for running calls at the end */
+	const char *fetch_path; /* fnfs-fetch; NULL: packages cannot be fetched */
+	bool drain_kills;       /* do not wait for running calls at the end */
 };
 
 /* 0; -EBUSY: another daemon owns the state directory. Failures are logged. */
@@ -73,12 +74,11 @@ int engine_remove_function(struct engine *engine, struct function *function, str
 
 /*
  * `latest` as it is now becomes a version. 0: `done` comes once, on the loop (or came already: then the wait is
- * NULL), with -errno and a sentence or the version; -EINVAL, -EEXIST ... at once, with a sentence in `why`. Who
- * leaves does not hear of it; asking for the same name again gets what came of it.
+ * NULL), with -errno and a sentence or the version's id; -EINVAL, -EEXIST ... at once, with a sentence in `why`.
+ * Who leaves does not hear of it; asking for the same name again gets what came of it.
  */
 struct publish_wait;
-typedef void (*publish_done_fn)(
-        void *userdata, int status, struct version *version, const char *why);
+typedef void (*publish_done_fn)(void *userdata, int status, uint64_t version, const char *why);
 int engine_publish(struct engine *engine, struct function *function, const char *name,
         publish_done_fn done, void *userdata, struct publish_wait **out, struct buf *why);
 void publish_wait_leave(struct publish_wait *wait);

@@ -244,6 +244,6 @@ void function_state_settle(struct function_state *state)
 	}
 	function_state_free(state);
 	if (removed)
-		removal_begin(&engine->removal, id);
+		removal_begin(&engine->removal, "functions", id);
 	engine_settle(engine);
 }

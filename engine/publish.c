@@ -8,31 +8,18 @@
 
 #include "base/cleanup.h"
 #include "engine/engine_state.h"
+#include "engine/publish_wait.h"
 #include "model/function.h"
 #include "model/version.h"
 #include "store/snapshot.h"
-
-struct publish_wait {
-	struct list link;
-	publish_done_fn done;
-	void *userdata;
-};
 
 static bool begin(struct publish *publish);
 
 static void tell(struct publish *publish, int status, struct version *version, const char *why)
 {
-	struct publish_wait *wait;
-	struct list waits;
-
-	list_move_all(&publish->waits, &waits);
-	if (list_empty(&waits) && version)
+	if (list_empty(&publish->waits) && version)
 		version->unclaimed = true;
-	while ((wait = list_first(&waits, struct publish_wait, link))) {
-		list_unlink(&wait->link);
-		wait->done(wait->userdata, status, version, why);
-		free(wait);
-	}
+	publish_waits_tell(&publish->waits, status, version ? version->id : 0, why);
 }
 
 static void publish_free(struct publish *publish)
@@ -56,20 +43,6 @@ static void fail_publish(struct publish *publish, int status, const char *why)
 	publish_free(publish);
 }
 
-static struct store_snapshot stored(const struct snapshot_summary *summary)
-{
-	struct store_snapshot snapshot = {
-	        .files = summary->files,
-	        .directories = summary->directories,
-	        .bytes = summary->bytes,
-	        .added_bytes = summary->added_bytes,
-	};
-
-	_Static_assert(sizeof(snapshot.root) == sizeof(summary->root.bytes), "one kind of id");
-	memcpy(snapshot.root, summary->root.bytes, sizeof(snapshot.root));
-	return snapshot;
-}
-
 static void taken(void *userdata, int status, const struct snapshot_summary *summary,
         struct snapshot_pins *pins, const char *why)
 {
@@ -83,7 +56,7 @@ static void taken(void *userdata, int status, const struct snapshot_summary *sum
 		fail_publish(publish, status < 0 ? status : -ESTALE, why);
 		return;
 	}
-	snapshot = stored(summary);
+	snapshot = publish_snapshot(summary);
 	status = version_finish(version, &snapshot, &sentence);
 	snapshot_pins_release(pins);
 	if (status < 0) {
@@ -142,20 +115,6 @@ static struct publish *start(struct function_state *owner, struct version *draft
 	return publish;
 }
 
-static int join(
-        struct publish *publish, publish_done_fn done, void *userdata, struct publish_wait **out)
-{
-	struct publish_wait *wait = calloc(1, sizeof(*wait));
-
-	if (!wait)
-		return -ENOMEM;
-	wait->done = done;
-	wait->userdata = userdata;
-	list_append(&publish->waits, &wait->link);
-	*out = wait;
-	return 0;
-}
-
 /* What was published while nobody waited any more is whoever's asks next. */
 static bool claim(struct function *function, const char *name, publish_done_fn done, void *userdata)
 {
@@ -164,7 +123,7 @@ static bool claim(struct function *function, const char *name, publish_done_fn d
 	if (!version || !version->unclaimed)
 		return false;
 	version->unclaimed = false;
-	done(userdata, 0, version, "");
+	done(userdata, 0, version->id, "");
 	return true;
 }
 
@@ -186,22 +145,16 @@ int engine_publish(struct engine *engine, struct function *function, const char 
 	draft = version_draft_find(function, name);
 	if (draft) {
 		publish = find(owner, draft);
-		return publish ? join(publish, done, userdata, out) : -EAGAIN;
+		return publish ? publish_wait_join(&publish->waits, done, userdata, out) : -EAGAIN;
 	}
 	r = version_begin(function, name, &draft, why);
 	if (r < 0)
 		return r;
 	publish = start(owner, draft);
-	r = publish ? join(publish, done, userdata, out) : -ENOMEM;
+	r = publish ? publish_wait_join(&publish->waits, done, userdata, out) : -ENOMEM;
 	if (publish && !begin(publish))
 		*out = NULL;
 	return r;
-}
-
-void publish_wait_leave(struct publish_wait *wait)
-{
-	list_unlink(&wait->link);
-	free(wait);
 }
 
 void publish_forget(struct function_state *owner, const struct version *draft)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -90,16 +91,18 @@ static int open_trash(struct removal *removal)
 
 void removal_init(struct removal *removal, uv_loop_t *loop, int state_fd)
 {
-	*removal = (struct removal){.loop = loop, .state_fd = state_fd};
+	/* Names in the trash are told apart from those of earlier daemons. */
+	*removal = (struct removal){
+	        .loop = loop, .state_fd = state_fd, .last = (uint64_t)time(NULL) << 20};
 	mkdirat(state_fd, "trash", 0700);
 }
 
-void removal_begin(struct removal *removal, uint64_t function_id)
+void removal_begin(struct removal *removal, const char *place, uint64_t id)
 {
 	char from[64], to[64];
 
-	snprintf(from, sizeof(from), "functions/%" PRIu64, function_id);
-	snprintf(to, sizeof(to), "trash/%" PRIu64 "-%" PRIu64, function_id, ++removal->last);
+	snprintf(from, sizeof(from), "%s/%" PRIu64, place, id);
+	snprintf(to, sizeof(to), "trash/%" PRIu64 "-%" PRIu64, id, ++removal->last);
 	if (renameat(removal->state_fd, from, removal->state_fd, to) < 0) {
 		if (errno != ENOENT)
 			log_line(LOG_WARNING, "%s stays behind: %s", from, strerror(errno));
@@ -108,10 +111,10 @@ void removal_begin(struct removal *removal, uint64_t function_id)
 	start_job(removal, open_trash(removal), to + strlen("trash/"));
 }
 
-void removal_sweep(
-        struct removal *removal, int (*exists)(void *userdata, uint64_t id), void *userdata)
+void removal_sweep(struct removal *removal, const char *place,
+        int (*exists)(void *userdata, uint64_t id), void *userdata)
 {
-	int fd = openat(removal->state_fd, "functions", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(removal->state_fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
@@ -119,12 +122,18 @@ void removal_sweep(
 		uint64_t id = strtoull(entry->d_name, NULL, 10);
 
 		if (id && !exists(userdata, id))
-			removal_begin(removal, id);
+			removal_begin(removal, place, id);
 	}
 	if (directory)
 		closedir(directory);
-	fd = open_trash(removal);
-	directory = fd < 0 ? NULL : fdopendir(fd);
+}
+
+void removal_resume(struct removal *removal)
+{
+	int fd = open_trash(removal);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
 	while (directory && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.')
 			start_job(removal, open_trash(removal), entry->d_name);

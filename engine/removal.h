@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Directories of removed functions are emptied by a worker thread: renamed to STATE/trash at once, so
- * that a crash half-way leaves nothing that looks alive. What an earlier daemon left there goes too.
+ * Directories of removed functions and packages, and of fetches that ended, are emptied by a worker thread:
+ * renamed to STATE/trash at once, so that a crash half-way leaves nothing that looks alive. What an earlier
+ * daemon left there goes too.
  */
 #include <stdint.h>
 #include <uv.h>
@@ -14,8 +15,13 @@ struct removal {
 };
 
 void removal_init(struct removal *removal, uv_loop_t *loop, int state_fd);
-void removal_begin(struct removal *removal, uint64_t function_id);
 
-/* Removes directories in functions/ for which `exists` says no: of functions removed in a crash. */
-void removal_sweep(
-        struct removal *removal, int (*exists)(void *userdata, uint64_t id), void *userdata);
+/* STATE/place/id, as "functions" and the function's. */
+void removal_begin(struct removal *removal, const char *place, uint64_t id);
+
+/* Removes directories in `place` for which `exists` says no: of what was removed in a crash. */
+void removal_sweep(struct removal *removal, const char *place,
+        int (*exists)(void *userdata, uint64_t id), void *userdata);
+
+/* What an earlier daemon left in the trash; before anything else is put there. */
+void removal_resume(struct removal *removal);

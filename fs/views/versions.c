@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "engine/engine.h"
 #include "model/version.h"
@@ -50,49 +49,21 @@ static void name_of(const struct subject *subject, char name[EACH_NAME_SIZE])
 
 /* --- publishing ------------------------------------------------------------------------------- */
 
-struct waiting {
-	struct publish_wait *wait;
-	void (*done)(void *userdata, int status, uint64_t object, const char *why);
-	void *userdata;
-};
-
-static void published(void *userdata, int status, struct version *version, const char *why)
-{
-	struct waiting *waiting = userdata;
-
-	waiting->done(waiting->userdata, status, version ? version->id : 0, why);
-	free(waiting);
-}
-
 static int publish(const struct subject *directory, const char *name,
         void (*done)(void *userdata, int status, uint64_t object, const char *why), void *userdata,
         void **out, struct buf *why)
 {
-	struct waiting *waiting = malloc(sizeof(*waiting));
 	struct publish_wait *wait;
-	int r;
+	int r = engine_publish(
+	        directory->engine, directory->function, name, done, userdata, &wait, why);
 
-	*out = NULL;
-	if (!waiting)
-		return -ENOMEM;
-	*waiting = (struct waiting){.done = done, .userdata = userdata};
-	r = engine_publish(
-	        directory->engine, directory->function, name, published, waiting, &wait, why);
-	if (r < 0) {
-		free(waiting);
-	} else if (wait) {
-		waiting->wait = wait;
-		*out = waiting;
-	}
+	*out = wait;
 	return r;
 }
 
 static void leave(void *wait)
 {
-	struct waiting *waiting = wait;
-
-	publish_wait_leave(waiting->wait);
-	free(waiting);
+	publish_wait_leave(wait);
 }
 
 /* --- removing --------------------------------------------------------------------------------- */
