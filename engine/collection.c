@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "engine/engine_state.h"
+#include "engine/package_state.h"
 #include "model/package.h"
 #include "model/version.h"
 #include "store/blob.h"
@@ -27,15 +28,23 @@ static bool is_root(const struct buf *roots, const struct blob_id *id)
 }
 
 /* The base of a working tree's next snapshot is forgotten, unless it is kept by a version anyway. */
+static void collect_base(struct worktree *tree, struct buf *roots)
+{
+	struct blob_id root;
+
+	if (snapshot_base(tree, &root) && !is_root(roots, &root) && snapshot_base_forget(tree) < 0)
+		buf_append(roots, &root, sizeof(root));
+}
+
 static void collect_bases(struct engine *engine, struct buf *roots)
 {
 	struct function_state *state;
-	struct blob_id root;
+	struct package_state *package;
 
 	list_each(state, &engine->states, link)
-		if (snapshot_base(state->worktree, &root) && !is_root(roots, &root) &&
-		        snapshot_base_forget(state->worktree) < 0)
-			buf_append(roots, &root, sizeof(root));
+		collect_base(state->worktree, roots);
+	list_each(package, &engine->package_states, link)
+		collect_base(package->files, roots);
 }
 
 static void collect_packages(struct engine *engine, struct buf *roots)

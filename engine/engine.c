@@ -17,6 +17,8 @@
 #include "engine/account.h"
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
+#include "engine/package_state.h"
+#include "engine/uploads.h"
 #include "engine/versions.h"
 #include "model/alias.h"
 #include "model/package.h"
@@ -39,11 +41,6 @@
 struct functions *engine_functions(struct engine *engine)
 {
 	return engine->functions;
-}
-
-struct packages *engine_packages(struct engine *engine)
-{
-	return engine->packages;
 }
 
 struct attributes *engine_attributes(struct engine *engine)
@@ -139,7 +136,7 @@ static void function_removed(void *userdata, struct function *function)
 	if (state)
 		function_state_remove(state);
 	else
-		removal_begin(&engine->removal, function->id);
+		removal_begin(&engine->removal, "functions", function->id);
 }
 
 static void version_configured(void *userdata, struct version *version, int key)
@@ -231,44 +228,6 @@ static void wake_reserved(struct engine *engine)
 	}
 }
 
-/* --- packages --------------------------------------------------------------------------------- */
-
-static void forget_snapshot(struct engine *engine, const struct package_version *version)
-{
-	struct blob_id root;
-
-	memcpy(root.bytes, version->snapshot.root, sizeof(root.bytes));
-	snapshot_cache_drop(engine->snapshot_cache, &root);
-	collection_wanted(&engine->collection);
-}
-
-/* Functions that are bound to the latest of a package hear of it as of any change of their settings. */
-static void package_published(void *userdata, struct package_version *version)
-{
-	struct engine *engine = userdata;
-
-	collection_merge(&engine->collection);
-}
-
-static void package_withdrawn(void *userdata, struct package_version *version)
-{
-	forget_snapshot(userdata, version);
-}
-
-static void package_removed(void *userdata, struct package *package)
-{
-	struct package_version *version;
-
-	list_each(version, &package->versions, link)
-		forget_snapshot(userdata, version);
-}
-
-static const struct packages_events packages_events = {
-        .published = package_published,
-        .withdrawn = package_withdrawn,
-        .removed = package_removed,
-};
-
 /* --- birth ------------------------------------------------------------------------------------ */
 
 static void save_metrics(struct alarm *alarm)
@@ -312,7 +271,7 @@ static int open_model(struct engine *engine)
 		r = functions_new(&engine->functions, engine->store, &functions_events, engine);
 	if (r == 0)
 		r = packages_new(&engine->packages, engine->store, engine->functions,
-		        &packages_events, engine);
+		        &package_events, engine);
 	if (r == 0)
 		r = attributes_new(&engine->attributes, engine->store);
 	return r;
@@ -345,9 +304,13 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	signal(SIGPIPE, SIG_IGN); /* a runtime may close its end at any time */
 	engine->clock = options->clock;
 	engine->owner = getuid();
+	engine->fetch_path = options->fetch_path ? strdup(options->fetch_path) : NULL;
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);
+	list_init(&engine->package_states);
+	list_init(&engine->fetches.waiting);
+	list_init(&engine->uploads.list);
 	collection_init(&engine->collection, engine);
 	last_error_init(&engine->last_error);
 	r = open_state_directory(engine, options->state_dir);
@@ -360,7 +323,10 @@ int engine_new(struct engine **out, const struct engine_options *options)
 		return r;
 	}
 	removal_init(&engine->removal, options->loop, engine->state_fd);
-	removal_sweep(&engine->removal, function_exists, engine);
+	removal_resume(&engine->removal);
+	removal_sweep(&engine->removal, "functions", function_exists, engine);
+	package_states_sweep(engine);
+	uploads_resume(engine);
 	collection_merge(&engine->collection);
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
 	wake_reserved(engine);
@@ -370,10 +336,15 @@ int engine_new(struct engine **out, const struct engine_options *options)
 
 /* --- death ------------------------------------------------------------------------------------ */
 
+static bool is_idle(const struct engine *engine)
+{
+	return list_empty(&engine->states) && package_states_idle(engine) &&
+	       collection_idle(&engine->collection);
+}
+
 void engine_settle(struct engine *engine)
 {
-	if (!engine->draining || !engine->drained || !list_empty(&engine->states) ||
-	        !collection_idle(&engine->collection))
+	if (!engine->draining || !engine->drained || !is_idle(engine))
 		return;
 	/* On a later turn: whoever calls here still stands in what would be freed. */
 	alarm_set(&engine->host.alarms, &engine->drain_limit, 0, engine->drain_limit.ring);
@@ -385,7 +356,7 @@ static void drain_rings(struct alarm *alarm)
 	struct function_state *state, *following;
 	void (*drained)(void *) = engine->drained;
 
-	if (list_empty(&engine->states) && collection_idle(&engine->collection)) {
+	if (is_idle(engine)) {
 		engine->drained = NULL;
 		drained(engine->drained_userdata);
 		return;
@@ -406,6 +377,7 @@ void engine_drain(
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
 	collection_stop(&engine->collection);
+	package_states_stop(engine);
 	alarm_set(&engine->host.alarms, &engine->drain_limit, timeout_ms * 1000, drain_rings);
 	list_each_safe(state, following, &engine->states, link)
 		function_state_close(state, true);
@@ -417,6 +389,8 @@ struct engine *engine_free(struct engine *engine)
 	if (!engine)
 		return NULL;
 	assert(list_empty(&engine->states));
+	uploads_free(engine);
+	package_states_free(engine);
 	if (engine->host.loop) {
 		alarm_clear(&engine->host.alarms, &engine->saving);
 		alarm_clear(&engine->host.alarms, &engine->drain_limit);
@@ -436,6 +410,7 @@ struct engine *engine_free(struct engine *engine)
 	buf_deinit(&engine->openmetrics);
 	close_fd(engine->functions_fd);
 	close_fd(engine->state_fd);
+	free(engine->fetch_path);
 	free(engine->log_path);
 	free(engine->state_dir);
 	free(engine);

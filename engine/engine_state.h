@@ -8,7 +8,9 @@
 #include "engine/collection.h"
 #include "engine/engine.h"
 #include "engine/function_state.h"
+#include "engine/package_fetch.h"
 #include "engine/removal.h"
+#include "engine/uploads.h"
 #include "run/host.h"
 
 struct engine {
@@ -17,6 +19,7 @@ struct engine {
 	uid_t owner; /* who runs the daemon */
 	char *state_dir;
 	char *log_path;
+	char *fetch_path; /* NULL: none */
 	int state_fd;
 	int functions_fd;
 	struct store *store;
@@ -32,7 +35,10 @@ struct engine {
 	struct removal removal;
 	struct collection collection;
 	struct last_error last_error;
-	struct list states;     /* of functions touched so far */
+	struct list states; /* of functions touched so far */
+	struct list package_states;
+	struct package_fetches fetches;
+	struct uploads uploads;
 	int64_t started_us;     /* wall time */
 	struct buf openmetrics; /* rendered at most once a second */
 	int64_t openmetrics_us;

@@ -299,10 +299,10 @@ int package_set_source(struct package *package, const char *text, struct buf *wh
 int package_remove(struct package *package, struct buf *why)
 {
 	struct packages *packages = package->packages;
-	int r;
+	int r = package_check_unused(package, NULL, why);
 
-	if (!list_empty(&package->users))
-		return package_refuse_busy(package, NULL, why);
+	if (r < 0)
+		return r;
 	r = store_apply(packages->store,
 	        &(struct command){COMMAND_PACKAGE_REMOVE, .object = package->id}, NULL);
 	if (r < 0)

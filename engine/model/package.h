@@ -27,6 +27,8 @@ struct package_version {
 	char sha256[PACKAGE_SHA256]; /* of the archive; "" */
 	int64_t created_us;          /* wall time */
 	struct list link;            /* package.versions, by number */
+	bool unclaimed;              /* made while nobody waited any more; not stored */
+	void *runtime_state;         /* belongs to the layers above; NULL at first */
 };
 
 struct package {
@@ -81,10 +83,15 @@ int package_remove(struct package *package, struct buf *why);
 int package_publish(struct package *package, const struct store_snapshot *snapshot,
         const char *source, const char *sha256, struct package_version **out, struct buf *why);
 
+/* Whether it could be removed, or (version not NULL) that version of it withdrawn: 0 or -EBUSY. */
+int package_check_unused(
+        const struct package *package, const struct package_version *version, struct buf *why);
+
 /* -EBUSY while somebody is bound to it, or to the latest and there is no other. */
 int package_withdraw(struct package_version *version, struct buf *why);
 
 struct package_version *packages_version(const struct packages *packages, uint64_t id);
+uint64_t package_number_parse(const char *text); /* as versions are named: `12`; 0: it is none */
 struct package_version *package_version_find(const struct package *package, uint64_t number);
 struct package_version *package_latest(const struct package *package); /* NULL: none yet */
 

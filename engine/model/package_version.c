@@ -91,6 +91,13 @@ struct package_version *packages_version(const struct packages *packages, uint64
 	return map_get(&packages->versions, id);
 }
 
+uint64_t package_number_parse(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return *text == '0' || text[digits] || digits > 18 ? 0 : strtoull(text, NULL, 10);
+}
+
 struct package_version *package_version_find(const struct package *package, uint64_t number)
 {
 	struct package_version *version;
@@ -215,15 +222,23 @@ static bool is_needed(const struct package_version *version)
 	return false;
 }
 
+int package_check_unused(
+        const struct package *package, const struct package_version *version, struct buf *why)
+{
+	bool used = version ? is_needed(version) : !list_empty(&package->users);
+
+	return used ? package_refuse_busy(package, version, why) : 0;
+}
+
 int package_withdraw(struct package_version *version, struct buf *why)
 {
 	struct package *package = version->package;
 	struct packages *packages = package->packages;
 	bool latest = package_latest(package) == version;
-	int r;
+	int r = package_check_unused(package, version, why);
 
-	if (is_needed(version))
-		return package_refuse_busy(package, version, why);
+	if (r < 0)
+		return r;
 	r = store_apply(packages->store,
 	        &(struct command){COMMAND_PACKAGE_WITHDRAW, .object = version->id}, NULL);
 	if (r < 0)
