@@ -148,6 +148,7 @@ static int start_engine(struct daemon *daemon, struct buf *why)
 	        .state_dir = options->state->path,
 	        .runtimes_path = options->options->runtimes,
 	        .guardian_path = options->options->guardian,
+	        .fetch_path = options->options->fetch,
 	};
 	int r = engine_new(&daemon->engine, &engine_options);
 

@@ -11,6 +11,9 @@
 #include "fs/behaviour.h"
 #include "fs/fs.h"
 #include "fs/row_ids.h"
+#include "model/alias.h"
+#include "model/package.h"
+#include "model/version.h"
 
 struct node node_of(const struct row *row, uint64_t object)
 {
@@ -61,6 +64,23 @@ static void path_part(const struct fs *fs, const struct node *node, char name[EA
 		snprintf(name, EACH_NAME_SIZE, "%" PRIu64, node->object);
 }
 
+/* The object of the directory that an item stands in. */
+static uint64_t owner_of(const struct row *scope, const struct subject *item)
+{
+	switch (scope ? scope->id : 0) {
+	case ROW_FUNCTION:
+		return item->function ? item->function->id : 0;
+	case ROW_VERSION:
+		return item->version ? item->version->id : 0;
+	case ROW_ALIAS:
+		return item->alias ? item->alias->id : 0;
+	case ROW_PACKAGE:
+		return item->package ? item->package->id : 0;
+	default:
+		return 0;
+	}
+}
+
 void node_path(const struct fs *fs, const struct node *node, bool function, struct buf *out)
 {
 	static const struct caller nobody = {.uid = (uid_t)-1, .gid = (gid_t)-1};
@@ -73,14 +93,12 @@ void node_path(const struct fs *fs, const struct node *node, bool function, stru
 		buf_puts(out, "code");
 	if (!parent || (function && node->row->id == ROW_FUNCTION))
 		return;
-	/* Below an item row the object is the item; above it, the function or nothing. */
+	/* Below an item row the object is the item; above it, what the item stands in. */
 	above = node_of(parent, node->object);
-	if (node->row->each) {
-		bool inside = node_subject(fs, node, &nobody, &subject) == 0 && subject.function;
-
-		above = node_of(
-		        parent, inside && node->row->id != ROW_FUNCTION ? subject.function->id : 0);
-	}
+	if (node->row->each)
+		above = node_of(parent, node_subject(fs, node, &nobody, &subject) == 0
+		                                ? owner_of(fs->tree.scopes[parent->id], &subject)
+		                                : 0);
 	node_path(fs, &above, function, out);
 	path_part(fs, node, name);
 	buf_printf(out, "%s%s", out->length ? "/" : "", name);

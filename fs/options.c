@@ -13,6 +13,7 @@
 
 const char options_usage[] =
         "usage: fnfsd DIR [-f] [-o OPTIONS] [--state DIR] [--runtimes PATH] [--guardian FILE]\n"
+        "             [--fetch FILE]\n"
         "       fnfsd --print-tree | --doctor | --version | --help\n"
         "\n"
         "  -f, --foreground   stay in the foreground, log to standard error too\n"
@@ -21,7 +22,8 @@ const char options_usage[] =
         "  --state DIR        where everything is kept (root: /var/lib/fnfs; others:\n"
         "                     $XDG_STATE_HOME/fnfs or ~/.local/state/fnfs)\n"
         "  --runtimes PATH    directories with runtimes, separated by colons\n"
-        "  --guardian FILE    the program that starts instances\n";
+        "  --guardian FILE    the program that starts instances\n"
+        "  --fetch FILE       the program that fetches and unpacks archives\n";
 
 /* Options of mount(8) that say nothing new here, or that every mount has anyway. */
 static const char *const accepted[] = {"rw", "nosuid", "nodev", "suid", "dev", "exec", "relatime",
@@ -94,6 +96,8 @@ static int option(struct options *options, int letter, char **argv, struct buf *
 		return set_text(&options->runtimes, optarg);
 	case 'g':
 		return set_text(&options->guardian, optarg);
+	case 'a':
+		return set_text(&options->fetch, optarg);
 	case 't':
 		options->print_tree = true;
 		return 0;
@@ -119,6 +123,7 @@ static int command_line(struct options *options, int argc, char **argv, struct b
 	        {"state", required_argument, NULL, 's'},
 	        {"runtimes", required_argument, NULL, 'r'},
 	        {"guardian", required_argument, NULL, 'g'},
+	        {"fetch", required_argument, NULL, 'a'},
 	        {"print-tree", no_argument, NULL, 't'},
 	        {"doctor", no_argument, NULL, 'd'},
 	        {"version", no_argument, NULL, 'V'},
@@ -195,12 +200,15 @@ static int default_places(struct options *options)
 {
 	static const char *const guardians[] = {
 	        "fnfs-guardian", "../engine/run/fnfs-guardian", NULL};
+	static const char *const fetchers[] = {"fnfs-fetch", "../engine/fetch/fnfs-fetch", NULL};
 	static const char *const runtimes[] = {
 	        "../runtimes/python.staged", "../../share/fnfs/runtimes/README.md", NULL};
 	char *of_users = join(options->state, "/runtimes:"), *system, *slash;
 
 	if (!options->guardian)
 		options->guardian = first_of(guardians, FNFS_LIBEXEC "/fnfs-guardian");
+	if (!options->fetch)
+		options->fetch = first_of(fetchers, FNFS_LIBEXEC "/fnfs-fetch");
 	system = first_of(runtimes, FNFS_DATA "/runtimes/README.md");
 	slash = system ? strrchr(system, '/') : NULL;
 	if (slash)
@@ -209,7 +217,7 @@ static int default_places(struct options *options)
 		options->runtimes = join(of_users, system);
 	free(of_users);
 	free(system);
-	return options->guardian && options->runtimes ? 0 : -ENOMEM;
+	return options->guardian && options->fetch && options->runtimes ? 0 : -ENOMEM;
 }
 
 static int make_absolute(char **path)
@@ -249,4 +257,5 @@ void options_deinit(struct options *options)
 	free(options->state);
 	free(options->runtimes);
 	free(options->guardian);
+	free(options->fetch);
 }

@@ -10,6 +10,7 @@ struct options {
 	char *state;     /* absolute */
 	char *runtimes;  /* search path */
 	char *guardian;
+	char *fetch;
 	bool foreground;
 	bool allow_other;
 	bool auto_unmount;

@@ -11,7 +11,8 @@ enum row_id {
 	ROW_ROOT = 1,
 	ROW_README = 2,
 	ROW_FUNCTIONS = 3,
-	/* 4 dependencies, 5 topics, 7 gateway */
+	ROW_DEPENDENCIES = 4,
+	/* 5 topics, 7 gateway */
 	ROW_RUNTIMES = 6,
 	ROW_ROOT_METRICS = 8,
 	ROW_ROOT_STATUS = 9,
@@ -51,7 +52,7 @@ enum row_id {
 	ROW_CONFIG_LOG_RETENTION = 84,
 	ROW_CONFIG_DESCRIPTION = 85,
 	ROW_ENV = 86,
-	/* 87 dependencies */
+	ROW_CONFIG_DEPENDENCIES = 87,
 	ROW_ENV_KEY = 88,
 
 	ROW_INSTANCE = 96,
@@ -117,7 +118,19 @@ enum row_id {
 	ROW_ALIAS_METRICS_FIRST = 544,
 	ROW_WAY_METRICS_FIRST = 576,
 
-	/* 320 triggers, 384 dependencies, 416 topics, 432 gateway,
+	ROW_PACKAGE = 384,
+	ROW_PACKAGE_FILES = 385,
+	ROW_PACKAGE_VERSIONS = 386,
+	ROW_PACKAGE_VERSION = 387,
+	ROW_PACKAGE_SOURCE = 388,
+	ROW_PACKAGE_STATUS = 389,
+	ROW_PACKAGE_USED_BY = 390,
+	ROW_PACKAGE_DESCRIPTION = 391,
+	ROW_UPLOAD = 392,
+	ROW_DEPENDENCY = 393,         /* in config/dependencies/ of a function, */
+	ROW_VERSION_DEPENDENCY = 394, /* and of a version */
+
+	/* 320 triggers, 416 topics, 432 gateway,
 	 * 448 queue, running, results, failed */
 
 	ROW_SCRATCH = 1000,

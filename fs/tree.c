@@ -15,12 +15,14 @@
 #include "fs/views/aliases.h"
 #include "fs/views/calls.h"
 #include "fs/views/config.h"
+#include "fs/views/dependencies.h"
 #include "fs/views/env.h"
 #include "fs/views/function.h"
 #include "fs/views/functions.h"
 #include "fs/views/instances.h"
 #include "fs/views/logs.h"
 #include "fs/views/metrics.h"
+#include "fs/views/packages.h"
 #include "fs/views/root.h"
 #include "fs/views/runtimes.h"
 #include "fs/views/versions.h"
@@ -67,6 +69,23 @@ static const struct row env_rows[] = {
         {},
 };
 
+/* Links to packages, or to one version of them. */
+#define EACH_DEPENDENCY(row_id, row_help) \
+	{ \
+		.id = row_id, .behaviour = &link_behaviour, .mode = S_IFLNK | 0777, \
+		.each = &dependencies_each, .show = dependency_show, .help = row_help \
+	}
+
+static const struct row dependencies_rows[] = {
+        EACH_DEPENDENCY(ROW_DEPENDENCY, "NAME: one package, its newest version or a given one"),
+        {},
+};
+
+static const struct row version_dependencies_rows[] = {
+        EACH_DEPENDENCY(ROW_VERSION_DEPENDENCY, "NAME: one version of a package"),
+        {},
+};
+
 #define SETTING(row_id, row_name, config_key, row_help) \
 	KNOB(row_id, row_name, config_show, config_set, row_help, .key = config_key)
 
@@ -98,6 +117,8 @@ static const struct row config_rows[] = {
         SETTING(ROW_CONFIG_DESCRIPTION, "description", CONFIG_DESCRIPTION,
                 "free text, at most 512 characters"),
         DIR(ROW_ENV, "env", env_rows, "environment variables, one file each"),
+        DIR(ROW_CONFIG_DEPENDENCIES, "dependencies", dependencies_rows,
+                "packages the function uses: `ln -s ../../../../dependencies/PACKAGE .`"),
         {},
 };
 
@@ -221,6 +242,8 @@ static const struct row version_config_rows[] = {
                 "free text, at most 512 characters"),
         DIR(ROW_VERSION_CONFIG_FIRST + ROW_ENV - ROW_CONFIG_RUNTIME, "env", version_env_rows,
                 "environment variables, one file each"),
+        DIR(ROW_VERSION_CONFIG_FIRST + ROW_CONFIG_DEPENDENCIES - ROW_CONFIG_RUNTIME, "dependencies",
+                version_dependencies_rows, "packages it was published with"),
         {},
 };
 
@@ -296,6 +319,43 @@ static const struct row functions_rows[] = {
         {},
 };
 
+static const struct row package_versions_rows[] = {
+        {.id = ROW_PACKAGE_VERSION,
+                .behaviour = &snapshot_behaviour,
+                .mode = S_IFDIR | 0755,
+                .each = &package_versions_each,
+                .help = "N: what was published; `mkdir` of the next number publishes `files`"},
+        {},
+};
+
+static const struct row package_rows[] = {
+        DIR(ROW_PACKAGE_VERSIONS, "versions", package_versions_rows,
+                "what was published, numbers counting up", .flags = ROW_DYNAMIC),
+        KNOB(ROW_PACKAGE_SOURCE, "source", package_show_source, package_set_source_text,
+                "a path or URL of a zip or tar, perhaps ` sha256=...`: fetched, it is the next "
+                "version"),
+        TEXT(ROW_PACKAGE_STATUS, "status", package_show_status,
+                "what is fetched or published, how far it is, and what went wrong"),
+        TEXT(ROW_PACKAGE_USED_BY, "used_by", package_show_used_by,
+                "functions and versions that use it, a line each"),
+        KNOB(ROW_PACKAGE_DESCRIPTION, "description", package_show_description,
+                package_set_description, "free text, at most 512 characters"),
+        CODE(ROW_PACKAGE_FILES, "files", "a working tree: what the next version is made of"),
+        {},
+};
+
+static const struct row packages_rows[] = {
+        EACH(ROW_PACKAGE, &packages_each, package_rows, "NAME: one package"),
+        {.id = ROW_UPLOAD,
+                .behaviour = &upload_behaviour,
+                .mode = S_IFREG | 0644,
+                .flags = ROW_FLEETING,
+                .each = &uploads_each,
+                .help = "PACKAGE.zip: an archive that is copied here is the next version of its "
+                        "package; also .tar, .tar.gz, .tar.xz, .tar.zst"},
+        {},
+};
+
 static const struct row template_rows[] = {
         {.id = ROW_RUNTIME_FILE,
                 .behaviour = &files_behaviour,
@@ -325,6 +385,8 @@ static const struct row root_rows[] = {
         TEXT(ROW_README, "README", root_show_readme, "how to use this directory"),
         DIR(ROW_FUNCTIONS, "functions", functions_rows,
                 "one directory per function: `mkdir` makes one, `rmdir` removes it"),
+        DIR(ROW_DEPENDENCIES, "dependencies", packages_rows, "one directory per dependency package",
+                .flags = ROW_DYNAMIC),
         DIR(ROW_RUNTIMES, "runtimes", runtimes_rows, "what can run here"),
         TEXT(ROW_ROOT_METRICS, "metrics", root_show_metrics,
                 "all metrics of all functions, OpenMetrics text"),

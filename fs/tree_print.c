@@ -20,8 +20,11 @@ static const char head[] =
         "**link**\n"
         "is a symbolic link. A **call** is a conversation: write the event, read the response. "
         "**code**\n"
-        "is a working tree, and **files** are a tree on disk, read-only. Modes are those of a new\n"
-        "object; `chmod`, `chown` and `chgrp` change them and are kept.\n"
+        "is a working tree, and **files** are a tree on disk, read-only. A **snapshot** is what "
+        "was\n"
+        "published; an **upload** is a file until it is complete. Modes are those of a new "
+        "object;\n"
+        "`chmod`, `chown` and `chgrp` change them and are kept.\n"
         "\n"
         "| path | mode | acts as | what it is |\n"
         "|---|---|---|---|\n";

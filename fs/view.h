@@ -21,6 +21,8 @@ struct alias;
 struct engine;
 struct function;
 struct metrics;
+struct package;
+struct package_version;
 struct row;
 struct version;
 
@@ -36,11 +38,14 @@ struct subject {
 	struct version *version;   /* NULL outside versions/NAME */
 	struct alias *alias;       /* NULL outside aliases/NAME */
 	struct metrics *metrics;   /* of a version under an alias, else NULL */
-	void *item;                /* left here by `get`: the variable, the record ... */
-	uid_t uid;                 /* owner by default: of the function, else of the daemon */
+	struct package *package;   /* NULL outside dependencies/NAME */
+	struct package_version *package_version; /* NULL outside versions/N of that */
+	void *item; /* left here by `get`: the variable, the record ... */
+	uid_t uid;  /* owner by default: of the function, else of the daemon */
 	gid_t gid;
 	int64_t time_us; /* wall time: when the object came to be */
 	struct caller caller;
+	mode_t mode; /* `make` of what is ROW_FLEETING: the permissions asked for */
 };
 
 /* TEXT and KNOB: appends the whole text, newline included. LINK: appends the target, no newline. */
@@ -93,10 +98,14 @@ struct each {
 	        void (*done)(void *userdata, int status, uint64_t object, const char *why),
 	        void *userdata, void **wait, struct buf *why);
 	void (*leave)(void *wait);
+	/* symlink, for items that are links. */
+	int (*link)(const struct subject *directory, const char *name, const char *target,
+	        uint64_t *object, struct buf *why);
 	int (*remove)(const struct subject *subject, struct buf *why); /* rmdir, unlink */
 	/* Asked before anything inside it is removed, which has no effect: 0 or -EBUSY. NULL: 0. */
 	int (*busy)(const struct subject *subject, struct buf *why);
 	int (*rename)(const struct subject *subject, const char *name, struct buf *why);
+	bool replaces; /* `rename` onto another object of the directory replaces it; else -EEXIST */
 	int (*own)(const struct subject *subject, uid_t uid, gid_t gid); /* chown of the item */
 };
 

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "engine/engine.h"
+#include "engine/packages.h"
 #include "fs/behaviour.h"
 #include "fs/fs.h"
 #include "fs/handle.h"
@@ -52,6 +52,12 @@ struct code *code_free(struct code *code)
 
 /* --- numbers ------------------------------------------------------------------------------------ */
 
+struct worktree *code_worktree(const struct subject *subject)
+{
+	return subject->package ? engine_package_files(subject->engine, subject->package)
+	                        : engine_worktree(subject->engine, subject->function);
+}
+
 int code_node(struct request *request, const struct node *node, struct worktree_node **out)
 {
 	struct worktree *worktree;
@@ -65,7 +71,7 @@ int code_node(struct request *request, const struct node *node, struct worktree_
 	r = node_subject(request->fs, node, &request->caller, &subject);
 	if (r < 0)
 		return r;
-	worktree = engine_worktree(request->fs->engine, subject.function);
+	worktree = code_worktree(&subject);
 	if (!worktree)
 		return -EIO;
 	*out = worktree_root(worktree);
@@ -119,7 +125,7 @@ static int answer_attr(struct request *request, struct stat *attr)
 /* What LOOKUP of the root from above shows. */
 static int code_refine(struct request *request, const struct subject *subject, struct stat *attr)
 {
-	struct worktree *worktree = engine_worktree(subject->engine, subject->function);
+	struct worktree *worktree = code_worktree(subject);
 	ino_t number = attr->st_ino;
 	int r = worktree ? worktree_getattr(worktree_root(worktree), NULL, attr) : -EIO;
 
@@ -366,7 +372,7 @@ static int code_may_rmdir(struct request *request, const struct node *child)
 
 	if (r < 0)
 		return r;
-	worktree = engine_worktree(request->fs->engine, subject.function);
+	worktree = code_worktree(&subject);
 	return worktree && !worktree_empty(worktree) ? -ENOTEMPTY : 0;
 }
 

@@ -19,6 +19,7 @@ struct fuse_file_info;
 struct handle;
 struct node;
 struct request;
+struct subject;
 
 struct code {
 	struct fs *fs;
@@ -30,6 +31,9 @@ struct code {
 
 int code_new(struct code **out, struct fs *fs);
 struct code *code_free(struct code *code);
+
+/* The working tree a row's root shows: `code` of a function, `files` of a package; NULL: it cannot be had. */
+struct worktree *code_worktree(const struct subject *subject);
 
 /* The node a request or another node is about. -ESTALE, -ENOENT when its function is gone. */
 int code_node(struct request *request, const struct node *node, struct worktree_node **out);

@@ -63,7 +63,7 @@ const struct row *dir_maker(const struct row *directory, mode_t type, const char
 	const struct row *row;
 
 	for (row = directory->children; row->id; row++)
-		if (row->each && (row->each->make || row->each->make_later) &&
+		if (row->each && (row->each->make || row->each->make_later || row->each->link) &&
 		        (row->mode & S_IFMT) == type &&
 		        (!row->each->claims || row->each->claims(name)))
 			return row;
@@ -202,12 +202,13 @@ int dir_make(struct request *request, const struct row *maker, const char *name,
 	if (r < 0)
 		return r;
 	subject.row = maker;
+	subject.mode = mode;
 	r = maker->each->make(&subject, name, &object, &request->why);
 	if (r < 0)
 		return r;
 	*child = node_of(maker, object);
 	dir_note_change(request);
-	if ((mode & 07777) != (maker->mode & 07777))
+	if ((mode & 07777) != (maker->mode & 07777) && !(maker->flags & ROW_FLEETING))
 		r = attributes_set(engine_attributes(fs->engine), child->ino, &changed);
 	return r;
 }
@@ -302,14 +303,41 @@ static int dir_mknod(struct request *request, const char *name, mode_t mode, dev
 	return r < 0 ? r : node_entry(request, &child, entry);
 }
 
-/* Emacs locks a file by a symbolic link that leads nowhere. */
+static int make_link(struct request *request, const struct row *maker, const char *name,
+        const char *target, struct fuse_entry_param *entry)
+{
+	struct subject subject;
+	struct node child;
+	uint64_t object;
+	int r = node_subject(request->fs, &request->node, &request->caller, &subject);
+
+	subject.row = maker;
+	if (r == 0)
+		r = maker->each->link(&subject, name, target, &object, &request->why);
+	if (r < 0)
+		return r;
+	dir_note_change(request);
+	child = node_of(maker, object);
+	return node_entry(request, &child, entry);
+}
+
+/* Where no links are kept: Emacs locks a file by a symbolic link that leads nowhere. */
 static int dir_symlink(struct request *request, const char *target, const char *name,
         struct fuse_entry_param *entry)
 {
+	const struct row *maker = dir_maker(request->node.row, S_IFLNK, name);
 	struct scratch_file *file;
 	struct node child;
 	int r = check_free(request, name);
 
+	if (r == 0 && maker)
+		return make_link(request, maker, name, target, entry);
+	if (r == 0 && strncmp(name, ".#", 2) != 0) {
+		buf_puts(&request->why,
+		        "no link can be made here (ln follows one that leads to a directory: "
+		        "replace it with ln -sfn)");
+		return -EPERM;
+	}
 	if (r == 0)
 		r = make_scratch(request, name, S_IFLNK | 0777, &child);
 	if (r < 0)
@@ -357,6 +385,8 @@ static int check_busy(struct request *request, const struct node *child)
 
 	if (!scope || !scope->each->busy || child->row->id == ROW_SCRATCH)
 		return 0;
+	if (child->row->each && child->row->each->busy)
+		return 0; /* it is judged by itself, when it is removed */
 	if (node_subject(request->fs, &request->node, &request->caller, &subject) < 0)
 		return 0;
 	return scope->each->busy(&subject, &request->why);

@@ -152,6 +152,8 @@ static int rename_item(struct request *request, const struct node *source,
 		return back_up(request, source, target, to_name);
 	if (target->row != source->row)
 		return -EXDEV;
+	if (each->replaces)
+		return rename_object(request, source, to_name);
 	return is_value(source) ? rename_over(request, source, target) : -EEXIST;
 }
 

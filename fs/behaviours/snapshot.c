@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#include "engine/engine.h"
+#include "engine/packages.h"
 #include "fs/behaviour.h"
 #include "fs/behaviours/dir.h"
 #include "fs/fs.h"
@@ -21,7 +21,7 @@
 
 struct seen {
 	struct snapshot_node *node;
-	uint64_t version;
+	uint64_t version; /* of a function, or of a package */
 };
 
 int snapshots_new(struct snapshots **out)
@@ -73,7 +73,9 @@ static int find_node(struct request *request, const struct node *node, struct se
 	r = node_subject(request->fs, node, &request->caller, &subject);
 	if (r < 0)
 		return r;
-	tree = engine_version_tree(request->fs->engine, subject.version);
+	tree = subject.package_version
+	               ? engine_package_version_tree(subject.engine, subject.package_version)
+	               : engine_version_tree(subject.engine, subject.version);
 	*out = (struct seen){tree ? snapshot_tree_root(tree) : NULL, node->object};
 	return tree ? 0 : -EIO;
 }
@@ -389,9 +391,20 @@ static int snapshot_rename(struct request *request, const char *name,
 
 /* --- removing: it goes with the version -------------------------------------------------------- */
 
+static int check_unused(struct request *request, uint64_t id)
+{
+	struct engine *engine = request->fs->engine;
+	struct version *version = versions_get(engine_functions(engine), id);
+	struct package_version *of_package = packages_version(engine_packages(engine), id);
+
+	if (version)
+		return version_check_unused(version, &request->why);
+	return of_package ? package_check_unused(of_package->package, of_package, &request->why)
+	                  : 0;
+}
+
 static int may_remove(struct request *request, const char *name, struct snapshot_entry *found)
 {
-	struct version *version;
 	struct seen seen;
 	int r = find_node(request, &request->node, &seen);
 
@@ -399,8 +412,7 @@ static int may_remove(struct request *request, const char *name, struct snapshot
 		r = snapshot_lookup(seen.node, name, found);
 	if (r < 0)
 		return r;
-	version = versions_get(engine_functions(request->fs->engine), seen.version);
-	r = version ? version_check_unused(version, &request->why) : 0;
+	r = check_unused(request, seen.version);
 	if (r < 0)
 		snapshot_forget(found->node, 1);
 	return r;

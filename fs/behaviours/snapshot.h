@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What was published, read from the store without being unpacked: `code/` of a version. Nothing in it can
+ * What was published, read from the store without being unpacked: `code/` of a version, and a package's version. Nothing in it can
  * change (EROFS). Removing is accepted and has no effect, for what the platform put there goes with the
  * version; while an alias uses that it is EBUSY. Nodes inside have numbers that are given out here.
  */
