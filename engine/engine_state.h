@@ -24,8 +24,8 @@ struct engine {
 	int functions_fd;
 	struct store *store;
 	struct blobs *blobs;
-	struct snapshot_cache *snapshot_cache;   /* versions on disk, to run from */
-	struct merges *merges;                   /* dependencies over code, where sandboxes cannot */
+	struct snapshot_cache *snapshot_cache; /* versions on disk, to run from */
+	struct merges *merges;                 /* dependencies over code, where sandboxes cannot */
 	struct snapshot_recent *snapshot_recent; /* manifests and chunks read lately */
 	struct functions *functions;
 	struct packages *packages;

@@ -154,7 +154,10 @@ static int make_directory(struct package_fetch *fetch)
 	if (mkdirat(engine->state_fd, path, 0700) < 0)
 		return fail(-errno, "making %s/%s", engine->state_dir, path);
 	fetch->directory = openat(engine->state_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fetch->directory < 0 ? fail(-errno, "opening %s/%s", engine->state_dir, path) : 0;
+	if (fetch->directory < 0)
+		return fail(-errno, "opening %s/%s", engine->state_dir, path);
+	/* As whoever reads the version sees it; nobody comes through the state directory. */
+	return fchmod(fetch->directory, 0755) < 0 ? fail(-errno, "opening up %s", path) : 0;
 }
 
 static int run(struct package_fetch *fetch)

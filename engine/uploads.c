@@ -124,6 +124,15 @@ static struct upload *upload_new(struct engine *engine, const char *name)
 	return NULL;
 }
 
+/* Whoever copied the one before finds this one from now on. */
+static void forget_kept(struct engine *engine, const char *name)
+{
+	struct upload *upload;
+
+	while ((upload = upload_find(engine, name, true)))
+		upload_remove(upload);
+}
+
 int upload_create(struct engine *engine, const char *name, mode_t mode, const struct caller *caller,
         struct upload **out, struct buf *why)
 {
@@ -136,6 +145,7 @@ int upload_create(struct engine *engine, const char *name, mode_t mode, const st
 		buf_puts(why, "too many archives are copied at once");
 		return -ENOSPC;
 	}
+	forget_kept(engine, name);
 	upload = upload_new(engine, name);
 	if (!upload)
 		return -EIO;
@@ -157,12 +167,18 @@ struct upload *upload_get(struct engine *engine, uint64_t id)
 	return NULL;
 }
 
-struct upload *upload_find(struct engine *engine, const char *name)
+/* Nothing is written to it any more. */
+static bool is_kept(const struct upload *upload)
+{
+	return upload->package && !upload->writers;
+}
+
+struct upload *upload_find(struct engine *engine, const char *name, bool kept)
 {
 	struct upload *upload;
 
 	list_each(upload, &engine->uploads.list, link)
-		if (upload->name && strcmp(upload->name, name) == 0)
+		if (upload->name && is_kept(upload) == kept && strcmp(upload->name, name) == 0)
 			return upload;
 	return NULL;
 }
@@ -172,7 +188,7 @@ struct upload *upload_next(struct engine *engine, uint64_t after_id)
 	struct upload *upload;
 
 	list_each(upload, &engine->uploads.list, link)
-		if (upload->id > after_id && upload->name && (upload->writers || !upload->package))
+		if (upload->id > after_id && upload->name && !is_kept(upload))
 			return upload;
 	return NULL;
 }
@@ -263,6 +279,7 @@ int upload_keep(struct upload *upload, const struct caller *caller, struct buf *
 	free(upload->groups);
 	upload->groups = groups;
 	upload->group_count = count;
+	upload->keeper = caller->pid;
 	upload->package = package->id;
 	upload->written = false;
 	return 0;
@@ -280,6 +297,7 @@ int upload_rename(
 		buf_puts(why, "it is unpacked already");
 		return -EBUSY;
 	}
+	forget_kept(upload->engine, name);
 	before = upload->name;
 	upload->name = take(copy);
 	if (!upload->writers)
@@ -302,7 +320,7 @@ int upload_open(struct upload *upload, bool write, bool truncate, struct buf *wh
 {
 	int r = 0;
 
-	if (write && upload->package && !upload->writers && !truncate) {
+	if (write && is_kept(upload) && !truncate) {
 		buf_puts(why, "it is unpacked already: copy it anew");
 		return -EBUSY;
 	}

@@ -7,8 +7,8 @@
  *
  * It lies in STATE/uploads, as new-NUMBER while it is written: that is gone after a crash. Once *kept*, it is
  * named after the package, and unpacked when nobody can write it any more, by the next daemon if need be.
- * For a moment after that it is still found by its name, though not listed, for whoever copied it may want to
- * set its times. Loop thread only.
+ * For a moment after that the process that copied it still finds it by its name, for it may want to set its
+ * times; nobody else sees it. Loop thread only.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,7 +38,8 @@ struct upload {
 	bool written;     /* since it was kept last */
 	uint64_t package; /* it was kept for; 0: not yet */
 	uint64_t number;  /* of its file while it has no package */
-	gid_t *groups;    /* of whoever kept it */
+	pid_t keeper;
+	gid_t *groups; /* of the keeper */
 	size_t group_count;
 	struct engine *engine;
 	struct alarm expiry;
@@ -63,7 +64,8 @@ int upload_check_name(const char *name, struct buf *why);
 int upload_create(struct engine *engine, const char *name, mode_t mode, const struct caller *caller,
         struct upload **out, struct buf *why);
 struct upload *upload_get(struct engine *engine, uint64_t id);
-struct upload *upload_find(struct engine *engine, const char *name);
+/* One that is copied; or, with `kept`, one that is a package's already, by its keeper's process id. */
+struct upload *upload_find(struct engine *engine, const char *name, bool kept);
 struct upload *upload_next(struct engine *engine, uint64_t after_id); /* of those to be listed */
 void upload_remove(struct upload *upload); /* who has it open can go on, for nothing */
 int upload_rename(

@@ -6,6 +6,7 @@
 #include "engine/packages.h"
 #include "engine/uploads.h"
 #include "fs/access.h"
+#include "fs/peer.h"
 #include "fs/row_ids.h"
 #include "fs/views/packages.h"
 
@@ -22,10 +23,13 @@ static bool next(const struct subject *directory, uint64_t after, struct each_en
 
 static int find(const struct subject *directory, const char *name, uint64_t *object)
 {
-	struct upload *upload = upload_find(directory->engine, name);
+	struct upload *upload = upload_find(directory->engine, name, false);
 
-	if (!upload)
-		return -ENOENT;
+	if (!upload) {
+		upload = upload_find(directory->engine, name, true);
+		if (!upload || !peer_same_process(upload->keeper, directory->caller.pid))
+			return -ENOENT;
+	}
 	*object = upload->id;
 	return 0;
 }
