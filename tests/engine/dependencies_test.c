@@ -17,10 +17,10 @@
 
 struct publishing {
 	bool done;
-	struct version *version;
+	uint64_t version;
 };
 
-static void published(void *userdata, int status, struct version *version, const char *why)
+static void published(void *userdata, int status, uint64_t version, const char *why)
 {
 	struct publishing *publishing = userdata;
 
@@ -41,7 +41,7 @@ static struct version *publish(struct scene *scene, struct function *function, c
 	while (!publishing.done)
 		uv_run(&scene->loop, UV_RUN_ONCE);
 	REQUIRE(publishing.version);
-	return publishing.version;
+	return versions_get(engine_functions(scene->engine), publishing.version);
 }
 
 static struct package *package(struct scene *scene, const char *name)
