@@ -15,6 +15,8 @@
 	COMMAND(logs) \
 	COMMAND(ls) \
 	COMMAND(wait) \
+	COMMAND(publish) \
+	COMMAND(ship) \
 	COMMAND(where) \
 	COMMAND(doctor)
 

@@ -80,6 +80,13 @@ int target_open(struct target *target, const char *typed)
 	return status ? status : open_part(target, kind, name, kind ? name + length + 1 : "");
 }
 
+int target_open_function(struct target *target, const char *typed)
+{
+	if (strpbrk(typed, ":@"))
+		return complain(COMMAND_UNABLE, "`%s` is no name of a function", typed);
+	return target_open(target, typed);
+}
+
 void target_close(struct target *target)
 {
 	target->root = close_fd(target->root);

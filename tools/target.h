@@ -20,6 +20,8 @@ struct target {
 
 /* 0, or COMMAND_UNABLE after saying why. */
 int target_open(struct target *target, const char *name);
+/* The same where only a function will do: no `:` and no `@`. */
+int target_open_function(struct target *target, const char *name);
 void target_close(struct target *target);
 
 /* Says `WHAT: why`: the sentence in the function's last_error if there is one, else the errno's. */
