@@ -150,6 +150,14 @@ void collection_wanted(struct collection *collection)
 		alarm_set(&collection->engine->host.alarms, &collection->due, SOON_US, start);
 }
 
+void collection_retry(struct collection *collection)
+{
+	if (!collection->again || collection->works)
+		return;
+	collection->again = false;
+	collection_wanted(collection);
+}
+
 void collection_merge(struct collection *collection)
 {
 	if (blobs_want_sweep(collection->engine->blobs))

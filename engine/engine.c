@@ -308,9 +308,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);
-	list_init(&engine->package_states);
-	list_init(&engine->fetches.waiting);
-	list_init(&engine->uploads.list);
+	list_init(&engine->checks);
 	collection_init(&engine->collection, engine);
 	last_error_init(&engine->last_error);
 	r = open_state_directory(engine, options->state_dir);
@@ -344,7 +342,8 @@ static bool is_idle(const struct engine *engine)
 
 void engine_settle(struct engine *engine)
 {
-	if (!engine->draining || !engine->drained || !is_idle(engine))
+	if (!engine->draining || !engine->drained || !list_empty(&engine->states) ||
+	        !collection_idle(&engine->collection) || !checks_idle(engine))
 		return;
 	/* On a later turn: whoever calls here still stands in what would be freed. */
 	alarm_set(&engine->host.alarms, &engine->drain_limit, 0, engine->drain_limit.ring);
@@ -356,7 +355,8 @@ static void drain_rings(struct alarm *alarm)
 	struct function_state *state, *following;
 	void (*drained)(void *) = engine->drained;
 
-	if (is_idle(engine)) {
+	if (list_empty(&engine->states) && collection_idle(&engine->collection) &&
+	        checks_idle(engine)) {
 		engine->drained = NULL;
 		drained(engine->drained_userdata);
 		return;
@@ -377,7 +377,7 @@ void engine_drain(
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
 	collection_stop(&engine->collection);
-	package_states_stop(engine);
+	checks_stop(engine);
 	alarm_set(&engine->host.alarms, &engine->drain_limit, timeout_ms * 1000, drain_rings);
 	list_each_safe(state, following, &engine->states, link)
 		function_state_close(state, true);
@@ -388,9 +388,7 @@ struct engine *engine_free(struct engine *engine)
 {
 	if (!engine)
 		return NULL;
-	assert(list_empty(&engine->states));
-	uploads_free(engine);
-	package_states_free(engine);
+	assert(list_empty(&engine->states) && checks_idle(engine));
 	if (engine->host.loop) {
 		alarm_clear(&engine->host.alarms, &engine->saving);
 		alarm_clear(&engine->host.alarms, &engine->drain_limit);

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "engine/check.h"
 #include "engine/collection.h"
 #include "engine/engine.h"
 #include "engine/function_state.h"
@@ -34,6 +35,7 @@ struct engine {
 	struct launcher *launcher;
 	struct removal removal;
 	struct collection collection;
+	struct list checks; /* struct check, in check.c */
 	struct last_error last_error;
 	struct list states; /* of functions touched so far */
 	struct list package_states;

@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fs/check_state.h"
 #include "fs/daemon.h"
 #include "fs/doctor.h"
 #include "fs/mount_point.h"
@@ -183,6 +184,8 @@ int main(int argc, char **argv)
 		return print_tree();
 	if (options.doctor)
 		return doctor(&options);
+	if (options.check_state)
+		return check_state(&options);
 	occupy_standard();
 	raise_limits();
 	umask(0);                 /* the kernel has applied the caller's */

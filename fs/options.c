@@ -13,8 +13,7 @@
 
 const char options_usage[] =
         "usage: fnfsd DIR [-f] [-o OPTIONS] [--state DIR] [--runtimes PATH] [--guardian FILE]\n"
-        "             [--fetch FILE]\n"
-        "       fnfsd --print-tree | --doctor | --version | --help\n"
+        "       fnfsd --print-tree | --doctor | --check-state DIR | --version | --help\n"
         "\n"
         "  -f, --foreground   stay in the foreground, log to standard error too\n"
         "  -o OPTIONS         allow_other, auto_unmount, nonempty, debug, state=DIR, "
@@ -104,6 +103,9 @@ static int option(struct options *options, int letter, char **argv, struct buf *
 	case 'd':
 		options->doctor = true;
 		return 0;
+	case 'c':
+		options->check_state = true;
+		return set_text(&options->state, optarg);
 	case 'V':
 		options->version = true;
 		return 0;
@@ -126,6 +128,7 @@ static int command_line(struct options *options, int argc, char **argv, struct b
 	        {"fetch", required_argument, NULL, 'a'},
 	        {"print-tree", no_argument, NULL, 't'},
 	        {"doctor", no_argument, NULL, 'd'},
+	        {"check-state", required_argument, NULL, 'c'},
 	        {"version", no_argument, NULL, 'V'},
 	        {"help", no_argument, NULL, 'h'},
 	        {},
@@ -137,7 +140,7 @@ static int command_line(struct options *options, int argc, char **argv, struct b
 		r = option(options, letter, argv, why);
 	if (r < 0 || options->print_tree || options->version || options->help)
 		return r;
-	if (options->doctor && argc == optind)
+	if ((options->doctor || options->check_state) && argc == optind)
 		return set_text(&options->directory, "/");
 	if (argc - optind != 1) {
 		buf_puts(why, argc == optind ? "where to mount?" : "one directory at a time");

@@ -18,6 +18,7 @@ struct options {
 	bool debug;
 	bool print_tree;
 	bool doctor;
+	bool check_state;
 	bool version;
 	bool help;
 };

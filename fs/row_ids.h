@@ -18,6 +18,7 @@ enum row_id {
 	ROW_ROOT_STATUS = 9,
 	ROW_ROOT_LOG = 10,
 	ROW_ROOT_LAST_ERROR = 11,
+	ROW_ROOT_CHECK = 12,
 
 	ROW_FUNCTION = 32,
 	/* 33 triggers */
@@ -33,6 +34,7 @@ enum row_id {
 	ROW_STATUS = 46,
 	ROW_LAST_ERROR = 47,
 	ROW_CODE = 48,
+	ROW_CHECK = 49,
 
 	ROW_CONFIG_RUNTIME = 64,
 	ROW_CONFIG_HANDLER = 65,

@@ -14,6 +14,7 @@
 #include "fs/row_ids.h"
 #include "fs/views/aliases.h"
 #include "fs/views/calls.h"
+#include "fs/views/check.h"
 #include "fs/views/config.h"
 #include "fs/views/dependencies.h"
 #include "fs/views/env.h"
@@ -27,6 +28,14 @@
 #include "fs/views/runtimes.h"
 #include "fs/views/versions.h"
 #include "model/config.h"
+
+/* Not listed, and not for everybody: it reads the whole disk. */
+#define CHECK(row_id, row_help) \
+	{ \
+		.id = row_id, .name = ".fsck", .behaviour = &follow_behaviour, \
+		.mode = S_IFREG | 0400, .flags = ROW_HIDDEN, .follow = &check_follow, \
+		.help = row_help \
+	}
 
 /* What is in an instance's directory; rows of those of versions have numbers of their own. */
 #define INSTANCE_ROWS(by) \
@@ -310,6 +319,7 @@ static const struct row function_rows[] = {
         TEXT(ROW_STATUS, "status", function_show_status, "what state the function is in, and why"),
         TEXT(ROW_LAST_ERROR, "last_error", function_show_last_error,
                 "the sentence behind your last errno here"),
+        CHECK(ROW_CHECK, "reading it checks all that was published of the function"),
         CODE(ROW_CODE, "code", "the working tree: what you save here is what runs"),
         {},
 };
@@ -395,6 +405,7 @@ static const struct row root_rows[] = {
         TAIL(ROW_ROOT_LOG, "log", &root_log, "the daemon's own log"),
         TEXT(ROW_ROOT_LAST_ERROR, "last_error", root_show_last_error,
                 "why the last refused operation of yours was refused"),
+        CHECK(ROW_ROOT_CHECK, "reading it checks all that was published; it takes its time"),
         {},
 };
 

@@ -17,6 +17,7 @@
 	COMMAND(wait) \
 	COMMAND(publish) \
 	COMMAND(ship) \
+	COMMAND(fsck) \
 	COMMAND(where) \
 	COMMAND(doctor)
 

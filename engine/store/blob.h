@@ -121,8 +121,11 @@ struct blob_check_result {
 
 /*
  * Reads every record of every pack, and says in a sentence each thing that is wrong. 0 also when there
- * were some; -ENOMEM.
+ * were some; -ENOMEM. Stopped, from another thread, checks end soon with -ECANCELED, until they are
+ * allowed again; those of snapshots, too.
  */
 typedef void (*blobs_bad_fn)(void *userdata, const char *sentence);
 int blobs_check(
         struct blobs *blobs, blobs_bad_fn bad, void *userdata, struct blob_check_result *counts);
+void blobs_check_stop(struct blobs *blobs, bool stop);
+bool blobs_check_stopped(struct blobs *blobs);

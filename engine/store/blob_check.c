@@ -93,8 +93,19 @@ static int check_pack(struct check *check, const struct pack *pack)
 		return 0;
 	}
 	for (i = 0; r == 0 && i < pack->count; i++)
-		r = check_record(check, pack, &entries[i]);
+		r = blobs_check_stopped(check->blobs) ? -ECANCELED
+		                                      : check_record(check, pack, &entries[i]);
 	return r;
+}
+
+void blobs_check_stop(struct blobs *blobs, bool stop)
+{
+	atomic_store(&blobs->check_stop, stop);
+}
+
+bool blobs_check_stopped(struct blobs *blobs)
+{
+	return atomic_load(&blobs->check_stop);
 }
 
 int blobs_check(

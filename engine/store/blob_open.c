@@ -111,6 +111,7 @@ static struct blobs *blobs_new(const struct blob_disk *disk)
 	list_init(&blobs->batches);
 	list_init(&blobs->retained);
 	atomic_init(&blobs->stop, false);
+	atomic_init(&blobs->check_stop, false);
 	blobs->table = calloc(1, sizeof(*blobs->table));
 	if (!blobs->table)
 		return blobs_close(blobs);

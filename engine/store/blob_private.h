@@ -50,6 +50,8 @@ struct blobs {
 	struct blob_set pinned;
 	uint64_t boundary;
 	atomic_bool stop;
+
+	atomic_bool check_stop;
 };
 
 struct blob_batch {

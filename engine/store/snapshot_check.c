@@ -50,6 +50,8 @@ static int check_blob(void *userdata, const struct blob_id *id, unsigned depth)
 	struct recent_blob *blob = NULL;
 	int r;
 
+	if (blobs_check_stopped(checking->blobs))
+		return -ECANCELED;
 	if (blob_set_has(checking->seen, id))
 		return 0;
 	r = checking->content || depth         ? recent_get(checking->recent, id, &blob)
@@ -66,7 +68,7 @@ static int check_file(struct checking *checking, const struct manifest_entry *en
 {
 	int r = content_visit(checking->recent, &entry->id, entry->size, check_blob, checking);
 
-	return r == -ENOMEM ? r : 0; /* a list that cannot be read was told of */
+	return r == -ENOMEM || r == -ECANCELED ? r : 0; /* a list that cannot be read was told of */
 }
 
 static int check_entry(struct checking *checking, const struct manifest_entry *entry)
