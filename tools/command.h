@@ -17,6 +17,8 @@
 	COMMAND(wait) \
 	COMMAND(publish) \
 	COMMAND(ship) \
+	COMMAND(export) \
+	COMMAND(import) \
 	COMMAND(fsck) \
 	COMMAND(where) \
 	COMMAND(doctor)
