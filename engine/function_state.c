@@ -211,7 +211,7 @@ static void close_versions(struct function_state *state, bool gently)
 
 void function_state_close(struct function_state *state, bool gently)
 {
-	state->closing = true;
+	state->closing = true; /* what ends in here must not end the whole */
 	if (!state->deploy.closed)
 		deploy_close(&state->deploy);
 	pool_close(&state->latest.pool, gently);
