@@ -299,6 +299,8 @@ static void ended(void *userdata, struct invocation *invocation, const struct in
 	                .memory_bytes = memory_bytes,
 	                .cold = invocation->cold,
 	        });
+	if (target->events->changed)
+		target->events->changed(target);
 }
 
 static void loaded(void *userdata, struct deployment *deployment, const char *error, size_t length,

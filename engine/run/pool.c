@@ -295,9 +295,10 @@ void pool_rest(struct pool *pool)
 	struct deployment *old = pool->deployment;
 	struct instance *instance, *following;
 
-	if (!old || pool->open || pool->starting)
+	if (!old || pool->open)
 		return;
 	pool->deployment = NULL;
+	pool->starting = 0;
 	alarm_clear(&pool->host->alarms, &pool->refill);
 	list_each_safe(instance, following, &pool->instances, link)
 		instance_retire(instance);

@@ -75,7 +75,7 @@ void pool_deinit(struct pool *pool); /* after pool_close(), with no instance lef
 /* Takes a reference. Idle instances of the old deployment end, busy ones when their calls have. */
 void pool_set_deployment(struct pool *pool, struct deployment *deployment);
 
-/* As before the first deployment: what is idle ends. Without effect while anything waits or runs. */
+/* As before the first deployment: what is idle or starts ends. Without effect while a call waits or runs. */
 void pool_rest(struct pool *pool);
 
 /* The invocation waits for an instance of the current deployment, at least. */
