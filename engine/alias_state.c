@@ -49,14 +49,23 @@ struct alias_state *alias_state_of(struct function_state *owner, struct alias *a
 	return state;
 }
 
-struct alias_way *alias_state_way(struct alias_state *state, const char *version)
+static struct alias_way *find_way(const struct alias_state *state, const char *version)
 {
-	struct alias_way *way, *last = list_last(&state->ways, struct alias_way, link);
-	char name[METRICS_FILE_NAME_SIZE];
+	struct alias_way *way;
 
 	list_each(way, &state->ways, link)
 		if (strcmp(way->name, version) == 0)
 			return way;
+	return NULL;
+}
+
+struct alias_way *alias_state_way(struct alias_state *state, const char *version)
+{
+	struct alias_way *way = find_way(state, version);
+	char name[METRICS_FILE_NAME_SIZE];
+
+	if (way)
+		return way;
 	way = calloc(1, sizeof(*way));
 	if (!way)
 		return NULL;
@@ -65,7 +74,7 @@ struct alias_way *alias_state_way(struct alias_state *state, const char *version
 		free(way);
 		return NULL;
 	}
-	way->number = last ? last->number + 1 : 1;
+	way->number = ++state->last_way;
 	snprintf(way->name, sizeof(way->name), "%s", version);
 	list_append(&state->ways, &way->link);
 	file_name(state, way, name);
@@ -75,7 +84,9 @@ struct alias_way *alias_state_way(struct alias_state *state, const char *version
 
 void alias_state_running(struct alias_state *state, const char *version, int change)
 {
-	struct alias_way *way = alias_state_way(state, version);
+	/* The version may have gone while its last calls ran. */
+	struct alias_way *way =
+	        change > 0 ? alias_state_way(state, version) : find_way(state, version);
 
 	state->running += change;
 	metrics_running(state->metrics, state->running);
@@ -88,7 +99,7 @@ void alias_state_running(struct alias_state *state, const char *version, int cha
 void alias_state_count(
         struct alias_state *state, const char *version, const struct metrics_sample *sample)
 {
-	struct alias_way *way = alias_state_way(state, version);
+	struct alias_way *way = find_way(state, version);
 
 	metrics_record(state->metrics, sample);
 	if (way)
@@ -118,6 +129,23 @@ static void remove_file(const struct alias_state *state, const struct alias_way 
 	metrics_file_remove(state->owner->directory, name);
 }
 
+static void way_free(struct alias_way *way)
+{
+	list_unlink(&way->link);
+	metrics_free(way->metrics);
+	free(way);
+}
+
+void alias_state_leave_way(struct alias_state *state, const char *version)
+{
+	struct alias_way *way = alias_state_way(state, version);
+
+	if (!way)
+		return;
+	remove_file(state, way);
+	way_free(way);
+}
+
 void alias_state_free(struct alias_state *state)
 {
 	struct alias_way *way;
@@ -127,9 +155,7 @@ void alias_state_free(struct alias_state *state)
 	while ((way = list_first(&state->ways, struct alias_way, link))) {
 		if (!state->alias)
 			remove_file(state, way);
-		list_unlink(&way->link);
-		metrics_free(way->metrics);
-		free(way);
+		way_free(way);
 	}
 	if (!state->alias)
 		remove_file(state, NULL);

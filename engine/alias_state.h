@@ -31,12 +31,16 @@ struct alias_state {
 	uint64_t saved;
 	int running;
 	struct list ways; /* by number */
+	uint64_t last_way;
 	struct list link; /* owner->aliases */
 };
 
 /* NULL: no memory. */
 struct alias_state *alias_state_of(struct function_state *owner, struct alias *alias);
 struct alias_way *alias_state_way(struct alias_state *state, const char *version);
+
+/* The version was removed: another of its name begins with noughts. */
+void alias_state_leave_way(struct alias_state *state, const char *version);
 
 /* A call begins (+1) or ends (-1) on the way of that version. */
 void alias_state_running(struct alias_state *state, const char *version, int change);

@@ -39,6 +39,7 @@ static int route(struct function_state *state, const struct buf *request,
 		buf_puts(why, "no memory");
 		return -ENOMEM;
 	}
+	of_version->routed |= options->alias != NULL;
 	*out = &of_version->target;
 	return 0;
 }

@@ -90,6 +90,9 @@ static void install(struct version_state *state, struct deployment *deployment)
 	} else if (trial) {
 		pool_warm(pool);
 	}
+	if (list_empty(&state->waiting) && state->stage.state == VERSION_LOADING && !trial &&
+	        !deployment->config.min_instances)
+		sm_move(&state->stage, VERSION_PUBLISHED); /* who called has gone; nothing starts */
 	list_each_safe(invocation, following, &state->waiting, link) {
 		list_unlink(&invocation->link);
 		pool_submit(pool, invocation);
@@ -153,8 +156,16 @@ static void on_disk(void *userdata, int status, struct checkout *checkout)
 		code_failed(state, status);
 		return;
 	}
-	if (!gathering_wanted(engine_of(state), &state->version->settings)) {
-		deploy(state, checkout, NULL);
+	if (status == 0)
+		deployment = deployment_new(&state->version->settings, state->version->name,
+		        checkout, engine_of(state)->runtimes);
+	if (!deployment) {
+		snprintf(why, sizeof(why), "The code of version %s could not be read: %s",
+		        state->version->name, strerror(status ? -status : ENOMEM));
+		state->trial = false;
+		if (state->stage.state == VERSION_LOADING)
+			sm_move(&state->stage, VERSION_PUBLISHED);
+		refuse_waiting(state, OUTCOME_SYSTEM_ERROR, -EIO, "Unavailable", why);
 		return;
 	}
 	state->code = checkout;
@@ -174,7 +185,8 @@ static void take_in(struct version_state *state)
 		return;
 	memcpy(root.bytes, state->version->snapshot.root, sizeof(root.bytes));
 	state->requesting = true;
-	sm_move(&state->stage, VERSION_LOADING);
+	if (!list_empty(&state->waiting) || state->version->settings.config.min_instances)
+		sm_move(&state->stage, VERSION_LOADING);
 	request = snapshot_cache_checkout(engine_of(state)->snapshot_cache, &root, on_disk, state);
 	if (request)
 		state->request = request;
@@ -224,15 +236,16 @@ static void rest_now(struct alarm *alarm)
 void version_state_rest(struct version_state *state)
 {
 	state->rests = true;
+	state->routed = false;
 	alarm_set(&engine_of(state)->host.alarms, &state->resting, 0, rest_now);
 }
 
-/* The last call of a version that nothing routes to has ended. */
+/* Perhaps the last call of a version that nothing routes to has ended. */
 static void changed(struct target *target)
 {
 	struct version_state *state = state_of(target);
 
-	if (state->rests && !target->pool.open && target->pool.live)
+	if (state->rests && target->pool.live)
 		alarm_set(&engine_of(state)->host.alarms, &state->resting, 0, rest_now);
 }
 
@@ -241,6 +254,7 @@ static void loaded(
 {
 	struct version_state *state = state_of(target);
 
+	changed(target); /* whoever it was started for may have gone */
 	if (deployment != target->pool.deployment || !state->version)
 		return;
 	if (error)
