@@ -147,6 +147,30 @@ void version_was_configured(struct engine *engine, struct version *version)
 		version_state_configured(state);
 }
 
+static void leave_ways(struct engine *engine, const struct version *version)
+{
+	struct alias *alias = NULL;
+
+	while ((alias = aliases_next(version->function, alias ? alias->id : 0))) {
+		struct alias_state *state = alias_of(engine, alias);
+
+		if (state)
+			alias_state_leave_way(state, version->name);
+	}
+}
+
+/* Whether another version of the function is the very same, and runs from the same directory. */
+static bool has_twin(const struct version *version)
+{
+	const struct version *other = NULL;
+
+	while ((other = versions_next(version->function, other ? other->id : 0)))
+		if (memcmp(other->snapshot.root, version->snapshot.root,
+		            sizeof(other->snapshot.root)) == 0)
+			return true;
+	return false;
+}
+
 void version_was_removed(struct engine *engine, struct version *version)
 {
 	struct function_state *owner = version->function->runtime_state;
@@ -160,7 +184,9 @@ void version_was_removed(struct engine *engine, struct version *version)
 		return;
 	}
 	memcpy(root.bytes, version->snapshot.root, sizeof(root.bytes));
-	snapshot_cache_drop(engine->snapshot_cache, &root);
+	if (!has_twin(version))
+		snapshot_cache_drop(engine->snapshot_cache, &root);
+	leave_ways(engine, version);
 	if (state)
 		version_state_remove(state);
 	collection_wanted(&engine->collection);
@@ -178,7 +204,7 @@ void versions_were_routed(struct engine *engine, struct function *function)
 	list_each_safe(target, following, &owner->targets, link) {
 		struct version_state *state = container_of(target, struct version_state, target);
 
-		if (target != &owner->latest && state->version &&
+		if (target != &owner->latest && state->version && state->routed &&
 		        version_check_unused(state->version, &why) == 0)
 			version_state_rest(state);
 	}
