@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include "engine/engine.h"
@@ -15,6 +16,7 @@
 
 struct making {
 	struct request *request; /* NULL: it was answered */
+	char *name;              /* the request's, whose own goes with the kernel's message */
 	struct fs *fs;
 	const struct row *maker;
 	mode_t mode;
@@ -25,9 +27,13 @@ struct making {
 	uint64_t object;
 };
 
+/* On a later turn: until then whoever answers the request may still say its name. */
 static void free_making(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct making *making = handle->data;
+
+	free(making->name);
+	free(making);
 }
 
 static void let_go(struct making *making)
@@ -105,8 +111,15 @@ int dir_make_later(struct request *request, const struct row *maker, const char 
 
 	if (!making)
 		return -ENOMEM;
-	*making = (struct making){
-	        .request = request, .fs = request->fs, .maker = maker, .mode = mode};
+	*making = (struct making){.request = request,
+	        .name = strdup(name),
+	        .fs = request->fs,
+	        .maker = maker,
+	        .mode = mode};
+	if (!making->name) {
+		free(making);
+		return -ENOMEM;
+	}
 	uv_timer_init(request->fs->loop, &making->patience);
 	making->patience.data = making;
 	r = node_subject(request->fs, &request->node, &request->caller, &subject);
@@ -115,6 +128,7 @@ int dir_make_later(struct request *request, const struct row *maker, const char 
 		r = maker->each->make_later(
 		        &subject, name, made, making, &making->wait, &request->why);
 	if (r == 0 && making->wait) {
+		request->name = making->name;
 		uv_timer_start(&making->patience, out_of_patience, PATIENCE_MS, 0);
 		return request_adopt(request, interrupted, making);
 	}
