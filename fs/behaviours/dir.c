@@ -385,8 +385,8 @@ static int check_busy(struct request *request, const struct node *child)
 
 	if (!scope || !scope->each->busy || child->row->id == ROW_SCRATCH)
 		return 0;
-	if (child->row->each && child->row->each->busy)
-		return 0; /* it is judged by itself, when it is removed */
+	if (child->row->each && child->row->each->remove)
+		return 0; /* an instance: stopping it takes nothing from the whole */
 	if (node_subject(request->fs, &request->node, &request->caller, &subject) < 0)
 		return 0;
 	return scope->each->busy(&subject, &request->why);

@@ -11,13 +11,16 @@
 #include "engine/engine.h"
 #include "model/version.h"
 
+/* What is about to end is found by its id, but not listed: it would be gone for whoever comes to remove it. */
 static bool next(const struct subject *directory, uint64_t after, struct each_entry *entry)
 {
-	struct instance_info info;
+	struct instance_info info = {.id = after};
 
-	if (!engine_instance_next(
-	            directory->engine, directory->function, directory->version, after, &info))
-		return false;
+	do
+		if (!engine_instance_next(directory->engine, directory->function,
+		            directory->version, info.id, &info))
+			return false;
+	while (strcmp(info.state, "ending") == 0);
 	entry->object = info.id;
 	snprintf(entry->name, sizeof(entry->name), "%" PRIu64, info.id);
 	return true;
