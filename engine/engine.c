@@ -17,8 +17,7 @@
 #include "engine/account.h"
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
-#include "engine/package_state.h"
-#include "engine/uploads.h"
+#include "engine/publish.h"
 #include "engine/versions.h"
 #include "model/alias.h"
 #include "model/package.h"
@@ -200,6 +199,7 @@ int engine_remove_function(struct engine *engine, struct function *function, str
 		buf_printf(why, "%s still has code: rm -r removes it too", function->name);
 		return -ENOTEMPTY;
 	}
+	publishes_drop_unclaimed(function, why);
 	r = function_check_empty(function, why);
 	return r < 0 ? r : function_remove(function, why);
 }

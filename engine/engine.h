@@ -83,6 +83,9 @@ int engine_publish(struct engine *engine, struct function *function, const char 
         publish_done_fn done, void *userdata, struct publish_wait **out, struct buf *why);
 void publish_wait_leave(struct publish_wait *wait);
 
+/* Finished while nobody waited any more: for a minute it is not to be seen, so that mkdir again can make it. */
+bool engine_version_unclaimed(const struct version *version);
+
 /* What was published, to be read; NULL: it cannot be, which was logged. Valid as long as the version. */
 struct snapshot_tree *engine_version_tree(struct engine *engine, struct version *version);
 struct metrics *engine_version_metrics(struct engine *engine, struct version *version);

@@ -13,13 +13,30 @@
 #include "model/version.h"
 #include "store/snapshot.h"
 
+/* So long a version that was finished while nobody waited stands back for whoever asks for it again. */
+#define CLAIM_US (INT64_C(60) * 1000 * 1000)
+
+struct publish_wait {
+	struct list link;
+	publish_done_fn done;
+	void *userdata;
+};
+
 static bool begin(struct publish *publish);
 
 static void tell(struct publish *publish, int status, struct version *version, const char *why)
 {
-	if (list_empty(&publish->waits) && version)
-		version->unclaimed = true;
-	publish_waits_tell(&publish->waits, status, version ? version->id : 0, why);
+	struct publish_wait *wait;
+	struct list waits;
+
+	list_move_all(&publish->waits, &waits);
+	if (list_empty(&waits) && version)
+		version->claim_until_us = alarm_now_us() + CLAIM_US;
+	while ((wait = list_first(&waits, struct publish_wait, link))) {
+		list_unlink(&wait->link);
+		wait->done(wait->userdata, status, version, why);
+		free(wait);
+	}
 }
 
 static void publish_free(struct publish *publish)
@@ -53,7 +70,8 @@ static void taken(void *userdata, int status, const struct snapshot_summary *sum
 
 	publish->taking = NULL;
 	if (status < 0 || !version) {
-		fail_publish(publish, status < 0 ? status : -ESTALE, why);
+		snapshot_pins_release(pins); /* removed with its function, and taken all the same */
+		fail_publish(publish, status < 0 ? status : -ESTALE, why ? why : "");
 		return;
 	}
 	snapshot = publish_snapshot(summary);
@@ -115,15 +133,45 @@ static struct publish *start(struct function_state *owner, struct version *draft
 	return publish;
 }
 
+static int join(
+        struct publish *publish, publish_done_fn done, void *userdata, struct publish_wait **out)
+{
+	struct publish_wait *wait = calloc(1, sizeof(*wait));
+
+	if (!wait)
+		return -ENOMEM;
+	wait->done = done;
+	wait->userdata = userdata;
+	list_append(&publish->waits, &wait->link);
+	*out = wait;
+	return 0;
+}
+
+bool engine_version_unclaimed(const struct version *version)
+{
+	return version->claim_until_us > alarm_now_us();
+}
+
+void publishes_drop_unclaimed(struct function *function, struct buf *why)
+{
+	struct version *version, *next = versions_next(function, 0);
+
+	while ((version = next)) {
+		next = versions_next(function, version->id);
+		if (engine_version_unclaimed(version))
+			version_remove(version, why);
+	}
+}
+
 /* What was published while nobody waited any more is whoever's asks next. */
 static bool claim(struct function *function, const char *name, publish_done_fn done, void *userdata)
 {
 	struct version *version = versions_find(function, name);
 
-	if (!version || !version->unclaimed)
+	if (!version || !engine_version_unclaimed(version))
 		return false;
-	version->unclaimed = false;
-	done(userdata, 0, version->id, "");
+	version->claim_until_us = 0;
+	done(userdata, 0, version, "");
 	return true;
 }
 

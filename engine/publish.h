@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "run/alarm.h"
 
+struct function;
 struct function_state;
 struct snapshot_taking;
 struct version;
@@ -27,6 +28,9 @@ struct publish {
 
 /* The function goes or the daemon ends: all that wait hear of it, and the work is stopped. */
 void publishes_cancel(struct function_state *owner);
+
+/* The function is about to be removed: what nobody was told of does not keep it. */
+void publishes_drop_unclaimed(struct function *function, struct buf *why);
 
 /* A draft is gone. */
 void publish_forget(struct function_state *owner, const struct version *draft);

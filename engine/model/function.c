@@ -306,8 +306,8 @@ int function_check_empty(const struct function *function, struct buf *why)
 {
 	const char *kind = aliases_count(function) ? "aliases" : "versions";
 
-	if (!aliases_count(function) && !versions_count(function) &&
-	        !versions_being_published(function))
+	/* What is being published goes with it: nobody was told that it is there. */
+	if (!aliases_count(function) && !versions_count(function))
 		return 0;
 	why_say(why, "%s has %s; remove them first, or all at once with rm -r", function->name,
 	        kind);

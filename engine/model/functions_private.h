@@ -46,8 +46,6 @@ int alias_load_setting(struct alias *alias, const char *name, const char *value)
 void versions_removed(struct function *function);
 void aliases_removed(struct function *function);
 
-bool versions_being_published(const struct function *function);
-
 /* At the end of it all, without a word. Aliases first. */
 void versions_free(struct function *function);
 void aliases_free(struct function *function);

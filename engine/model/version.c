@@ -360,14 +360,3 @@ struct version *version_draft_find(const struct function *function, const char *
 {
 	return find_draft(function, name, false);
 }
-
-bool versions_being_published(const struct function *function)
-{
-	struct version *version;
-
-	list_each(version, &function->drafts, link) {
-		if (!version->abandoned)
-			return true;
-	}
-	return false;
-}

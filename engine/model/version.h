@@ -26,12 +26,12 @@ struct version {
 	struct function *function;
 	struct settings settings;
 	struct store_snapshot snapshot;
-	int64_t created_us;  /* wall time: when it was begun */
-	bool abandoned;      /* a draft the store could not forget yet; nobody sees it */
-	bool published;      /* else a draft */
-	struct list link;    /* function.drafts */
-	void *runtime_state; /* belongs to the layers above; NULL at first */
-	bool unclaimed;      /* theirs, too: nobody was told that it is there */
+	int64_t created_us;     /* wall time: when it was begun */
+	bool abandoned;         /* a draft the store could not forget yet; nobody sees it */
+	bool published;         /* else a draft */
+	struct list link;       /* function.drafts */
+	void *runtime_state;    /* belongs to the layers above; NULL at first */
+	int64_t claim_until_us; /* theirs, too: nobody was told that it is there, and may still ask */
 };
 
 /* 1 to 42 letters, digits, `-`, `_`, `.`, with a letter or digit at both ends: else -EINVAL, -ENAMETOOLONG. */
