@@ -212,23 +212,25 @@ static void forget_call(struct conversation *conversation)
 
 /* What is called, if it is still there. */
 static int find_called(const struct conversation *conversation, struct function **function,
-        struct invocation_options *options)
+        struct invocation_options *options, struct buf *why)
 {
 	const struct functions *functions = engine_functions(conversation->fs->engine);
 
 	*function = functions_get(functions, conversation->function);
 	options->version = versions_get(functions, conversation->version);
 	options->alias = aliases_get(functions, conversation->alias);
-	if (!*function || (conversation->alias && !options->alias))
-		return -ENOENT;
-	return conversation->version && !options->version ? -ESTALE : 0;
+	if (*function && conversation->version && !options->version) {
+		buf_puts(why, "the version was removed");
+		return -ESTALE;
+	}
+	return !*function || (conversation->alias && !options->alias) ? -ENOENT : 0;
 }
 
 int conversation_begin(struct conversation *conversation, struct buf *why)
 {
 	struct invocation_options options = {.source = "sync", .name = ""};
 	struct function *function;
-	int r = find_called(conversation, &function, &options);
+	int r = find_called(conversation, &function, &options, why);
 
 	forget_call(conversation);
 	buf_deinit(&conversation->response);

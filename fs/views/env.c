@@ -84,8 +84,7 @@ static int make(
 
 static int unset(const struct subject *subject, struct buf *why)
 {
-	/* What was published goes with its version. */
-	return subject->version ? 0 : settings_variable_unset(subject->item, why);
+	return settings_variable_unset(subject->item, why);
 }
 
 static int rename_variable(const struct subject *subject, const char *name, struct buf *why)
@@ -101,6 +100,17 @@ const struct each env_each = {
         .claims = claims,
         .make = make,
         .remove = unset,
+        .rename = rename_variable,
+};
+
+/* What was published goes with its version; who tries to make one hears why not. */
+const struct each version_env_each = {
+        .next = next,
+        .find = find,
+        .get = get,
+        .name = name_of,
+        .claims = claims,
+        .make = make,
         .rename = rename_variable,
 };
 

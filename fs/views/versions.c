@@ -5,12 +5,17 @@
 #include <stdio.h>
 
 #include "engine/engine.h"
+#include "fs/node.h"
+#include "fs/row_ids.h"
+#include "model/settings.h"
 #include "model/version.h"
 
 static bool next(const struct subject *directory, uint64_t after, struct each_entry *entry)
 {
 	struct version *version = versions_next(directory->function, after);
 
+	while (version && engine_version_unclaimed(version))
+		version = versions_next(directory->function, version->id);
 	if (!version)
 		return false;
 	entry->object = version->id;
@@ -22,7 +27,7 @@ static int find(const struct subject *directory, const char *name, uint64_t *obj
 {
 	struct version *version = versions_find(directory->function, name);
 
-	if (!version || version->unclaimed)
+	if (!version || engine_version_unclaimed(version))
 		return -ENOENT; /* made while nobody waited any more: mkdir again has it */
 	*object = version->id;
 	return 0;
@@ -49,21 +54,106 @@ static void name_of(const struct subject *subject, char name[EACH_NAME_SIZE])
 
 /* --- publishing ------------------------------------------------------------------------------- */
 
-static int publish(const struct subject *directory, const char *name,
-        void (*done)(void *userdata, int status, uint64_t object, const char *why), void *userdata,
-        void **out, struct buf *why)
+/* What was hidden stays hidden, and a fact cannot be written. */
+static int copy_mode(struct attributes *attributes, uint64_t from, uint64_t to, mode_t fixed)
 {
-	struct publish_wait *wait;
-	int r = engine_publish(
-	        directory->engine, directory->function, name, done, userdata, &wait, why);
+	const struct node_attributes *stored = attributes_get(attributes, from);
+	struct node_attributes copy;
 
-	*out = wait;
+	if (!stored)
+		return 0;
+	copy = *stored;
+	copy.set &= ~(unsigned)ATTRIBUTE_MTIME;
+	copy.mode &= ~fixed;
+	return copy.set ? attributes_set(attributes, to, &copy) : 0;
+}
+
+static uint64_t ino_of(uint64_t row, uint64_t object)
+{
+	return row << NODE_OBJECT_BITS | object;
+}
+
+#define OF_VERSION(row) (ROW_VERSION_CONFIG_FIRST + (row)-ROW_CONFIG_RUNTIME)
+
+/* Owner and mode of config/ and all in it, as they are when it is published. */
+static int copy_modes(
+        const struct function *function, const struct version *draft, struct attributes *attributes)
+{
+	const struct variable *variable, *copy;
+	int r = copy_mode(attributes, ino_of(ROW_CONFIG, function->id),
+	        ino_of(ROW_VERSION_CONFIG, draft->id), 0);
+
+	for (unsigned row = ROW_CONFIG_RUNTIME; r == 0 && row <= ROW_ENV; row++) {
+		bool open = row == ROW_ENV || row == ROW_CONFIG_MAX_INSTANCES ||
+		            row == ROW_CONFIG_MIN_INSTANCES || row == ROW_CONFIG_IDLE_TIMEOUT ||
+		            row == ROW_CONFIG_DESCRIPTION;
+
+		r = copy_mode(attributes, ino_of(row, function->id),
+		        ino_of(OF_VERSION(row), draft->id), open ? 0 : 0222);
+	}
+	list_each(variable, &function->settings.variables, link) {
+		copy = settings_variable_find(&draft->settings, variable->key);
+		if (r == 0 && copy)
+			r = copy_mode(attributes, ino_of(ROW_ENV_KEY, variable->id),
+			        ino_of(OF_VERSION(ROW_ENV_KEY), copy->id), 0222);
+	}
 	return r;
+}
+
+struct waiting {
+	struct publish_wait *wait;
+	void (*done)(void *userdata, int status, uint64_t object, const char *why);
+	void *userdata;
+};
+
+static void published(void *userdata, int status, struct version *version, const char *why)
+{
+	struct waiting *waiting = userdata;
+
+	waiting->done(waiting->userdata, status, version ? version->id : 0, why);
+	free(waiting);
 }
 
 static void leave(void *wait)
 {
-	publish_wait_leave(wait);
+	struct waiting *waiting = wait;
+
+	publish_wait_leave(waiting->wait);
+	free(waiting);
+}
+
+static int publish(const struct subject *directory, const char *name,
+        void (*done)(void *userdata, int status, uint64_t object, const char *why), void *userdata,
+        void **out, struct buf *why)
+{
+	struct waiting *waiting = malloc(sizeof(*waiting));
+	bool begun = version_draft_find(directory->function, name);
+	const struct version *draft;
+	struct publish_wait *wait;
+	int r = engine_publish(
+	        directory->engine, directory->function, name, done, userdata, &wait, why);
+
+	*out = NULL;
+	if (!waiting)
+		return -ENOMEM;
+	*waiting = (struct waiting){.done = done, .userdata = userdata};
+	r = engine_publish(
+	        directory->engine, directory->function, name, published, waiting, &wait, why);
+	if (r < 0) {
+		free(waiting);
+		return r;
+	}
+	if (!wait)
+		return 0;
+	waiting->wait = wait;
+	draft = version_draft_find(directory->function, name);
+	if (!begun && draft)
+		r = copy_modes(directory->function, draft, engine_attributes(directory->engine));
+	if (r == 0)
+		*out = waiting;
+	else
+		leave(waiting);
+	return r;
 }
 
 /* --- removing --------------------------------------------------------------------------------- */
