@@ -10,6 +10,7 @@
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
 #include "engine/publish.h"
+#include "model/package.h"
 #include "model/version.h"
 #include "run/instance.h"
 #include "run/launcher.h"
@@ -53,6 +54,7 @@ void engine_show_status(struct engine *engine, struct buf *out)
 	buf_printf(out, "state %s\n", engine->draining ? "draining" : "running");
 	buf_printf(out, "state_directory %s\n", engine->state_dir);
 	buf_printf(out, "functions %zu\n", functions_count(engine->functions));
+	buf_printf(out, "packages %zu\n", packages_count(engine->packages));
 	buf_printf(out, "instances %zu\n", engine->host.instances.count);
 	buf_printf(out, "running %u\n", running);
 	buf_printf(out, "waiting %u\n", waiting);

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "engine/packages.h"
@@ -139,7 +140,7 @@ static int check_access(const struct subject *directory, const struct package *p
 	struct access_place place = {.row = ROW_DEPENDENCIES,
 	        .mode = 0755,
 	        .uid = engine_owner(directory->engine),
-	        .gid = (gid_t)-1};
+	        .gid = getgid()};
 	struct snapshot_tree *tree;
 	struct stat attr;
 	int r = access_row(directory, &place, ACCESS_SEARCH);

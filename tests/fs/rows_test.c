@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/packages.h"
 #include "fs/behaviour.h"
 #include "fs/row_ids.h"
 #include "kernel.h"
@@ -150,20 +151,31 @@ static void every_operation_on(struct kernel *kernel, const struct row *row, uin
 	}
 }
 
+static uint64_t make_package(struct kernel *kernel)
+{
+	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
+	struct package *package;
+
+	REQUIRE(engine_create_package(kernel->engine, "p", &kernel->caller, &package, &why) == 0);
+	return package->id;
+}
+
 static void every_operation_on_every_row(void)
 {
 	struct kernel kernel;
-	uint64_t function;
+	uint64_t function, package;
 	unsigned id, rows = 0;
 
 	kernel_open(&kernel);
 	function = kernel_function(&kernel, "a");
+	package = make_package(&kernel);
 	for (id = 1; id < TREE_ROWS; id++) {
 		const struct row *row = kernel.fs->tree.rows[id];
 
 		if (!row || row->behaviour == &code_behaviour)
 			continue;
 		every_operation_on(&kernel, row, function);
+		every_operation_on(&kernel, row, package);
 		every_operation_on(&kernel, row, node_child(function, 1));
 		every_operation_on(&kernel, row, 0);
 		every_operation_on(&kernel, row, NODE_OBJECT_MASK);
@@ -172,6 +184,7 @@ static void every_operation_on_every_row(void)
 	CHECK(rows > 30);
 	CHECK(functions_get(engine_functions(kernel.engine), function));
 	CHECK_INT(functions_count(engine_functions(kernel.engine)), 1);
+	CHECK_INT(packages_count(engine_packages(kernel.engine)), 1);
 	CHECK_STR(kernel_text(&kernel, "functions/a/config/timeout"), "3s\n");
 	kernel_close(&kernel);
 }

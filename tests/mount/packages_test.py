@@ -317,6 +317,58 @@ def killed(fn):
 	shell(fn, 'rm -r dependencies/phoenix dependencies/fetching')
 
 
+def ended(fn):
+	"SIGTERM right after a copy: the next daemon unpacks it."
+	path = save(fn, 'late.zip', zipped(*[('f%d' % i, os.urandom(2000)) for i in range(1000)]))
+	shell(fn, 'cp %s dependencies/' % path)
+	assert fn.stop() == 0
+	fn.start()
+	now = settled(fn, 'late')
+	assert now['state'] == 'ready' and now['versions'] == '1', now
+	assert left_behind(fn) == []
+	shell(fn, 'rm -r dependencies/late')
+
+
+def full_disk(fn):
+	"Where there is no room, the copy is told so, and nothing stays of it."
+	with open(fn.path('dependencies', 'first.zip'), 'wb') as file:
+		file.write(zipped(('a', b'b')))
+	assert settled(fn, 'first')['state'] == 'ready'
+	for command in ('dd if=/dev/zero of=dependencies/big.tar bs=1M count=64 status=none',
+			'cp /proc/self/exe dependencies/a.tar && dd if=/dev/zero of=dependencies/b.tar bs=1M count=64'):
+		assert 'No space left' in shell(fn, command, ok=False)
+	assert 'full' in why(fn), why(fn)
+	end = time.monotonic() + 30
+	while left_behind(fn):
+		assert time.monotonic() < end, left_behind(fn)
+		fn.step()
+		time.sleep(0.1)
+	bomb = os.path.join(fn.base, 'tight.tar.gz')
+	with open(bomb, 'wb') as file:
+		file.write(packed(tar(member('z', bytes(60 << 20))), '.gz'))
+	now = fetched(fn, 'tight', bomb)
+	assert now['state'] == 'failed' and now['versions'] == '0', now
+	assert fetched(fn, 'first', bomb)['latest'] == '1'
+	shell(fn, 'cat dependencies/first/versions/1/a')
+	with open(fn.path('dependencies', 'first.zip'), 'wb') as file:
+		file.write(zipped(('a', b'c')))
+	assert settled(fn, 'first')['latest'] == '2'
+
+
+def with_little_room(cases):
+	place = tempfile.mkdtemp(prefix='fnfs-test-')
+	mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=32m', 'fnfs-test', place],
+		stderr=subprocess.DEVNULL).returncode == 0
+	try:
+		if mounted:
+			with Mounted(state=os.path.join(place, 'state')) as fn:
+				cases.run(full_disk, fn)
+	finally:
+		if mounted:
+			subprocess.run(['umount', '-l', place])
+		os.rmdir(place)
+
+
 # --- binding ---
 
 def links(fn):
@@ -525,11 +577,12 @@ def main():
 	cases = Cases()
 	with Mounted() as fn:
 		for case in (made_of_files, copied_archives, unfinished_copies, bad_archives, sources, urls,
-				killed, links, in_use, debian_requests, debian_numpy, npm_tree):
+				killed, ended, links, in_use, debian_requests, debian_numpy, npm_tree):
 			cases.run(case, fn)
 	if os.getuid() == 0:
 		with Mounted(options='allow_other') as fn:
 			cases.run(another_user, fn)
+		with_little_room(cases)
 	cases.end()
 
 
