@@ -125,8 +125,9 @@ int engine_instance_stop(struct engine *engine, uint64_t id); /* 0 or -ENOENT; c
 /* --- checking what was published --- */
 
 /*
- * Reads all there is, or all of one function, on a worker thread, and says what is wrong: whole lines, on the loop, the
- * last of them `N blobs, M versions, K problems`; then `ended`, unless somebody left before. Never from inside this.
+ * Reads all there is, or all of one function, on a worker thread, and says what is wrong: whole
+ * lines, on the loop, the last of them `N blobs, M versions, K problems`; then `ended`, unless
+ * somebody left before. Never from inside this.
  */
 struct check;
 typedef void (*check_said_fn)(void *userdata, const char *text, size_t length);
@@ -135,7 +136,7 @@ int engine_check(struct engine *engine, const struct function *function, check_s
         check_ended_fn ended, void *userdata, struct check **out);
 void engine_check_leave(struct check *check); /* before `ended` came */
 
-/* The same of a state directory that no daemon has: how it is now, at once. 1: something is wrong, 0, -errno. */
+/* The same of a state directory that no daemon has, at once. 1: something is wrong; 0; -errno. */
 int engine_check_state(const char *state_dir, check_said_fn said, void *userdata);
 
 /*

@@ -19,7 +19,10 @@ static void print(void *userdata, const char *line, size_t length)
 	fwrite(line, 1, length, stdout);
 }
 
-/* What is damaged is said by what it belongs to; the log has the reason when nothing can be read at all. */
+/*
+ * What is damaged is said by what it belongs to; the log has the reason when nothing can be read
+ * at all.
+ */
 static void keep_last(void *userdata, const char *line, size_t length)
 {
 	struct buf *last = userdata;

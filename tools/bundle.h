@@ -3,20 +3,21 @@
 /*
  * A function in one file: a tar archive (pax, zstd), which tar(1) can list and unpack, too.
  *
- *	fnfs-export                     what it is: lines of `key value`
- *	versions/1.0.0/config/timeout   a setting: the text as it stands in the mount
- *	versions/1.0.0/config/env/KEY
- *	versions/1.0.0/config/dependencies/NAME   a symbolic link to dependencies/PACKAGE/versions/N
- *	versions/1.0.0/code/...         the tree
- *	...                             further versions, in the order they were published
- *	aliases/prod/routes
- *	aliases/prod/description
- *	config/...                      of the function itself
- *	code/...
- *	end                             the fingerprint of all before it
+ * 	fnfs-export                     what it is: lines of `key value`
+ * 	versions/1.0.0/config/timeout   a setting: the text as it stands in the mount
+ * 	versions/1.0.0/config/env/KEY
+ * 	versions/1.0.0/config/dependencies/NAME   a symbolic link to dependencies/PACKAGE/versions/N
+ * 	versions/1.0.0/code/...         the tree
+ * 	...                             further versions, in the order they were published
+ * 	aliases/prod/routes
+ * 	aliases/prod/description
+ * 	config/...                      of the function itself
+ * 	code/...
+ * 	end                             the fingerprint of all before it
  *
- * Read, it is looked at from its first byte to its last before anybody acts on it: what was cut off, altered or never was
- * such an archive is refused then. Small texts are kept in memory; the trees are unpacked from the file in a second pass.
+ * Read, it is looked at from its first byte to its last before anybody acts on it: what was cut
+ * off, altered or never was such an archive is refused then. Small texts are kept in memory; the
+ * trees are unpacked from the file in a second pass.
  */
 #include <stdbool.h>
 
@@ -72,9 +73,10 @@ int bundle_read(struct bundle *bundle, int fd);
 void bundle_deinit(struct bundle *bundle);
 
 /*
- * Unpacks the trees, in their order. `prepare` answers for each part where to: a descriptor of an empty directory, which is
- * borrowed, -1 to pass it over, or less after saying why not. `unpacked` is told when it is there. `go_on` says
- * whether somebody wants it to end. The working directory is another one afterwards.
+ * Unpacks the trees, in their order. `prepare` answers for each part where to: a descriptor of an
+ * empty directory, which is borrowed, -1 to pass it over, or less after saying why not. `unpacked`
+ * is told when it is there. `go_on` says whether somebody wants it to end. The working directory
+ * is another one afterwards.
  */
 struct bundle_unpacking {
 	int (*prepare)(void *userdata, const struct bundle_part *part);

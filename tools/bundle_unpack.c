@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The second pass. libarchive puts the files on disk: it keeps what is read-only writable until its time has come, and goes
- * through no symbolic link that came with the tree.
+ * The second pass. libarchive puts the files on disk: it keeps what is read-only writable until
+ * its time has come, and goes through no symbolic link that came with the tree.
  */
 #include <archive.h>
 #include <archive_entry.h>

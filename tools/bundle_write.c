@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing; everything that is written goes into the fingerprint, too, which stands in the last entry. */
+/*
+ * Writing; everything that is written goes into the fingerprint, too, which stands in the last
+ * entry.
+ */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For each version that is not there its tree and settings are put in place and published. While that goes on the function
- * itself is disabled, so that what passes through its code/ is neither tried nor called; its versions are called
- * as ever. At last code and settings are its own again.
+ * For each version that is not there its tree and settings are put in place and published. While
+ * that goes on the function itself is disabled, so that what passes through its code/ is neither
+ * tried nor called; its versions are called as ever. At last code and settings are its own again.
  */
 #include "importing.h"
 

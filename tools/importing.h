@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Putting a function together from a bundle, by what can be done in the mount. What stands there already is never changed: it
- * has to be what the archive has, which is looked at before anything is done. A function that is not there is
- * made under another name, and gets its own when all of it is there; until then nobody sees half of it.
+ * Putting a function together from a bundle, by what can be done in the mount. What stands there
+ * already is never changed: it has to be what the archive has, which is looked at before anything
+ * is done. A function that is not there is made under another name, and gets its own when all of
+ * it is there; until then nobody sees half of it.
  */
 #include <stdbool.h>
 

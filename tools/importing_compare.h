@@ -3,7 +3,10 @@
 /* Whether what stands in the mount is what the archive has. */
 #include "importing.h"
 
-/* Of a function that is there: 0, with `there` counted, or COMMAND_FAILED after saying what is other. */
+/*
+ * Of a function that is there: 0, with `there` counted, or COMMAND_FAILED after saying what is
+ * other.
+ */
 int importing_compare(struct importing *importing);
 
 /* That the packages are there that versions and function depend on. */

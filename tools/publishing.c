@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mkdir waits in the kernel, so a thread of its own makes it, and this one looks at `status` meanwhile.
- * Ctrl-C ends both; what was begun goes on, and the same command again has what came of it.
+ * The mkdir waits in the kernel, so a thread of its own makes it, and this one looks at `status`
+ * meanwhile. Ctrl-C ends both; what was begun goes on, and the same command again has what came of
+ * it.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A canary with the part P of all calls, beside versions whose weights make up S: its weight w is to be P of
- * w + S, so w = S * P / (100 - P). All as fractions, so that the shares are exactly what was typed.
+ * A canary with the part P of all calls, beside versions whose weights make up S: its weight w is
+ * to be P of w + S, so w = S * P / (100 - P). All as fractions, so that the shares are exactly
+ * what was typed.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The text of `aliases/NAME/routes` as the mount shows it, canonical: a line for each rule, then one for each
- * share, `VERSION WEIGHT`, in parts of 100 (fnfs(7)). Here it is only read and put together anew; whether it
- * makes sense, the mount judges.
+ * The text of `aliases/NAME/routes` as the mount shows it, canonical: a line for each rule, then
+ * one for each share, `VERSION WEIGHT`, in parts of 100 (fnfs(7)). Here it is only read and put
+ * together anew; whether it makes sense, the mount judges.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +26,8 @@ bool routing_has_rules(const char *routes);
 char *routing_beside(const char *routes, const char *version);
 
 /*
- * The same routes where the version has this share, and the others keep what they have of the rest. Rules stay.
- * The caller frees. NULL and errno: ENOENT, there is no other version; ERANGE, the weights are too fine; ENOMEM.
+ * The same routes where the version has this share, and the others keep what they have of the
+ * rest. Rules stay. The caller frees. NULL and errno: ENOENT, there is no other version; ERANGE,
+ * the weights are too fine; ENOMEM.
  */
 char *routing_canary(const char *routes, const char *version, const struct routing_share *share);

@@ -20,7 +20,9 @@
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Everything that can stand in config/; files that an editor is at work with are called otherwise. */
+/*
+ * Everything that can stand in config/; files that an editor is at work with are called otherwise.
+ */
 static bool is_name(const char *name)
 {
 	return ((*name | 32) >= 'a' && (*name | 32) <= 'z') &&

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The settings, variables and dependencies of a function or a version, as `struct bundle_text`: what stands in
- * its config/. Dependencies are told by where they lead in the root, `dependencies/NAME/versions/N`.
+ * The settings, variables and dependencies of a function or a version, as `struct bundle_text`:
+ * what stands in its config/. Dependencies are told by where they lead in the root,
+ * `dependencies/NAME/versions/N`.
  */
 #include <stdbool.h>
 
@@ -13,11 +14,17 @@
 int settings_read(int directory, struct list *texts, struct buf *where);
 void settings_free(struct list *texts);
 
-/* The first path of what is not the same in both; NULL: they agree. What `but` names does not count (NULL: nothing). */
+/*
+ * The first path of what is not the same in both; NULL: they agree. What `but` names does not
+ * count (NULL: nothing).
+ */
 const char *settings_differ(
         const struct list *wanted, const struct list *found, bool (*but)(const char *path));
 
-/* Makes those of a function what is wanted; what `but` names is left alone. 0 or -errno, with the file in `where`. */
+/*
+ * Makes those of a function what is wanted; what `but` names is left alone. 0 or -errno, with the
+ * file in `where`.
+ */
 int settings_apply(
         int function, const struct list *wanted, bool (*but)(const char *path), struct buf *where);
 

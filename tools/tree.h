@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A directory tree, entry by entry: always in the same order, each directory before what is in it, names by their
- * bytes. Two trees whose entries are the same are the same, in all that a version keeps: names, kinds, modes, times
- * of change, content, links. Owners are not looked at: a tree belongs to who puts it somewhere.
+ * A directory tree, entry by entry: always in the same order, each directory before what is in it,
+ * names by their bytes. Two trees whose entries are the same are the same, in all that a version
+ * keeps: names, kinds, modes, times of change, content, links. Owners are not looked at: a tree
+ * belongs to who puts it somewhere.
  */
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,8 +23,9 @@ struct tree_entry {
 };
 
 /*
- * Goes through the tree; `fd` is the content of a regular file, else -1. What `visit` returns other than 0 ends it
- * and is returned. Sockets are passed over. -errno, with the path in `where`, when something cannot be read.
+ * Goes through the tree; `fd` is the content of a regular file, else -1. What `visit` returns
+ * other than 0 ends it and is returned. Sockets are passed over. -errno, with the path in `where`,
+ * when something cannot be read.
  */
 typedef int (*tree_visit_fn)(void *userdata, const struct tree_entry *entry, int fd);
 int tree_walk(int directory, tree_visit_fn visit, void *userdata, struct buf *where);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 over all entries: a line of fixed form for each, its names ended by zeros, then its content. */
+/*
+ * SHA-256 over all entries: a line of fixed form for each, its names ended by zeros, then its
+ * content.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

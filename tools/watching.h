@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Watching a new version beside an old one, by what `aliases/ALIAS/metrics/VERSION/` says of both: the share of
- * calls that failed since the watching began, and p99. It is judged on enough calls only: WATCHING_CALLS of the new
- * version for the share, WATCHING_CALLS_P99 of both for p99. The old version is judged by its calls
- * meanwhile, or, where it gets too few any more, by all it ever had under the alias.
+ * Watching a new version beside an old one, by what `aliases/ALIAS/metrics/VERSION/` says of both:
+ * the share of calls that failed since the watching began, and p99. It is judged on enough calls
+ * only: WATCHING_CALLS of the new version for the share, WATCHING_CALLS_P99 of both for p99. The
+ * old version is judged by its calls meanwhile, or, where it gets too few any more, by all it ever
+ * had under the alias.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,7 +37,10 @@ enum verdict {
 	VERDICT_UNABLE,   /* the metrics cannot be read; said */
 };
 
-/* Watches until there is a verdict; `why` gets what it rests on. A line on a terminal shows the figures meanwhile. */
+/*
+ * Watches until there is a verdict; `why` gets what it rests on. A line on a terminal shows the
+ * figures meanwhile.
+ */
 enum verdict watching_run(const struct watching *watching, struct buf *why);
 
 /* The number of the routes in force; false when it cannot be read. */

@@ -89,9 +89,10 @@ int snapshot_base_forget(struct worktree *tree);
 int snapshot_mark(struct blobs *blobs, const struct blob_id *root, struct blob_set *live);
 
 /*
- * Says in a sentence each thing that is wrong: a manifest that is missing, damaged or makes no sense, content that is
- * missing or (when `content`) unreadable. What is in `seen` already is not looked at again, what is
- * sound is added. 0 also when there was something; -ENOMEM; -ECANCELED (blobs_check_stop).
+ * Says in a sentence each thing that is wrong: a manifest that is missing, damaged or makes no
+ * sense, content that is missing or (when `content`) unreadable. What is in `seen` already is not
+ * looked at again, what is sound is added. 0 also when there was something; -ENOMEM; -ECANCELED
+ * (blobs_check_stop).
  */
 int snapshot_check(struct blobs *blobs, const struct blob_id *root, bool content,
         struct blob_set *seen, void (*bad)(void *userdata, const char *sentence), void *userdata);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fnfs export: a function, read file by file from the mount, in one archive (bundle.h) on standard output. */
+/*
+ * fnfs export: a function, read file by file from the mount, in one archive (bundle.h) on standard
+ * output.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fnfs fsck: what `cat .fsck` in the mount or in a function does. Of a state directory that is not mounted nobody
- * can be asked but the daemon's program: `fnfsd --check-state DIR`, which takes the lock meanwhile.
+ * fnfs fsck: what `cat .fsck` in the mount or in a function does. Of a state directory that is not
+ * mounted nobody can be asked but the daemon's program: `fnfsd --check-state DIR`, which takes the
+ * lock meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -70,7 +70,9 @@ static int spool(int to)
 	return got < 0 ? -errno : 0;
 }
 
-/* The archive is read twice, so what comes through a pipe is kept meanwhile. -1 after saying why. */
+/*
+ * The archive is read twice, so what comes through a pipe is kept meanwhile. -1 after saying why.
+ */
 static int open_archive(void)
 {
 	struct stat status;

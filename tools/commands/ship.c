@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fnfs ship: publishes what is not published yet, and writes `aliases/ALIAS/routes`. With --watch it looks at the
- * metrics of the new and the old version for a while (watching.c); then it writes `previous` back, or the
- * new version alone. Routes that somebody else wrote meanwhile are left alone.
+ * fnfs ship: publishes what is not published yet, and writes `aliases/ALIAS/routes`. With --watch
+ * it looks at the metrics of the new and the old version for a while (watching.c); then it writes
+ * `previous` back, or the new version alone. Routes that somebody else wrote meanwhile are left
+ * alone.
  */
 #include <errno.h>
 #include <fcntl.h>
