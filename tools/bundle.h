@@ -3,17 +3,17 @@
 /*
  * A function in one file: a tar archive (pax, zstd), which tar(1) can list and unpack, too.
  *
- * 	fnfs-export                     what it is: lines of `key value`
- * 	versions/1.0.0/config/timeout   a setting: the text as it stands in the mount
- * 	versions/1.0.0/config/env/KEY
- * 	versions/1.0.0/config/dependencies/NAME   a symbolic link to dependencies/PACKAGE/versions/N
- * 	versions/1.0.0/code/...         the tree
- * 	...                             further versions, in the order they were published
- * 	aliases/prod/routes
- * 	aliases/prod/description
- * 	config/...                      of the function itself
- * 	code/...
- * 	end                             the fingerprint of all before it
+ *	fnfs-export                     what it is: lines of `key value`
+ *	versions/1.0.0/config/timeout   a setting: the text as it stands in the mount
+ *	versions/1.0.0/config/env/KEY
+ *	versions/1.0.0/config/dependencies/NAME   a symbolic link to dependencies/PACKAGE/versions/N
+ *	versions/1.0.0/code/...         the tree
+ *	...                             further versions, in the order they were published
+ *	aliases/prod/routes
+ *	aliases/prod/description
+ *	config/...                      of the function itself
+ *	code/...
+ *	end                             the fingerprint of all before it
  *
  * Read, it is looked at from its first byte to its last before anybody acts on it: what was cut
  * off, altered or never was such an archive is refused then. Small texts are kept in memory; the
