@@ -2,39 +2,69 @@
 #include "fs/invalidate.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fail.h"
 #include "fs/behaviour.h"
 #include "fs/fs.h"
 
-#define NODES_MOST 64
-
 struct invalidation {
 	struct fs *fs;
 	struct fuse_session *fuse;
-	uint64_t nodes[NODES_MOST];
-	unsigned count;
+	struct buf nodes; /* uint64_t each */
 	uv_work_t work;
 };
 
-static void collect(struct invalidation *invalidation, const struct row *row, uint64_t object)
+static void collect(
+        struct invalidation *invalidation, const struct subject *subject, const struct row *row);
+
+static void collect_items(
+        struct invalidation *invalidation, const struct subject *subject, const struct row *row)
 {
+	struct each_entry entry = {};
+
+	while (row->each->next(subject, entry.object, &entry)) {
+		struct node node = node_of(row, entry.object);
+		struct subject item;
+
+		if (node_subject(invalidation->fs, &node, &subject->caller, &item) == 0)
+			collect(invalidation, &item, row);
+	}
+}
+
+/* What the kernel may remember of all that belongs to the object. */
+static void collect(
+        struct invalidation *invalidation, const struct subject *subject, const struct row *row)
+{
+	uint64_t ino = node_of(row, subject->object).ino;
 	const struct row *child;
 
-	if (row->behaviour->attr_timeout > 0 && invalidation->count < NODES_MOST)
-		invalidation->nodes[invalidation->count++] = node_of(row, object).ino;
-	for (child = row->children; child && child->id; child++)
-		if (!child->each)
-			collect(invalidation, child, object);
+	if (row->behaviour->attr_timeout > 0)
+		buf_append(&invalidation->nodes, &ino, sizeof(ino));
+	for (child = row->children; child && child->id; child++) {
+		if (child->each)
+			collect_items(invalidation, subject, child);
+		else
+			collect(invalidation, subject, child);
+	}
 }
 
 static void notify(uv_work_t *work)
 {
 	struct invalidation *invalidation = work->data;
-	unsigned i;
+	uint64_t ino;
+	size_t i;
 
-	for (i = 0; i < invalidation->count; i++)
-		fuse_lowlevel_notify_inval_inode(invalidation->fuse, invalidation->nodes[i], -1, 0);
+	for (i = 0; i < invalidation->nodes.length; i += sizeof(ino)) {
+		memcpy(&ino, invalidation->nodes.data + i, sizeof(ino));
+		fuse_lowlevel_notify_inval_inode(invalidation->fuse, ino, -1, 0);
+	}
+}
+
+static void invalidation_free(struct invalidation *invalidation)
+{
+	buf_deinit(&invalidation->nodes);
+	free(invalidation);
 }
 
 static void notified(uv_work_t *work, int status)
@@ -42,12 +72,14 @@ static void notified(uv_work_t *work, int status)
 	struct invalidation *invalidation = work->data;
 
 	invalidation->fs->works--;
-	free(invalidation);
+	invalidation_free(invalidation);
 }
 
 void invalidate_object(struct fs *fs, const struct node *item)
 {
+	static const struct caller nobody = {.uid = (uid_t)-1, .gid = (gid_t)-1};
 	struct invalidation *invalidation;
+	struct subject subject;
 
 	if (!fs->fuse)
 		return;
@@ -59,9 +91,11 @@ void invalidate_object(struct fs *fs, const struct node *item)
 	invalidation->fs = fs;
 	invalidation->fuse = fs->fuse;
 	invalidation->work.data = invalidation;
-	collect(invalidation, item->row, item->object);
-	if (uv_queue_work(fs->loop, &invalidation->work, notify, notified) < 0) {
-		free(invalidation);
+	if (node_subject(fs, item, &nobody, &subject) == 0)
+		collect(invalidation, &subject, item->row);
+	if (invalidation->nodes.failed ||
+	        uv_queue_work(fs->loop, &invalidation->work, notify, notified) < 0) {
+		invalidation_free(invalidation);
 		return;
 	}
 	fs->works++;
