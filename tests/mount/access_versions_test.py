@@ -171,6 +171,27 @@ def all_of_it_survives(fn):
 	assert as_user(BOB, read, paths[4]) == 'EACCES'
 
 
+def given_away(fn):
+	"chown of a function makes its versions and aliases another's at once, whatever the kernel remembered."
+	assert as_user(ALICE, os.mkdir, at(fn, 'aliases/other')) is None
+	names = ('versions/1', 'versions/1/invoke', 'aliases/other', 'aliases/other/invoke',
+		'aliases/other/metrics/' + read(at(fn, 'aliases/other/routes')).split()[0], 'versions/1/config')
+	for name in names:
+		assert os.stat(at(fn, name)).st_uid == ALICE, name
+	os.chown(at(fn), BOB, BOB)
+	for _ in range(1000):
+		if os.stat(at(fn, names[-1])).st_uid == BOB:
+			break
+	assert [os.stat(at(fn, name)).st_uid for name in names] == [BOB] * len(names)
+	assert as_user(BOB, call, at(fn, 'versions/1/invoke')) is None
+	assert as_user(ALICE, call, at(fn, 'versions/1/invoke')) == 'EACCES'
+	assert as_user(BOB, write_file, at(fn, 'aliases/other/routes'), '1\n') is None
+	os.chown(at(fn), ALICE, ALICE)
+	for _ in range(1000):
+		if os.stat(at(fn, names[-1])).st_uid == ALICE:
+			break
+
+
 def removal(fn):
 	"The owner removes all of it at once; others nothing."
 	assert as_user(BOB, shutil.rmtree, at(fn)) == 'EACCES'
@@ -180,7 +201,7 @@ def removal(fn):
 
 
 CASES = (they_are_their_functions, a_caller, a_shipper, a_publisher, hidden_code, hidden_variables,
-	files_of_others, all_of_it_survives, removal)
+	files_of_others, all_of_it_survives, given_away, removal)
 
 if __name__ == '__main__':
 	if os.getuid() != 0:
