@@ -12,6 +12,7 @@ import filecmp
 import json
 import os
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -21,6 +22,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+from disk import Disk  # noqa: E402
 from mounted import LONG, Cases, Mounted, errno_of, write_file  # noqa: E402
 from trees import compare, picture, plant  # noqa: E402
 
@@ -789,6 +791,87 @@ def disk_full(fn):
 		os.rmdir(folder)
 
 
+def a_slow_disk(fn):
+	"""mkdir waits three seconds for the disk; then it is EAGAIN, the publish goes on, and repeating it succeeds. Who
+	is interrupted, or removes the function meanwhile, is not held up."""
+	with Disk() as disk, Mounted(env=disk.env) as slow:
+		path = slow.function('f', {'index.py': SAYS % 1})
+		one = path + '/versions/1'
+		disk.hold()
+		begun = time.monotonic()
+		assert errno_of(os.mkdir, one) == 'EAGAIN'
+		assert time.monotonic() - begun >= 2.9
+		error = read(path, 'last_error')
+		assert 'versions/1: ' in error and 'do it again' in error, error
+		assert os.listdir(path + '/versions') == ['latest'] and not os.path.exists(one)
+		assert 'publishing 1: ' in read(path, 'status'), read(path, 'status')
+		assert slow.call('f') == b'1'  # nobody is held up
+		write_file(path + '/code/index.py', SAYS % 2)
+		other = threading.Thread(target=lambda: os.mkdir(path + '/versions/other'))
+		other.start()
+		time.sleep(0.2)
+		disk.release()
+		other.join()
+		until(lambda: 'publishing 1' not in read(path, 'status'))
+		# Done, while nobody waited: it is there for whoever asks again, and for nobody else.
+		assert sorted(os.listdir(path + '/versions')) == ['latest', 'other'] and not os.path.exists(one)
+		os.mkdir(one)
+		assert read(path, 'last_error') == ''
+		assert errno_of(os.mkdir, one) == 'EEXIST'
+		assert call(one) == b'1' and call(path + '/versions/other') == b'2'
+
+		write_file(path + '/code/index.py', SAYS % 3)
+		disk.hold()
+		child = subprocess.Popen(['mkdir', path + '/versions/3'], stderr=subprocess.DEVNULL)
+		until(disk.waiting)
+		begun = time.monotonic()
+		child.send_signal(signal.SIGINT)
+		child.wait(2)
+		assert time.monotonic() - begun < 2
+		disk.release()
+		os.mkdir(path + '/versions/3')  # it waits for the one under way, or finds it done
+		assert call(path + '/versions/3') == b'3'
+
+		write_file(path + '/code/index.py', SAYS % 4)
+		disk.hold()
+		children = [subprocess.Popen(['mkdir', path + '/versions/4'], stderr=subprocess.DEVNULL) for _ in range(3)]
+		until(disk.waiting)
+		disk.release()
+		assert sorted(child.wait(20) for child in children) == [0, 1, 1]  # one made it, two find it made
+
+		for version in ('1', 'other', '3', '4'):
+			os.rmdir(path + '/versions/' + version)
+		write_file(path + '/code/index.py', SAYS % 5)
+		disk.hold()
+		assert errno_of(os.mkdir, path + '/versions/5') == 'EAGAIN'
+		run('rm', '-rf', path)  # what nobody was told of does not keep it
+		gone(path)
+		disk.release()
+
+		path = slow.function('f', {'index.py': SAYS % 6})
+		disk.hold()
+		assert errno_of(os.mkdir, path + '/versions/6') == 'EAGAIN'
+		disk.release()
+		until(lambda: 'publishing' not in read(path, 'status'))
+		run('rm', '-rf', path)
+		gone(path)
+
+		path = slow.function('f', {'index.py': SAYS % 7})
+		disk.hold()
+		child = subprocess.Popen(['mkdir', path + '/versions/7'], stderr=subprocess.PIPE)
+		until(disk.waiting)
+		slow.process.send_signal(signal.SIGTERM)  # the daemon ends while one waits
+		time.sleep(0.3)
+		disk.release()
+		_, said = child.communicate(timeout=20)
+		assert child.returncode and slow.process.wait(20) == 0, said
+		slow.start()
+		if os.path.exists(path + '/versions/7'):
+			assert call(path + '/versions/7') == b'7'
+		else:
+			os.mkdir(path + '/versions/7')
+
+
 def a_crowd_of_files(fn):
 	"A hundred thousand files; mkdir may have to be said again, and whoever calls is not held up."
 	count = 100_000 if LONG else 3_000
@@ -853,7 +936,8 @@ CASES = (a_version_is_what_was_saved, saved_and_published_at_once, names, latest
 	one_of_two_that_are_the_same, nothing_at_all, everything_survives, what_is_not_code, sockets,
 	while_it_is_written, during_changes, while_git_works, nothing_changes, four_settings, every_runtime,
 	of_its_own, its_environment, broken_code, remove_by_tools, half_removed, in_use, conversations_end,
-	with_the_function, after_a_restart, looking, disk_full, a_crowd_of_files, a_giant)
+	with_the_function, after_a_restart, looking, disk_full, a_slow_disk,
+	a_crowd_of_files, a_giant)
 
 if __name__ == '__main__':
 	chosen = [word for word in sys.argv[1:] if not word.startswith('-')]
