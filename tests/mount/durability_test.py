@@ -6,7 +6,7 @@ Without this a user would lose: the version that production runs, to a crash whi
 removed or tidied up after.
 
 The daemon is killed before each of its steps on the disk in turn, in every kind of change, and at random moments of
-a busy time. After it state_check finds nothing wrong, what was acknowledged is there to the last byte, and of what was
+a busy time. After it --check-state finds nothing wrong, what was acknowledged is there to the last byte, and of what was
 under way all or nothing.
 
 	durability_test.py [CASE...] [--long] [--seed N]
@@ -112,8 +112,8 @@ class Books:
 		self.fn.process.wait(20)
 		self.disk.live()
 		self.fn.unmount()
-		done = subprocess.run([os.path.join(BUILD, 'tests', 'mount', 'state_check'), self.fn.state],
-			stdout=subprocess.PIPE, timeout=60)
+		done = subprocess.run([os.path.join(BUILD, 'fs', 'fnfsd'), '--check-state', self.fn.state],
+			stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
 		assert done.returncode == 0, done.stdout.decode()[-2000:]
 		assert not [name for name in os.listdir(os.path.join(self.fn.state, 'packs'))
 			if not name.endswith('.pack')], os.listdir(os.path.join(self.fn.state, 'packs'))
