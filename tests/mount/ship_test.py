@@ -207,7 +207,7 @@ def promotes_what_is_good(mount):
     with traffic(mount, "good@prod"):
         done = mount.fnfs("ship", "good", "2", "--canary", "50", "--watch", "--for", "3s",
                           "--max-p99", "1000")
-    assert "2 is good" in done.stdout, done.stdout
+    assert "2 is good" in done.stdout and " 0.0% failed" in done.stdout, done.stdout
     assert routes(path) == "2 100\n"
 
 
