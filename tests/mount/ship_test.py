@@ -376,6 +376,33 @@ def moves(mount):
     assert json.loads(mount.fnfs("call", "copy").stdout) == 3
 
 
+def moves_with_packages(mount):
+    "What a version depends on is bound again to the same version of the package, or said to be missing."
+    package = mount.root / "dependencies/moved"
+    package.mkdir()
+    path = function(mount, "bound")
+    os.symlink("../../../../dependencies/moved", path / "config/dependencies/lib")
+    for number in "12":
+        (package / "files/lib.py").write_text(f"VALUE = {number}\n")
+        (package / "versions" / number).mkdir()
+        mount.fnfs("publish", "bound", number)
+    file = export(mount, "bound")
+    assert "there already" in take_in(mount, file).stdout
+    take_in(mount, file, "bound2")
+    copy = mount.root / "functions/bound2"
+    assert os.readlink(copy / "config/dependencies/lib") == "../../../../dependencies/moved"
+    for number in "12":
+        link = copy / "versions" / number / "config/dependencies/lib"
+        assert os.readlink(link).endswith(f"/dependencies/moved/versions/{number}")
+    assert " 0 problems" in mount.fnfs("fsck").stdout
+    for name in ("bound", "bound2"):
+        subprocess.run(["rm", "-rf", mount.root / "functions" / name], check=True)
+    subprocess.run(["rm", "-rf", package / "versions/2"], check=True)
+    before = sorted(os.listdir(mount.root / "functions"))
+    assert "moved/versions/2" in take_in(mount, file, status=1).stderr
+    assert sorted(os.listdir(mount.root / "functions")) == before
+
+
 def moves_through_a_pipe(mount):
     "As `ssh HERE fnfs export x | ssh THERE fnfs import x` does it."
     exporting = subprocess.Popen([COMMAND, "export", "full"], env=mount.environment,
@@ -554,6 +581,6 @@ if __name__ == "__main__":
                     keeps_rules_in_a_canary, refuses_wrong_shipping, rolls_back_what_fails,
                     rolls_back_a_whole_ship, rolls_back_what_is_slow, promotes_what_is_good,
                     judges_on_enough_calls_only, leaves_routes_of_others, moves,
-                    moves_through_a_pipe, imports_twice, refuses_what_is_other,
+                    moves_with_packages, moves_through_a_pipe, imports_twice, refuses_what_is_other,
                     refuses_damaged_archives, leaves_nothing_when_refused, checks,
                     checks_beside_others, finds_damage)

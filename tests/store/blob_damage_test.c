@@ -302,6 +302,9 @@ static void a_check_says_what_it_found(void)
 
 	place_init(&place);
 	CHECK_INT(publish(place.blobs, 0, 10), 0);
+	blobs_check_stop(place.blobs, true);
+	CHECK_INT(blobs_check(place.blobs, remember, &said, &counts), -ECANCELED);
+	blobs_check_stop(place.blobs, false);
 	CHECK_INT(blobs_check(place.blobs, remember, &said, &counts), 0);
 	CHECK_INT(counts.packs, 1);
 	CHECK_INT(counts.records, 10);
