@@ -260,6 +260,11 @@ def write_file(path, data, flags=os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode=0o6
 	os.close(fd)
 
 
+def remove(path):
+	"""rm -r: what ends and goes by itself meanwhile is no trouble to it."""
+	subprocess.run(['rm', '-rf', path], check=True)
+
+
 def descendants(pid):
 	"""All processes below a process, as pids."""
 	below, found, todo = {}, [], [pid]

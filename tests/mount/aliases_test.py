@@ -20,7 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
-from mounted import LONG, Cases, Mounted, errno_of, write_file  # noqa: E402
+from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
 
 NAMES = 'def handler(event, context):\n\treturn context.getVersion()\n'
 SLOW = 'import time\ndef handler(event, context):\n\ttime.sleep(event.get("sleep", 0))\n\treturn context.getVersion()\n'
@@ -107,7 +107,7 @@ def made_for_the_newest(fn):
 	os.mkdir(path + '/versions/2')
 	assert call(alias) == '0.9'  # it moves when it is told to
 	assert errno_of(os.mkdir, alias) == 'EEXIST'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def names(fn):
@@ -136,7 +136,7 @@ def names(fn):
 	os.rmdir(alias)
 	assert os.listdir(path + '/aliases') == []
 	os.rmdir(path + '/versions/1')
-	shutil.rmtree(path)
+	remove(path)
 
 
 def removed_while_called(fn):
@@ -158,7 +158,7 @@ def removed_while_called(fn):
 	os.mkdir(alias)  # a new one of that name begins anew
 	assert read(alias, 'metrics', 'count') == '0\n' and os.listdir(alias + '/metrics').count('1') == 1
 	assert read(alias, 'metrics', '1', 'count') == '0\n'
-	shutil.rmtree(path)
+	remove(path)
 
 
 # --- routes ---------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def one_line(fn):
 	route(alias, '2 1\n')  # the same in other words is no change
 	assert value(alias + '/status', 'routes_generation') == generation == '3'
 	assert read(alias, 'previous') == '1 100\n'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def weights(fn):
@@ -200,7 +200,7 @@ def weights(fn):
 	with open(alias + '/routes', 'a') as routes:
 		routes.write('3 100\n')
 	assert count(alias, 20)['3'] == 10
-	shutil.rmtree(path)
+	remove(path)
 
 
 def latest_in_routes(fn):
@@ -215,7 +215,7 @@ def latest_in_routes(fn):
 	route(alias, 'latest')
 	os.rmdir(path + '/versions/1')
 	assert count(alias, 3) == {'newer': 3}
-	shutil.rmtree(path)
+	remove(path)
 
 
 def rules(fn):
@@ -234,7 +234,7 @@ def rules(fn):
 	route(alias, '3 if field a = "x, y" or header h in a,b\n1\n')
 	assert call(alias, {'a': 'x, y'}) == '3' and call(alias, {'headers': {'H': 'b'}}) == '3'
 	assert call(alias, {'a': 'x'}) == '1'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def sticky(fn):
@@ -249,7 +249,7 @@ def sticky(fn):
 	fn.start()
 	for user, way in ways.items():
 		assert call(alias, {'user': {'id': user}}) == way
-	shutil.rmtree(path)
+	remove(path)
 
 
 def bad_routes(fn):
@@ -284,7 +284,7 @@ def bad_routes(fn):
 		assert errno_of(write_file, os.path.join(alias, name), 'x', os.O_WRONLY) == 'EACCES'
 	for name in ('new', 'dir'):
 		assert errno_of(os.mkdir, os.path.join(alias, name)) == 'EPERM'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def versions_in_use(fn):
@@ -300,7 +300,7 @@ def versions_in_use(fn):
 	assert subprocess.run('cat previous > routes', shell=True, cwd=alias).returncode == 0  # sh ignores close
 	assert 'line 1' in read(path, 'last_error'), read(path, 'last_error')
 	assert read(alias, 'routes') == '2 100\n' and call(alias) == '2'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def metrics(fn):
@@ -330,7 +330,7 @@ def metrics(fn):
 	write_file(path + '/versions/2/config/max_instances', '0')
 	assert errno_of(call, alias) == 'EAGAIN'
 	assert read(alias, 'metrics', 'rejectcount') == '1\n' == read(alias, 'metrics', '2', 'rejectcount')
-	shutil.rmtree(path)
+	remove(path)
 
 
 def calls_finish_where_they_began(fn):
@@ -362,7 +362,7 @@ def calls_finish_where_they_began(fn):
 	assert call(alias) == '1'
 	time.sleep(0.3)
 	assert '2' in running(path)  # reserved
-	shutil.rmtree(path)
+	remove(path)
 
 
 def reads_and_writes(fn):
@@ -387,7 +387,7 @@ def reads_and_writes(fn):
 		os.kill(os.getpid(), 9)
 	os.waitpid(child, 0)
 	assert read(alias, 'routes') == '2 100\n'
-	shutil.rmtree(path)
+	remove(path)
 
 
 # --- under load -----------------------------------------------------------------------------------
@@ -473,7 +473,7 @@ def rewritten_under_load(fn):
 	assert read(alias, 'metrics', 'count') == '%d\n' % calls
 	assert read(alias, 'metrics', 'failcount') == '0\n'
 	until(lambda: running(path) <= {'latest', 'a%d' % generations, 'b%d' % generations})
-	shutil.rmtree(path)
+	remove(path)
 
 
 def many_aliases(fn):
@@ -485,7 +485,7 @@ def many_aliases(fn):
 	assert len(os.listdir(path + '/aliases')) == 101
 	subprocess.run('rm -r aliases/*', shell=True, check=True, cwd=path)
 	os.rmdir(path + '/versions/1')
-	shutil.rmtree(path)
+	remove(path)
 
 
 CASES = (made_for_the_newest, names, removed_while_called, one_line, weights, latest_in_routes, rules,

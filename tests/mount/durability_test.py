@@ -22,7 +22,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
 from disk import Disk  # noqa: E402
-from mounted import BUILD, LONG, Cases, Mounted, write_file  # noqa: E402
+from mounted import BUILD, LONG, Cases, Mounted, remove, write_file  # noqa: E402
 from trees import compare, picture  # noqa: E402
 
 SAYS = 'VALUE = %r\ndef handler(event, context):\n\treturn VALUE\n'
@@ -269,7 +269,7 @@ def while_the_function_goes(books):
 	books.disk.live()
 	assert seen
 	if os.path.exists(books.path):
-		shutil.rmtree(books.path)
+		remove(books.path)
 
 
 def at_random(books):
@@ -289,7 +289,7 @@ def at_random(books):
 		books.revive()
 		for worker in workers:
 			worker.check(worker.acknowledged)
-			shutil.rmtree(worker.path)
+			remove(worker.path)
 		fn.step()
 
 

@@ -23,7 +23,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from disk import Disk  # noqa: E402
-from mounted import LONG, Cases, Mounted, errno_of, write_file  # noqa: E402
+from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
 from trees import compare, picture, plant  # noqa: E402
 
 SAYS = 'VALUE = %r\ndef handler(event, context):\n\treturn VALUE\n'
@@ -120,7 +120,7 @@ def a_version_is_what_was_saved(fn):
 		assert call(version(fn, 'f', str(number))) == b'%d' % number
 		assert read(version(fn, 'f', str(number)), 'code', 'index.py') == SAYS % number
 	assert fn.call('f') == b'new'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def saved_and_published_at_once(fn):
@@ -134,7 +134,7 @@ def saved_and_published_at_once(fn):
 		code = version(fn, 'f', 'v%d' % number, 'code')
 		assert read(code, 'index.py') == SAYS % number
 		assert len(os.listdir(code)) == number + 2
-	shutil.rmtree(path)
+	remove(path)
 
 
 def names(fn):
@@ -154,7 +154,7 @@ def names(fn):
 	assert errno_of(os.symlink, 'x', version(fn, 'f', 'link')) == 'EPERM'
 	publish(fn, 'f', '1')
 	assert errno_of(os.rename, version(fn, 'f', '1'), version(fn, 'f', '2')) == 'EXDEV'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def latest(fn):
@@ -164,7 +164,7 @@ def latest(fn):
 	assert os.path.samefile(version(fn, 'f', 'latest'), path)
 	assert call(version(fn, 'f', 'latest')) == b'1'
 	assert errno_of(os.mkdir, version(fn, 'f', 'latest')) == 'EEXIST'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def taken(fn):
@@ -179,7 +179,7 @@ def taken(fn):
 	publish(fn, 'f', '1')
 	assert call(version(fn, 'f', '1')) == b'2'
 	assert read(version(fn, 'f', '1'), 'metrics', 'count') == '1\n'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def unchanged(fn):
@@ -205,7 +205,7 @@ def unchanged(fn):
 	os.rmdir(two)
 	publish(fn, 'f', '2')
 	assert call(two) == b'1'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def one_of_two_that_are_the_same(fn):
@@ -233,7 +233,7 @@ def one_of_two_that_are_the_same(fn):
 	for fd in fds:
 		assert os.read(fd, 100) == b'here'
 		os.close(fd)
-	shutil.rmtree(path)
+	remove(path)
 
 
 def nothing_at_all(fn):
@@ -247,7 +247,7 @@ def nothing_at_all(fn):
 	publish(fn, 'f', '1')
 	assert call(version(fn, 'f', '1')) == b'1'
 	assert errno_of(call, version(fn, 'f', '0')) == 'ENOEXEC'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def everything_survives(fn):
@@ -284,7 +284,7 @@ def everything_survives(fn):
 	run('rsync', '-a', '--delete', there + '/', code + '/')  # the roll back of the manual
 	publish(fn, 'f', '3')
 	compare(picture(there), picture(version(fn, 'f', '3', 'code')))
-	shutil.rmtree(path)
+	remove(path)
 
 
 def what_is_not_code(fn):
@@ -295,7 +295,7 @@ def what_is_not_code(fn):
 	there = version(fn, 'f', '1', 'code')
 	assert sorted(os.listdir(there)) == ['.gitignore', 'index.py', 'lib'], os.listdir(there)
 	assert os.listdir(there + '/lib') == ['kept']
-	shutil.rmtree(path)
+	remove(path)
 
 
 def sockets(fn):
@@ -315,7 +315,7 @@ def sockets(fn):
 	gone(version(fn, 'f', '2'))
 	os.unlink(os.path.join(path, 'code', 'in', 'door'))
 	publish(fn, 'f', '2')
-	shutil.rmtree(path)
+	remove(path)
 
 
 def while_it_is_written(fn):
@@ -337,7 +337,7 @@ def while_it_is_written(fn):
 	publish(fn, 'f', '3')
 	assert read(version(fn, 'f', '3', 'code'), 'kept') == 'half a sentence'
 	assert read(version(fn, 'f', '1', 'code'), 'kept') == 'before'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def during_changes(fn):
@@ -375,7 +375,7 @@ def during_changes(fn):
 	finally:
 		stop.set()
 		worker.join()
-	shutil.rmtree(path)
+	remove(path)
 
 
 def while_git_works(fn):
@@ -393,7 +393,7 @@ def while_git_works(fn):
 	assert made and call(version(fn, 'f', '1')) == b'2'
 	write_file(lock, '')
 	publish(fn, 'f', '2')  # one that was left behind delays, and does not keep it
-	shutil.rmtree(path)
+	remove(path)
 
 
 # --- what a version is ----------------------------------------------------------------------------
@@ -446,7 +446,7 @@ def nothing_changes(fn):
 	compare(before, picture(there))
 	assert read(one, 'config', 'timeout') == '3s\n' and read(one, 'config', 'env', 'KEY') == 'value\n'
 	assert os.listdir(one + '/config/env') == ['KEY']
-	shutil.rmtree(path)
+	remove(path)
 
 
 def four_settings(fn):
@@ -475,7 +475,7 @@ def four_settings(fn):
 	assert fn.call('f') == b'1'
 	write_file(one + '/config/max_instances', '1')
 	assert call(one) == b'1'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def every_runtime(fn):
@@ -499,7 +499,7 @@ def every_runtime(fn):
 		assert json.loads(call(one, b'{"a":1}')) == [{'a': 1}, 'part'], runtime
 		assert value(one + '/status', 'runtime') == runtime
 		assert value(one + '/status', 'state') == 'ready'
-		shutil.rmtree(path)
+		remove(path)
 
 
 def of_its_own(fn):
@@ -526,7 +526,7 @@ def of_its_own(fn):
 	os.rmdir(os.path.join(one, 'instances', mine))
 	until(lambda: mine not in os.listdir(one + '/instances'))
 	call(one)
-	shutil.rmtree(path)
+	remove(path)
 
 
 def its_environment(fn):
@@ -553,7 +553,7 @@ def its_environment(fn):
 	two = publish(fn, 'f', '2')
 	assert os.listdir(two + '/config/env') == ['B'] and read(two, 'config', 'handler') == 'other.handler\n'
 	fn.set('f', 'handler', 'index.handler')
-	shutil.rmtree(path)
+	remove(path)
 
 
 def broken_code(fn):
@@ -563,7 +563,7 @@ def broken_code(fn):
 	assert value(one + '/status', 'state') == 'published'
 	assert errno_of(call, one) == 'ENOEXEC'
 	assert value(one + '/status', 'state') == 'broken' and 'not today' in read(one, 'status')
-	shutil.rmtree(path)
+	remove(path)
 
 
 # --- removing -------------------------------------------------------------------------------------
@@ -610,7 +610,7 @@ def half_removed(fn):
 	finally:
 		stander.kill()
 		stander.wait()
-	shutil.rmtree(path)
+	remove(path)
 
 
 def in_use(fn):
@@ -638,7 +638,7 @@ def in_use(fn):
 	write_file(path + '/aliases/prod/routes', '2\n')
 	shutil.rmtree(one)
 	gone(one)
-	shutil.rmtree(path)
+	remove(path)
 
 
 def conversations_end(fn):
@@ -669,7 +669,7 @@ def conversations_end(fn):
 	os.close(listing)
 	os.close(file)
 	until(lambda: '1' not in running(path))
-	shutil.rmtree(path)
+	remove(path)
 
 
 def with_the_function(fn):
@@ -736,7 +736,7 @@ def after_a_restart(fn):
 	fn.stop()
 	fn.start()
 	until(lambda: value(one + '/status', 'instances') == '1')
-	shutil.rmtree(path)
+	remove(path)
 
 
 def looking(fn):
@@ -751,7 +751,7 @@ def looking(fn):
 	assert b'versions/1/code/lib/x' in run('grep', '-rl', 'needle', 'functions', cwd=fn.directory)
 	assert [read(p, 'metrics', 'count') for p in (path, one, path + '/aliases/prod')] == ['0\n'] * 3
 	assert value(one + '/status', 'instances') == '0' and value(one + '/status', 'state') == 'published'
-	shutil.rmtree(path)
+	remove(path)
 
 
 def disk_full(fn):
@@ -906,7 +906,7 @@ def a_crowd_of_files(fn):
 	there = version(fn, 'f', '1', 'code')
 	for number in range(0, count, 997):
 		assert read(there, str(number // 1000), str(number)) == '%d\n' % number
-	shutil.rmtree(path)
+	remove(path)
 
 
 def a_giant(fn):
@@ -929,7 +929,7 @@ def a_giant(fn):
 	publish(fn, 'f', '2')
 	assert int(value(version(fn, 'f', '2') + '/status', 'added_bytes')) < 3 << 20
 	assert call(version(fn, 'f', '2')) == b'1'
-	shutil.rmtree(path)
+	remove(path)
 
 
 CASES = (a_version_is_what_was_saved, saved_and_published_at_once, names, latest, taken, unchanged,
