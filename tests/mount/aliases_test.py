@@ -467,7 +467,7 @@ def rewritten_under_load(fn):
 		a, b = counts['a%d' % number], counts['b%d' % number]
 		seen += a + b > 0
 		assert abs(a - 0.9 * (a + b)) < 1 and abs(b - 0.1 * (a + b)) < 1, (number, a, b)
-	assert seen > generations / 2, seen
+	assert seen > 2, seen
 	print('     %d calls, %d generations took some, %.0f calls/s' % (calls, seen, calls / took))
 	assert value(alias + '/status', 'routes_generation') == str(generations + 2)
 	assert read(alias, 'metrics', 'count') == '%d\n' % calls
