@@ -322,9 +322,33 @@ static int snapshot_look_up(
 	return r < 0 ? r : tell(request->fs, seen.version, &found, entry);
 }
 
-static bool is_dots(const char *name)
+/* Cursors of what is in it stand behind those of the two that every directory has. */
+#define CURSOR_DOTS 2
+
+static bool list_dots(struct listing *listing, const struct node *directory, off_t after)
 {
-	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
+	struct fuse_entry_param entry = {.attr = {.st_ino = directory->ino, .st_mode = S_IFDIR}};
+
+	if (after < 1 && !listing_add(listing, ".", &entry, 1))
+		return false;
+	entry.attr.st_ino = NODE_ROOT;
+	return after >= CURSOR_DOTS || listing_add(listing, "..", &entry, CURSOR_DOTS);
+}
+
+/* False: it does not fit any more. */
+static bool list_item(struct handle *handle, struct listing *listing, const struct seen *seen,
+        const struct snapshot_item *item)
+{
+	struct fuse_entry_param entry = {.attr = {.st_ino = item->ino, .st_mode = item->type}};
+	struct snapshot_entry found;
+
+	if (listing->plus && snapshot_lookup(seen->node, item->name, &found) == 0)
+		tell(handle->fs, seen->version, &found, &entry);
+	if (listing_add(listing, item->name, &entry, item->next + CURSOR_DOTS))
+		return true;
+	if (entry.ino)
+		forget(handle->fs, entry.ino, 1);
+	return false;
 }
 
 static int snapshot_list(struct handle *handle, struct listing *listing, off_t after)
@@ -335,19 +359,12 @@ static int snapshot_list(struct handle *handle, struct listing *listing, off_t a
 
 	if (r < 0)
 		return r;
+	if (!list_dots(listing, &handle->node, after))
+		return 0;
+	after = after < CURSOR_DOTS ? 0 : after - CURSOR_DOTS;
 	while ((r = snapshot_next(handle->state, after, &item)) > 0) {
-		struct fuse_entry_param entry = {
-		        .attr = {.st_ino = item.ino, .st_mode = item.type}};
-		struct snapshot_entry found;
-
-		if (listing->plus && !is_dots(item.name) &&
-		        snapshot_lookup(seen.node, item.name, &found) == 0)
-			tell(handle->fs, seen.version, &found, &entry);
-		if (!listing_add(listing, item.name, &entry, item.next)) {
-			if (entry.ino)
-				forget(handle->fs, entry.ino, 1);
+		if (!list_item(handle, listing, &seen, &item))
 			return 0;
-		}
 		after = item.next;
 	}
 	return r;
