@@ -277,8 +277,10 @@ void pool_set_deployment(struct pool *pool, struct deployment *deployment)
 	pool->starting = 0;
 	pool->failed_starts = 0;
 	alarm_clear(&pool->host->alarms, &pool->refill);
+	/* Each start that is given up may let one of the new deployment begin, which stays. */
 	list_each_safe(instance, following, &pool->instances, link)
-		instance_retire(instance);
+		if (instance->deployment != deployment)
+			instance_retire(instance);
 	deployment_unref(old);
 	if (deployment->runtime) {
 		pool_dispatch(pool);

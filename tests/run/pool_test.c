@@ -39,6 +39,8 @@ int launcher_start(struct launcher *launcher, const struct launch *launch, proce
 
 	if (start_error)
 		return start_error;
+	if (process_count == ARRAY_SIZE(processes))
+		return -EMFILE;
 	process_count++;
 	*process = (struct process){
 	        .in = dup(launch->channel_in),
@@ -590,6 +592,74 @@ static void new_code_takes_over_and_old_calls_finish(void)
 	scene_close(&scene);
 }
 
+/* More calls wait than may start at once, so each start that is given up lets the pool begin another. */
+static void new_code_begins_once_while_many_start(void)
+{
+	struct caller_of callers[40];
+	struct deployment *next;
+	struct scene scene;
+	unsigned i, before;
+
+	scene_open(&scene);
+	deploy(&scene);
+	for (i = 0; i < ARRAY_SIZE(callers); i++)
+		call(&scene, &callers[i], "{}");
+	before = process_count;
+	CHECK(before && before < ARRAY_SIZE(callers));
+	next = make_deployment(&scene);
+	pool_set_deployment(&scene.pool, next);
+	CHECK_INT(process_count, before * 2);
+	CHECK_INT(scene.pool.live, before);
+	for (i = 0; i < before; i++)
+		CHECK(processes[i].killed && !processes[before + i].killed);
+	deployment_unref(next);
+	pool_close(&scene.pool, false);
+	turn(&scene);
+	for (i = 0; i < ARRAY_SIZE(callers); i++)
+		caller_done(&callers[i]);
+	scene_close(&scene);
+}
+
+static void resting_ends_what_is_idle_or_starts(void)
+{
+	struct caller_of caller;
+	struct scene scene;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	pool_rest(&scene.pool);
+	CHECK(scene.pool.deployment); /* not while a call runs */
+	fake_send(&processes[0], FRAME_END, 0, fake_call(&processes[0], "{}"), "x");
+	turn(&scene);
+	caller_done(&caller);
+	call(&scene, &caller, "{}");
+	fake_send(&processes[0], FRAME_END, 0, fake_call(&processes[0], "{}"), "x");
+	turn(&scene);
+	caller_done(&caller);
+	scene.deployment->config.min_instances = 2;
+	pool_dispatch(&scene.pool);
+	CHECK_INT(process_count, 2); /* one idle, one that starts */
+	pool_rest(&scene.pool);
+	CHECK(!scene.pool.deployment);
+	CHECK_INT(scene.pool.live, 0);
+	CHECK_INT(scene.host.starting, 0);
+	CHECK(processes[1].killed);
+	scene.deployment->config.min_instances = 0;
+	deploy(&scene);
+	call(&scene, &caller, "{}");
+	CHECK_INT(process_count, 3);
+	fake_send(&processes[2], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	fake_send(&processes[2], FRAME_END, 0, fake_call(&processes[2], "{}"), "x");
+	turn(&scene);
+	CHECK_STR(caller.response.data, "x");
+	caller_done(&caller);
+	scene_close(&scene);
+}
+
 static void the_wait_queue_is_bounded(void)
 {
 	static struct caller_of callers[POOL_WAITING_MAX + 2];
@@ -696,6 +766,8 @@ int main(int argc, char **argv)
 	        TEST(garbage_kills_the_instance_and_is_our_fault),
 	        TEST(memory_and_signals_are_told_apart),
 	        TEST(new_code_takes_over_and_old_calls_finish),
+	        TEST(new_code_begins_once_while_many_start),
+	        TEST(resting_ends_what_is_idle_or_starts),
 	        TEST(the_wait_queue_is_bounded),
 	        TEST(a_response_is_bounded),
 	        TEST(an_instance_that_cannot_start_fails_its_calls),
