@@ -221,8 +221,8 @@ static void sets_settings(void)
 	CHECK_INT(a->settings.config_generation, generation);
 	CHECK_INT(settings_set(&a->settings, CONFIG_TIMEOUT, "-1", &why), -ERANGE);
 	CHECK_INT(a->settings.config.timeout_ms, 5000);
-	CHECK_INT(settings_set(&a->settings, CONFIG_MIN_INSTANCES, "2", &why), 0); /* no redeploy */
-	CHECK_INT(a->settings.config_generation, generation);
+	CHECK_INT(settings_set(&a->settings, CONFIG_MIN_INSTANCES, "2", &why), 0);
+	CHECK_INT(a->settings.config_generation, ++generation);
 	CHECK_INT(settings_set(&a->settings, CONFIG_HANDLER, "x.y", &why), 0);
 	CHECK_INT(settings_set(&a->settings, CONFIG_DESCRIPTION, "it is", &why), 0);
 	check_reopened_same(fixture);

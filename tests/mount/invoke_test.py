@@ -189,6 +189,19 @@ def a_disabled_function_says_so_at_open():
 	assert fn.call('f', b'1') == b'1'
 
 
+def what_was_saved_while_disabled_runs_once_enabled():
+	fn.set('f', 'max_instances', '0')
+	try:
+		with open(fn.path('functions', 'f', 'code', 'note'), 'w') as note:
+			note.write('x')
+		# Taken in, though it cannot be tried.
+		wait_until(lambda: '\nruntime ' in fn.read('functions', 'f', 'status'))
+		time.sleep(0.5)
+	finally:
+		fn.set('f', 'max_instances', '100')
+	assert fn.call('f', b'1') == b'1'
+
+
 def bounds_of_six_mebibytes():
 	mebibyte = 1 << 20
 	assert len(fn.call('f', b'"' + b'a' * (6 * mebibyte - 2) + b'"')) == 6 * mebibyte - 2
@@ -447,7 +460,8 @@ def main():
 			'reading_again_and_by_position', 'python_text_mode', 'nothing_written_nothing_called',
 			'white_space_is_the_empty_event', 'errors_are_a_body_and_an_errno',
 			'a_dead_instance_is_its_calls_error', 'not_json_is_refused_before_the_code',
-			'time_runs_out', 'a_disabled_function_says_so_at_open', 'bounds_of_six_mebibytes',
+			'time_runs_out', 'a_disabled_function_says_so_at_open',
+			'what_was_saved_while_disabled_runs_once_enabled', 'bounds_of_six_mebibytes',
 			'echo_calls_and_cat_reads_the_answer', 'cp_and_tee_report_the_failure',
 			'answers_stay_in_the_family', 'a_writer_that_hands_its_descriptor_on',
 			'looking_never_calls', 'ctrl_c_ends_the_wait_at_once',
