@@ -17,7 +17,9 @@
 #include "engine/account.h"
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
+#include "engine/package_state.h"
 #include "engine/publish.h"
+#include "engine/uploads.h"
 #include "engine/versions.h"
 #include "model/alias.h"
 #include "model/package.h"
@@ -308,6 +310,9 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);
+	list_init(&engine->package_states);
+	list_init(&engine->fetches.waiting);
+	list_init(&engine->uploads.list);
 	list_init(&engine->checks);
 	collection_init(&engine->collection, engine);
 	last_error_init(&engine->last_error);
@@ -337,13 +342,12 @@ int engine_new(struct engine **out, const struct engine_options *options)
 static bool is_idle(const struct engine *engine)
 {
 	return list_empty(&engine->states) && package_states_idle(engine) &&
-	       collection_idle(&engine->collection);
+	       collection_idle(&engine->collection) && checks_idle(engine);
 }
 
 void engine_settle(struct engine *engine)
 {
-	if (!engine->draining || !engine->drained || !list_empty(&engine->states) ||
-	        !collection_idle(&engine->collection) || !checks_idle(engine))
+	if (!engine->draining || !engine->drained || !is_idle(engine))
 		return;
 	/* On a later turn: whoever calls here still stands in what would be freed. */
 	alarm_set(&engine->host.alarms, &engine->drain_limit, 0, engine->drain_limit.ring);
@@ -355,8 +359,7 @@ static void drain_rings(struct alarm *alarm)
 	struct function_state *state, *following;
 	void (*drained)(void *) = engine->drained;
 
-	if (list_empty(&engine->states) && collection_idle(&engine->collection) &&
-	        checks_idle(engine)) {
+	if (is_idle(engine)) {
 		engine->drained = NULL;
 		drained(engine->drained_userdata);
 		return;
@@ -377,6 +380,7 @@ void engine_drain(
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
 	collection_stop(&engine->collection);
+	package_states_stop(engine);
 	checks_stop(engine);
 	alarm_set(&engine->host.alarms, &engine->drain_limit, timeout_ms * 1000, drain_rings);
 	list_each_safe(state, following, &engine->states, link)
@@ -389,6 +393,8 @@ struct engine *engine_free(struct engine *engine)
 	if (!engine)
 		return NULL;
 	assert(list_empty(&engine->states) && checks_idle(engine));
+	uploads_free(engine);
+	package_states_free(engine);
 	if (engine->host.loop) {
 		alarm_clear(&engine->host.alarms, &engine->saving);
 		alarm_clear(&engine->host.alarms, &engine->drain_limit);

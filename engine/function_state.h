@@ -33,7 +33,6 @@ struct function_state {
 	struct list targets;   /* `latest` and the versions touched so far */
 	struct list aliases;   /* struct alias_state, of those touched so far */
 	struct list publishes; /* struct publish, under way */
-	bool closing;          /* its parts are being closed */
 	struct logbook *logbook;
 	struct metrics *metrics;
 	uint64_t metrics_saved; /* metrics_changes() as of the last saving */

@@ -16,27 +16,13 @@
 /* So long a version that was finished while nobody waited stands back for whoever asks for it again. */
 #define CLAIM_US (INT64_C(60) * 1000 * 1000)
 
-struct publish_wait {
-	struct list link;
-	publish_done_fn done;
-	void *userdata;
-};
-
 static bool begin(struct publish *publish);
 
 static void tell(struct publish *publish, int status, struct version *version, const char *why)
 {
-	struct publish_wait *wait;
-	struct list waits;
-
-	list_move_all(&publish->waits, &waits);
-	if (list_empty(&waits) && version)
+	if (list_empty(&publish->waits) && version)
 		version->claim_until_us = alarm_now_us() + CLAIM_US;
-	while ((wait = list_first(&waits, struct publish_wait, link))) {
-		list_unlink(&wait->link);
-		wait->done(wait->userdata, status, version, why);
-		free(wait);
-	}
+	publish_waits_tell(&publish->waits, status, version ? version->id : 0, why);
 }
 
 static void publish_free(struct publish *publish)
@@ -133,20 +119,6 @@ static struct publish *start(struct function_state *owner, struct version *draft
 	return publish;
 }
 
-static int join(
-        struct publish *publish, publish_done_fn done, void *userdata, struct publish_wait **out)
-{
-	struct publish_wait *wait = calloc(1, sizeof(*wait));
-
-	if (!wait)
-		return -ENOMEM;
-	wait->done = done;
-	wait->userdata = userdata;
-	list_append(&publish->waits, &wait->link);
-	*out = wait;
-	return 0;
-}
-
 bool engine_version_unclaimed(const struct version *version)
 {
 	return version->claim_until_us > alarm_now_us();
@@ -171,7 +143,7 @@ static bool claim(struct function *function, const char *name, publish_done_fn d
 	if (!version || !engine_version_unclaimed(version))
 		return false;
 	version->claim_until_us = 0;
-	done(userdata, 0, version, "");
+	done(userdata, 0, version->id, "");
 	return true;
 }
 

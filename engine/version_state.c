@@ -103,7 +103,8 @@ static void give_up(struct version_state *state, const char *why)
 {
 	state->requesting = false;
 	state->trial = false;
-	sm_move(&state->stage, VERSION_PUBLISHED);
+	if (state->stage.state == VERSION_LOADING)
+		sm_move(&state->stage, VERSION_PUBLISHED);
 	refuse_waiting(state, OUTCOME_SYSTEM_ERROR, -EIO, "Unavailable", why);
 }
 
@@ -156,16 +157,8 @@ static void on_disk(void *userdata, int status, struct checkout *checkout)
 		code_failed(state, status);
 		return;
 	}
-	if (status == 0)
-		deployment = deployment_new(&state->version->settings, state->version->name,
-		        checkout, engine_of(state)->runtimes);
-	if (!deployment) {
-		snprintf(why, sizeof(why), "The code of version %s could not be read: %s",
-		        state->version->name, strerror(status ? -status : ENOMEM));
-		state->trial = false;
-		if (state->stage.state == VERSION_LOADING)
-			sm_move(&state->stage, VERSION_PUBLISHED);
-		refuse_waiting(state, OUTCOME_SYSTEM_ERROR, -EIO, "Unavailable", why);
+	if (!gathering_wanted(engine_of(state), &state->version->settings)) {
+		deploy(state, checkout, NULL);
 		return;
 	}
 	state->code = checkout;

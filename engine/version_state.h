@@ -35,14 +35,16 @@ struct version_state {
 	struct sm stage;
 	struct list waiting; /* invocations that wait for the code to be on disk */
 	struct snapshot_cache_request *request;
-	bool requesting;
-	bool trial;                 /* start an instance although nobody calls */
-	struct snapshot_tree *tree; /* NULL until somebody looks */
-	struct buf error;           /* JSON of a failed start */
-	struct alarm resting;       /* stops what is idle, outside of all callbacks */
-	bool routed;                /* an alias sent calls here */
-	bool rests;                 /* nothing routes to it */
-	int64_t settled_us;         /* wall time of READY or BROKEN */
+	struct gathering *gathering; /* of the dependencies of `code` */
+	struct checkout *code;       /* meanwhile */
+	bool requesting;             /* one of both is on its way */
+	bool trial;                  /* start an instance although nobody calls */
+	struct snapshot_tree *tree;  /* NULL until somebody looks */
+	struct buf error;            /* JSON of a failed start */
+	struct alarm resting;        /* stops what is idle, outside of all callbacks */
+	bool routed;                 /* an alias sent calls here */
+	bool rests;                  /* nothing routes to it */
+	int64_t settled_us;          /* wall time of READY or BROKEN */
 	uint64_t metrics_saved;
 };
 

@@ -13,6 +13,7 @@
 
 const char options_usage[] =
         "usage: fnfsd DIR [-f] [-o OPTIONS] [--state DIR] [--runtimes PATH] [--guardian FILE]\n"
+        "             [--fetch FILE]\n"
         "       fnfsd --print-tree | --doctor | --check-state DIR | --version | --help\n"
         "\n"
         "  -f, --foreground   stay in the foreground, log to standard error too\n"

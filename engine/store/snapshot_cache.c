@@ -309,7 +309,7 @@ struct snapshot_cache_request *snapshot_cache_checkout(struct snapshot_cache *ca
 
 	if (entry) {
 		entry->dropped =
-		        false; /* another version is the same; there is one directory for both */
+		        false; /* wanted again after all, by another version of the same content */
 		list_unlink(&entry->order);
 		list_prepend(&cache->entries, &entry->order);
 		done(userdata, 0, checkout_ref(&entry->checkout));

@@ -385,8 +385,9 @@ static int check_busy(struct request *request, const struct node *child)
 
 	if (!scope || !scope->each->busy || child->row->id == ROW_SCRATCH)
 		return 0;
-	if (child->row->each && child->row->each->remove)
-		return 0; /* an instance: stopping it takes nothing from the whole */
+	/* It is judged by itself when it is removed; stopping an instance takes nothing from the whole. */
+	if (child->row->each && (child->row->each->busy || child->row->flags & ROW_FLEETING))
+		return 0;
 	if (node_subject(request->fs, &request->node, &request->caller, &subject) < 0)
 		return 0;
 	return scope->each->busy(&subject, &request->why);

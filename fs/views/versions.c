@@ -100,60 +100,32 @@ static int copy_modes(
 	return r;
 }
 
-struct waiting {
-	struct publish_wait *wait;
-	void (*done)(void *userdata, int status, uint64_t object, const char *why);
-	void *userdata;
-};
-
-static void published(void *userdata, int status, struct version *version, const char *why)
-{
-	struct waiting *waiting = userdata;
-
-	waiting->done(waiting->userdata, status, version ? version->id : 0, why);
-	free(waiting);
-}
-
-static void leave(void *wait)
-{
-	struct waiting *waiting = wait;
-
-	publish_wait_leave(waiting->wait);
-	free(waiting);
-}
-
 static int publish(const struct subject *directory, const char *name,
         void (*done)(void *userdata, int status, uint64_t object, const char *why), void *userdata,
         void **out, struct buf *why)
 {
-	struct waiting *waiting = malloc(sizeof(*waiting));
 	bool begun = version_draft_find(directory->function, name);
 	const struct version *draft;
 	struct publish_wait *wait;
 	int r = engine_publish(
 	        directory->engine, directory->function, name, done, userdata, &wait, why);
 
-	*out = NULL;
-	if (!waiting)
-		return -ENOMEM;
-	*waiting = (struct waiting){.done = done, .userdata = userdata};
-	r = engine_publish(
-	        directory->engine, directory->function, name, published, waiting, &wait, why);
-	if (r < 0) {
-		free(waiting);
+	if (r < 0 || !wait) {
+		*out = NULL;
 		return r;
 	}
-	if (!wait)
-		return 0;
-	waiting->wait = wait;
 	draft = version_draft_find(directory->function, name);
 	if (!begun && draft)
 		r = copy_modes(directory->function, draft, engine_attributes(directory->engine));
-	if (r == 0)
-		*out = waiting;
-	else
-		leave(waiting);
+	if (r < 0)
+		publish_wait_leave(wait);
+	*out = r < 0 ? NULL : wait;
 	return r;
+}
+
+static void leave(void *wait)
+{
+	publish_wait_leave(wait);
 }
 
 /* --- removing --------------------------------------------------------------------------------- */
