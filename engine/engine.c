@@ -339,10 +339,17 @@ int engine_new(struct engine **out, const struct engine_options *options)
 
 /* --- death ------------------------------------------------------------------------------------ */
 
-static bool is_idle(const struct engine *engine)
+static void settle(void *userdata)
+{
+	engine_settle(userdata);
+}
+
+/* What works for calls ends after the last of them. */
+static bool is_idle(struct engine *engine)
 {
 	return list_empty(&engine->states) && package_states_idle(engine) &&
-	       collection_idle(&engine->collection) && checks_idle(engine);
+	       collection_idle(&engine->collection) && checks_idle(engine) &&
+	       snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
 
 void engine_settle(struct engine *engine)

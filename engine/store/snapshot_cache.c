@@ -193,6 +193,8 @@ static void on_worked(uv_work_t *work, int unused)
 	free(job);
 	if (!cache->closed)
 		pump(cache);
+	else if (cache->idle)
+		cache->idle(cache->idle_userdata);
 	cache_unref(cache);
 }
 
@@ -260,14 +262,22 @@ int snapshot_cache_open(struct snapshot_cache **out, uv_loop_t *loop, struct blo
 	return 0;
 }
 
+bool snapshot_cache_stop(struct snapshot_cache *cache, void (*idle)(void *userdata), void *userdata)
+{
+	cache->closed = true;
+	cache->idle = idle;
+	cache->idle_userdata = userdata;
+	serve(cache, NULL, -ECANCELED, NULL);
+	return !cache->job;
+}
+
 struct snapshot_cache *snapshot_cache_close(struct snapshot_cache *cache)
 {
 	struct cached *entry, *following;
 
 	if (!cache)
 		return NULL;
-	cache->closed = true;
-	serve(cache, NULL, -ECANCELED, NULL);
+	snapshot_cache_stop(cache, NULL, NULL);
 	list_each_safe(entry, following, &cache->entries, order)
 		if (!entry->checkout.references)
 			entry_free(entry);
@@ -313,6 +323,10 @@ struct snapshot_cache_request *snapshot_cache_checkout(struct snapshot_cache *ca
 		list_unlink(&entry->order);
 		list_prepend(&cache->entries, &entry->order);
 		done(userdata, 0, checkout_ref(&entry->checkout));
+		return NULL;
+	}
+	if (cache->closed) {
+		done(userdata, -ECANCELED, NULL);
 		return NULL;
 	}
 	request = calloc(1, sizeof(*request));

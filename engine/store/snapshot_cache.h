@@ -20,7 +20,13 @@ struct snapshot_cache;
 /* In `name` (made if need be) under `parent_fd`. */
 int snapshot_cache_open(struct snapshot_cache **out, uv_loop_t *loop, struct blobs *blobs,
         int parent_fd, const char *name, uint64_t most_bytes);
-/* Open requests end with -ECANCELED; checkouts that are held stay valid. NULL. */
+/*
+ * Open requests end with -ECANCELED, and so does the work of a worker, soon: `idle` runs then, on the
+ * loop. True when nothing works by now, and `idle` will not run.
+ */
+bool snapshot_cache_stop(
+        struct snapshot_cache *cache, void (*idle)(void *userdata), void *userdata);
+/* Once it was stopped and is idle, or was never used; checkouts that are held stay valid. NULL. */
 struct snapshot_cache *snapshot_cache_close(struct snapshot_cache *cache);
 void snapshot_cache_set_limit(struct snapshot_cache *cache, uint64_t most_bytes);
 uint64_t snapshot_cache_bytes(const struct snapshot_cache *cache);

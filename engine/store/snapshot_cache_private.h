@@ -34,6 +34,8 @@ struct snapshot_cache {
 	char *path;
 	uint64_t most_bytes, bytes;
 	atomic_bool closed;
+	void (*idle)(void *userdata); /* once closed: NULL, or whoever waits for the job's end */
+	void *idle_userdata;
 	bool trash;
 	uint64_t next_trash;
 	struct list entries;

@@ -286,12 +286,18 @@ static void say_nothing(void *userdata, const char *line, size_t length)
 {
 }
 
+static void on_idle(void *userdata)
+{
+	*(bool *)userdata = true;
+}
+
 static void many_ask_and_some_go(void)
 {
 	struct snapshot_cache_request *request;
 	struct wait waits[4] = {0};
 	struct caching caching;
 	struct blob_id root, other;
+	bool idle = false;
 	int i, status;
 
 	caching_open(&caching);
@@ -312,10 +318,14 @@ static void many_ask_and_some_go(void)
 	/* Closed while somebody holds one and somebody waits. */
 	root = publish_number(&caching, 1);
 	snapshot_cache_checkout(caching.cache, &root, on_made, &waits[3]);
-	caching.cache = snapshot_cache_close(caching.cache);
+	CHECK(!snapshot_cache_stop(caching.cache, on_idle, &idle));
 	CHECK(waits[3].done);
 	CHECK_INT(waits[3].status, -ECANCELED);
+	CHECK(!idle);
 	fixture_settle(&caching.snapshots.fixture);
+	CHECK(idle);
+	CHECK(snapshot_cache_stop(caching.cache, on_idle, &idle));
+	caching.cache = snapshot_cache_close(caching.cache);
 	CHECK(inode(waits[0].checkout, "other", NULL) != 0);
 	checkout_unref(waits[0].checkout);
 	checkout_unref(waits[1].checkout);
