@@ -8,9 +8,12 @@ listed under a version is what runs under it.
 	versions_test.py [CASE...] [--long]
 """
 
+import collections
+import errno
 import filecmp
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -791,6 +794,114 @@ def disk_full(fn):
 		os.rmdir(folder)
 
 
+def many_versions(fn):
+	"Versions as quickly as they can be made and removed: what is on the disk stays tidy."
+	path = fn.function('f', {'index.py': SAYS % 1})
+	packs, most = os.path.join(fn.state, 'packs'), 0
+	for number in range(3000 if LONG else 500):
+		write_file(path + '/code/x', 'x%d' % number)
+		publish(fn, 'f', 'v%d' % number)
+		if number >= 10:
+			os.rmdir(version(fn, 'f', 'v%d' % (number - 10)))
+		most = max(most, len(os.listdir(packs)))
+	print('     at most %d packs' % most)
+	assert most < 200, most
+	for left in range(number - 9, number + 1):
+		assert read(version(fn, 'f', 'v%d' % left), 'code', 'x') == 'x%d' % left
+	shutil.rmtree(path)
+	size = lambda: sum(os.stat(os.path.join(packs, name)).st_size for name in os.listdir(packs))  # noqa: E731
+	until(lambda: size() < 10_000)  # of the cases before nothing is left, either
+
+
+def all_at_once(fn):
+	"Publishing, removing, routing, calling and looking by several people at once: nobody meets a fault of ours."
+	allowed = {None, 'ENOENT', 'EEXIST', 'EBUSY', 'EAGAIN', 'ENOTEMPTY', 'ESTALE', 'EINVAL', 'EREMOTEIO', 'ENOEXEC',
+		'ECANCELED', 'ENOTDIR', 'EPERM', 'None'}  # rmtree of a link
+	trouble, end = [], time.monotonic() + (90 if LONG else 4)
+	functions = [of(fn, name) for name in ('crowd1', 'crowd2')]
+	counts = collections.Counter()
+
+	def work(seed):
+		chance = random.Random(seed)
+		pick = chance.choice
+
+		def attempt(step, path):
+			try:
+				step(path)
+			except OSError as error:
+				# Whoever walks through a directory that is removed at this moment meets the kernel's dead inode.
+				if error.errno == errno.EIO and error.filename:
+					return 'ENOENT'
+				return errno.errorcode.get(error.errno, str(error.errno))
+
+		def any_of(path, *more):
+			return os.path.join(path, pick(os.listdir(path) or ['none']), *more)
+
+		def make(f):
+			os.mkdir(f)
+			write_file(f + '/code/index.py', SLOW % seed)
+
+		def hold(f):
+			path = any_of(pick((f + '/versions', f + '/aliases')), 'invoke')
+			fd = os.open(path, os.O_RDWR)
+			try:
+				os.write(fd, b'{"sleep": 0.05}')
+				os.set_blocking(fd, False)
+				errno_of(os.read, fd, 10)
+				if chance.random() < 0.5:
+					os.set_blocking(fd, True)
+					os.read(fd, 10)
+			finally:
+				os.close(fd)
+
+		def route(f):
+			names = [os.path.basename(any_of(f + '/versions')) for _ in range(2)]
+			write_file(any_of(f + '/aliases', 'routes'), '%s 60\n%s 40\n' % tuple(names)
+				if names[0] != names[1] else names[0])
+
+		def look(f):
+			subprocess.run(['grep', '-r', 'x', pick((f, f + '/versions', f + '/aliases'))],
+				stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+		steps = (
+			(8, lambda f: os.mkdir(f + '/versions/v%d' % chance.randrange(12))),
+			(8, lambda f: write_file(f + '/code/file%d' % chance.randrange(5), 'x' * chance.randrange(100000))),
+			(4, lambda f: os.rmdir(any_of(f + '/versions'))),
+			(2, lambda f: shutil.rmtree(any_of(f + '/versions'))),
+			(4, lambda f: os.mkdir(f + '/aliases/a%d' % chance.randrange(4))),
+			(2, lambda f: os.rmdir(any_of(f + '/aliases'))),
+			(2, lambda f: os.rename(any_of(f + '/aliases'), f + '/aliases/a%d' % chance.randrange(4))),
+			(8, route),
+			(20, lambda f: call(any_of(pick((f + '/versions', f + '/aliases'))), b'{"sleep": 0}')),
+			(8, hold),
+			(2, lambda f: write_file(any_of(f + '/versions', 'config', 'min_instances'), str(chance.randrange(2)))),
+			(1, lambda f: write_file(any_of(f + '/versions', 'config', 'max_instances'), str(chance.randrange(3)))),
+			(2, lambda f: os.rmdir(any_of(f + '/instances'))),
+			(3, look),
+			(2, lambda f: read(any_of(f + '/versions', 'status')) + read(any_of(f + '/aliases', 'status'))),
+			(0.3, lambda f: subprocess.run(['rm', '-rf', f], stderr=subprocess.DEVNULL)),
+			(3, make),
+		)
+		while time.monotonic() < end and not trouble:
+			weight, step = chance.choices(steps, [s[0] for s in steps])[0]
+			error = attempt(step, pick(functions))
+			counts[error] += 1
+			fn.step()
+			if error not in allowed:
+				trouble.append((steps.index((weight, step)), error))
+
+	threads = [threading.Thread(target=work, args=(time.time_ns() + number,)) for number in range(6)]
+	for thread in threads:
+		thread.start()
+	for thread in threads:
+		thread.join()
+	assert not trouble, trouble
+	print('     %d steps, %d of them done' % (sum(counts.values()), counts[None]))
+	for path in functions:
+		run('rm', '-rf', path)
+		assert not os.path.exists(path)
+
+
 def a_slow_disk(fn):
 	"""mkdir waits three seconds for the disk; then it is EAGAIN, the publish goes on, and repeating it succeeds. Who
 	is interrupted, or removes the function meanwhile, is not held up."""
@@ -936,7 +1047,7 @@ CASES = (a_version_is_what_was_saved, saved_and_published_at_once, names, latest
 	one_of_two_that_are_the_same, nothing_at_all, everything_survives, what_is_not_code, sockets,
 	while_it_is_written, during_changes, while_git_works, nothing_changes, four_settings, every_runtime,
 	of_its_own, its_environment, broken_code, remove_by_tools, half_removed, in_use, conversations_end,
-	with_the_function, after_a_restart, looking, disk_full, a_slow_disk,
+	with_the_function, after_a_restart, looking, disk_full, many_versions, all_at_once, a_slow_disk,
 	a_crowd_of_files, a_giant)
 
 if __name__ == '__main__':
