@@ -16,6 +16,7 @@
 
 #define SOON_US  (2 * 1000 * 1000)
 #define AGAIN_US (INT64_C(60) * 1000 * 1000)
+#define REST     4 /* times what the last marking took, until the next */
 
 static bool is_root(const struct buf *roots, const struct blob_id *id)
 {
@@ -80,28 +81,43 @@ static void log_result(const struct blob_sweep_result *result)
 	        result->packs_after, result->bytes_after);
 }
 
-static void mark_and_sweep(uv_work_t *work)
+static int mark(struct collection *collection, struct blob_set *live)
 {
-	struct collection *collection = container_of(work, struct collection, work);
-	struct blobs *blobs = collection->engine->blobs;
-	struct blob_set *live = blob_set_new();
-	struct blob_sweep_result result = {};
 	struct blob_id root;
 	int r = live ? 0 : -ENOMEM;
 	size_t i;
 
 	for (i = 0; r >= 0 && i < collection->roots.length; i += sizeof(root)) {
 		memcpy(&root, collection->roots.data + i, sizeof(root));
-		r = snapshot_mark(blobs, &root, live);
+		r = snapshot_mark(collection->engine->blobs, &root, live);
 	}
-	if (r < 0)
-		blobs_sweep_abandon(blobs);
-	else if (blobs_sweep(blobs, live, &result) == 0 && result.blobs_dropped)
-		log_result(&result);
-	blob_set_free(live);
+	return r;
 }
 
-static void start(struct alarm *alarm);
+/* Without marking everything counts as alive, and packs are merged only. */
+static void sweep(uv_work_t *work)
+{
+	struct collection *collection = container_of(work, struct collection, work);
+	struct blobs *blobs = collection->engine->blobs;
+	struct blob_set *live = collection->marks ? blob_set_new() : NULL;
+	struct blob_sweep_result result = {};
+	int64_t begun_us = alarm_now_us();
+	int r = collection->marks ? mark(collection, live) : 0;
+
+	if (r < 0)
+		blobs_sweep_abandon(blobs);
+	else
+		r = blobs_sweep(blobs, live, &result);
+	if (r == 0 && result.blobs_dropped)
+		log_result(&result);
+	blob_set_free(live);
+	collection->futile = r < 0 || (collection->merges && !result.blobs_dropped &&
+	                                      result.packs_before == result.packs_after);
+	if (collection->marks)
+		collection->took_us = alarm_now_us() - begun_us;
+}
+
+static void schedule(struct collection *collection);
 
 static void done(uv_work_t *work, int status)
 {
@@ -109,30 +125,56 @@ static void done(uv_work_t *work, int status)
 
 	collection->works = false;
 	buf_deinit(&collection->roots);
+	if (collection->futile && collection->marks && !collection->garbage_us)
+		collection->garbage_us = alarm_now_us() + AGAIN_US;
+	collection->not_before_us = collection->futile ? alarm_now_us() + AGAIN_US : 0;
 	if (collection->closed)
 		engine_settle(collection->engine);
-	else if (collection->again)
-		alarm_set(&collection->engine->host.alarms, &collection->due, AGAIN_US, start);
-	collection->again = false;
+	else
+		schedule(collection);
 }
 
+/* Another may have the sweeping to itself: then collection_retry() comes. */
 static void start(struct alarm *alarm)
 {
 	struct collection *collection = container_of(alarm, struct collection, due);
 	struct engine *engine = collection->engine;
 
-	if (collection->works || blobs_sweep_begin(engine->blobs) < 0) {
-		collection->again = true;
+	if (collection->works || blobs_sweep_begin(engine->blobs) < 0)
 		return;
-	}
-	collect_roots(engine, &collection->roots);
+	collection->merges = blobs_want_sweep(engine->blobs);
+	collection->marks = collection->garbage_us && collection->garbage_us <= alarm_now_us();
+	if (collection->marks)
+		collect_roots(engine, &collection->roots);
 	if (!collection->roots.failed &&
-	        uv_queue_work(engine->host.loop, &collection->work, mark_and_sweep, done) == 0) {
+	        uv_queue_work(engine->host.loop, &collection->work, sweep, done) == 0) {
 		collection->works = true;
+		if (collection->marks)
+			collection->garbage_us = 0;
 		return;
 	}
 	blobs_sweep_abandon(engine->blobs);
 	buf_deinit(&collection->roots);
+	alarm_set(&engine->host.alarms, &collection->due, AGAIN_US, start);
+}
+
+/* Merging is due at once, for every publish costs a descriptor until then. */
+static void schedule(struct collection *collection)
+{
+	int64_t now = alarm_now_us(), due;
+
+	if (collection->works || collection->closed)
+		return;
+	if (blobs_want_sweep(collection->engine->blobs))
+		due = now;
+	else if (collection->garbage_us)
+		due = collection->garbage_us;
+	else
+		return;
+	if (due < collection->not_before_us)
+		due = collection->not_before_us;
+	alarm_set(&collection->engine->host.alarms, &collection->due, due > now ? due - now : 0,
+	        start);
 }
 
 void collection_init(struct collection *collection, struct engine *engine)
@@ -142,26 +184,28 @@ void collection_init(struct collection *collection, struct engine *engine)
 
 void collection_wanted(struct collection *collection)
 {
-	if (collection->closed)
+	int64_t soon = alarm_now_us() + SOON_US + REST * collection->took_us;
+
+	if (collection->garbage_us && collection->garbage_us <= soon)
 		return;
-	if (collection->works)
-		collection->again = true;
-	else if (!alarm_is_set(&collection->due))
-		alarm_set(&collection->engine->host.alarms, &collection->due, SOON_US, start);
+	collection->garbage_us = soon;
+	schedule(collection);
 }
 
 void collection_retry(struct collection *collection)
 {
-	if (!collection->again || collection->works)
-		return;
-	collection->again = false;
-	collection_wanted(collection);
+	schedule(collection);
+}
+
+void collection_resume(struct collection *collection)
+{
+	collection->garbage_us = alarm_now_us() + AGAIN_US;
+	schedule(collection);
 }
 
 void collection_merge(struct collection *collection)
 {
-	if (blobs_want_sweep(collection->engine->blobs))
-		collection_wanted(collection);
+	schedule(collection);
 }
 
 void collection_stop(struct collection *collection)

@@ -330,7 +330,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	removal_sweep(&engine->removal, "functions", function_exists, engine);
 	package_states_sweep(engine);
 	uploads_resume(engine);
-	collection_merge(&engine->collection);
+	collection_resume(&engine->collection);
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
 	wake_reserved(engine);
 	*out = engine;
