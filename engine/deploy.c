@@ -419,6 +419,8 @@ void deploy_show(const struct deploy *deploy, struct buf *out)
 	if (deployment && deployment->runtime) {
 		buf_printf(out, "runtime %s\n", deployment->runtime->name);
 		buf_printf(out, "handler %s\n", deployment_handler(deployment));
+		if (deployment->speaks)
+			buf_printf(out, "speaks %s\n", deployment->speaks);
 	}
 	if (deploy->state.state == DEPLOY_BROKEN)
 		error_text_status(out, deploy->error.data, deploy->error.length);

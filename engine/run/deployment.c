@@ -151,6 +151,27 @@ static void add_lambda(struct strings *out, const struct deployment *deployment)
 	add(out, "_HANDLER=%s", deployment_handler(deployment));
 }
 
+/* The rest of Lambda's, for programs that ask a runtime API for their events; run/runtime_api.c. */
+static void add_bootstrap(
+        struct strings *out, const struct deployment *deployment, const struct settings *settings)
+{
+	add(out, "RUNTIME_API_ADDR=127.0.0.1:9001");
+	add(out, "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001");
+	add(out, "LAMBDA_RUNTIME_DIR=/opt/fnfs/runtime");
+	add(out, "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand");
+	/* Its presence alone makes clients poll several times, or fork. */
+	if (deployment->config.concurrency > 1)
+		add(out, "AWS_LAMBDA_MAX_CONCURRENCY=%d", (int)deployment->config.concurrency);
+	if (!settings_variable_find(settings, "AWS_REGION"))
+		add(out, "AWS_REGION=local");
+	if (!settings_variable_find(settings, "AWS_DEFAULT_REGION"))
+		add(out, "AWS_DEFAULT_REGION=local");
+	if (!settings_variable_find(settings, "AWS_LAMBDA_LOG_FORMAT"))
+		add(out, "AWS_LAMBDA_LOG_FORMAT=Text");
+	if (!settings_variable_find(settings, "AWS_XRAY_CONTEXT_MISSING"))
+		add(out, "AWS_XRAY_CONTEXT_MISSING=LOG_ERROR");
+}
+
 /* A preset that users may replace is left out where they did: of two equal names libc takes the first,
  * others the last. */
 static char **make_environment(const struct deployment *deployment, const struct settings *settings)
@@ -170,6 +191,8 @@ static char **make_environment(const struct deployment *deployment, const struct
 		add(&out, "TZ=:UTC");
 	add_functiongraph(&out, deployment, settings);
 	add_lambda(&out, deployment);
+	if (deployment->runtime && deployment->runtime->protocol != RUNTIME_FRAMES)
+		add_bootstrap(&out, deployment, settings);
 	if (!out.failed)
 		return out.items;
 	while (out.count)
@@ -254,6 +277,12 @@ static int fill(struct deployment *deployment, const struct settings *settings,
 	if (!deployment->function_name || !deployment->version)
 		return -ENOMEM;
 	deployment->runtime = choose(deployment, settings, runtimes, &why);
+	if (deployment->runtime && deployment->runtime->protocol != RUNTIME_FRAMES &&
+	        settings->config.network == NETWORK_HOST) {
+		buf_puts(&why, "config/network is `host`, but programs that speak HTTP need a "
+		               "network of their own for their port; write none or outbound there");
+		deployment->runtime = NULL;
+	}
 	if (!deployment->runtime)
 		deployment->why = buf_take(&why);
 	else

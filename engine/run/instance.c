@@ -29,6 +29,9 @@
 /* FunctionGraph's limit of processes and threads. */
 #define PROCESSES_MAX 1024
 
+/* Where a program is the user's own. */
+#define CODE_AT "/opt/function/code/"
+
 #define USAGE_AGE_US (100 * 1000)
 
 static const struct sm_row states[] = {
@@ -56,7 +59,7 @@ bool instance_is_ending(const struct instance *instance)
 bool instance_has_room(const struct instance *instance)
 {
 	return (instance_in(instance, INSTANCE_IDLE) || instance_in(instance, INSTANCE_BUSY)) &&
-	       instance->running_count < (unsigned)instance->deployment->config.concurrency;
+	       instance->running_count < instance->capacity;
 }
 
 /* --- leaving -------------------------------------------------------------------------------- */
@@ -89,14 +92,10 @@ void instance_kill_late(struct alarm *alarm)
 
 void instance_end_gently(struct instance *instance)
 {
-	char header[PROTOCOL_HEADER_SIZE];
-	struct iovec part = {header, sizeof(header)};
-
 	instance_stop_counting(instance, INSTANCE_ENDING);
-	protocol_encode_header(header, FRAME_STOP, 0, 0, 0);
-	channel_send(&instance->channel, &part, 1);
-	if (alarm_set(&instance->pool->host->alarms, &instance->alarm, GENTLE_END_US,
-	            instance_kill_late) < 0)
+	if (!instance->protocol->stop(instance) ||
+	        alarm_set(&instance->pool->host->alarms, &instance->alarm, GENTLE_END_US,
+	                instance_kill_late) < 0)
 		process_kill(instance->process);
 }
 
@@ -122,12 +121,27 @@ void instance_retire(struct instance *instance)
 
 /* --- the end -------------------------------------------------------------------------------- */
 
+/* execve() says of a script without its interpreter that the script is not there. */
+static const char *hint_of(const char *reason)
+{
+	if (strstr(reason, strerror(ENOENT)))
+		return " (its first line, `#!...`, names a program that is not there, or ends with "
+		       "a carriage return)";
+	return strstr(reason, strerror(ENOEXEC)) ? " (made for another kind of machine?)" : "";
+}
+
 static void describe_end(
         const struct process_end *end, struct invocation_end *out, struct buf *body)
 {
 	out->outcome = OUTCOME_FUNCTION_ERROR;
 	out->error = -EREMOTEIO;
-	if (end->failed_to_start) {
+	if (end->failed_to_start && strncmp(end->reason, CODE_AT, strlen(CODE_AT)) == 0) {
+		error_body(body, "Runtime.InvalidEntrypoint",
+		        "The startup file cannot be executed: code/%s%s",
+		        end->reason + strlen(CODE_AT), hint_of(end->reason));
+		out->error = -ENOEXEC;
+		out->outcome = OUTCOME_NOT_LOADED;
+	} else if (end->failed_to_start) {
 		error_body(body, "Sandbox.StartError", "The sandbox could not be set up: %s",
 		        end->reason);
 		out->outcome = OUTCOME_SYSTEM_ERROR;
@@ -153,7 +167,7 @@ static void instance_free(struct instance *instance)
 	struct host *host = instance->pool->host;
 
 	alarm_clear(&host->alarms, &instance->alarm);
-	channel_close(&instance->channel);
+	instance->protocol->close(instance);
 	instance->output_watch = watch_free(instance->output_watch);
 	close_fd(instance->output);
 	deployment_unref(instance->deployment);
@@ -172,7 +186,7 @@ static void process_ended(void *userdata, const struct process_end *process_end)
 	struct invocation *invocation;
 	bool was_starting;
 
-	channel_drain(&instance->channel); /* what it said before it went counts */
+	instance->protocol->drain(instance); /* what it said before it went counts */
 	was_starting = instance_in(instance, INSTANCE_STARTING);
 	instance->process = NULL;
 	if (process_end->memory_peak_bytes >= 0)
@@ -201,19 +215,23 @@ static void process_ended(void *userdata, const struct process_end *process_end)
 
 /* --- the start ------------------------------------------------------------------------------ */
 
+static void descriptors_close(struct instance_descriptors *descriptors)
+{
+	close_fd(descriptors->in);
+	close_fd(descriptors->out);
+}
+
 static int launch(struct instance *instance)
 {
 	const struct deployment *deployment = instance->deployment;
-	CLEANUP(close_p) int in_fd = -1;
-	CLEANUP(close_p) int out_fd = -1;
+	CLEANUP(descriptors_close) struct instance_descriptors runtimes = {-1, -1, 0};
 	CLEANUP(close_p) int output = -1;
 	char name[64];
 	int r;
 
 	snprintf(name, sizeof(name), "f%" PRIu64 "-i%" PRIu64, deployment->function_id,
 	        instance->id);
-	r = channel_open(&instance->channel, instance->pool->host->loop, &instance_channel_events,
-	        instance, &in_fd, &out_fd);
+	r = instance->protocol->open(instance, &runtimes);
 	if (r < 0)
 		return r;
 	r = instance_open_output(instance, &output);
@@ -227,7 +245,8 @@ static int launch(struct instance *instance)
 	                .runtime_path = deployment->runtime->path,
 	                .argv = (const char *const *)deployment->runtime->argv,
 	                .environment = (const char *const *)deployment->environment,
-	                .working_directory = "/opt/function",
+	                .working_directory = deployment->runtime->working_directory,
+	                .sockets = runtimes.sockets,
 	                .uid = deployment->uid,
 	                .gid = deployment->gid,
 	                .function_id = deployment->function_id,
@@ -235,22 +254,18 @@ static int launch(struct instance *instance)
 	                .cpu_millicores = deployment->config.cpu_millicores,
 	                .max_processes = PROCESSES_MAX,
 	                .host_network = deployment->config.network == NETWORK_HOST,
-	                .channel_in = in_fd,
-	                .channel_out = out_fd,
+	                .channel_in = runtimes.in,
+	                .channel_out = runtimes.out,
 	                .output = output,
 	        },
 	        process_ended, instance, &instance->process);
 }
 
-static int send_init(struct instance *instance)
-{
-	const struct buf *init = &instance->deployment->init;
-	char header[PROTOCOL_HEADER_SIZE];
-	struct iovec parts[] = {{header, sizeof(header)}, {init->data, init->length}};
-
-	protocol_encode_header(header, FRAME_INIT, 0, 0, init->length);
-	return channel_send(&instance->channel, parts, 2);
-}
+static const struct instance_protocol *const protocols[] = {
+        [RUNTIME_FRAMES] = &instance_frames,
+        [RUNTIME_BOOTSTRAP] = &instance_http,
+        [RUNTIME_HTTP] = &instance_http,
+};
 
 static struct instance *instance_new(struct pool *pool, bool for_warmth)
 {
@@ -261,6 +276,7 @@ static struct instance *instance_new(struct pool *pool, bool for_warmth)
 	instance->pool = pool;
 	instance->id = ++pool->host->last_instance;
 	instance->deployment = deployment_ref(pool->deployment);
+	instance->protocol = protocols[instance->deployment->runtime->protocol];
 	sm_init(&instance->state, "instance", states, INSTANCE_STARTING);
 	list_init(&instance->link);
 	list_init(&instance->available);
@@ -269,6 +285,7 @@ static struct instance *instance_new(struct pool *pool, bool for_warmth)
 	instance->begun_us = alarm_now_us();
 	instance->started_us = clock_wall_us(pool->host->clock);
 	instance->for_warmth = for_warmth;
+	instance->capacity = (unsigned)instance->deployment->config.concurrency;
 	instance->usage = (struct process_usage){-1, -1, -1};
 	return instance;
 }
@@ -295,7 +312,7 @@ int instance_start(struct pool *pool, bool for_warmth, struct buf *body)
 	pool->starting++;
 	alarm_set(&host->alarms, &instance->alarm,
 	        instance->deployment->config.init_timeout_ms * 1000, instance_start_too_slow);
-	if (send_init(instance) < 0)
+	if (instance->protocol->begin(instance) < 0)
 		process_kill(instance->process);
 	pool->events->changed(pool->userdata);
 	return 0;

@@ -16,6 +16,8 @@
 #include "run/outcome.h"
 
 struct deployment;
+struct instance_http;
+struct instance_protocol;
 struct invocation;
 struct pool;
 struct watch;
@@ -36,13 +38,16 @@ struct instance {
 	struct sm state;
 	struct list link;      /* pool.instances */
 	struct list available; /* pool.available */
-	struct channel channel;
+	const struct instance_protocol *protocol;
+	struct channel channel;     /* of the protocol of frames */
+	struct instance_http *http; /* of the other */
 	struct process *process;
 	int output; /* read end of what it writes to 1 and 2 */
 	struct watch *output_watch;
 	void *output_state;  /* the layer above's: an unfinished line */
 	struct list running; /* invocations, oldest first */
 	unsigned running_count;
+	unsigned capacity; /* calls it can take at once */
 	uint64_t last_call;
 	struct alarm alarm; /* the limit of the start, the idle limit, or of a gentle end */
 	int64_t begun_us, started_us; /* alarm_now_us(); wall time */

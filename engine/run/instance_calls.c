@@ -56,27 +56,6 @@ static void out_of_time(struct alarm *alarm)
 	pool_end_later(invocation, OUTCOME_TIMEOUT, -ETIMEDOUT, &body);
 }
 
-static int send_call(struct instance *instance, struct invocation *invocation)
-{
-	struct host *host = instance->pool->host;
-	const struct call_head head = {
-	        .request_id = invocation->request_id,
-	        .deadline_ms =
-	                clock_wall_us(host->clock) / 1000 + instance->deployment->config.timeout_ms,
-	        .source = invocation->source,
-	        .alias = invocation->alias,
-	};
-	struct iovec parts[2];
-
-	buf_clear(&host->scratch);
-	protocol_encode_call(&host->scratch, invocation->call, &head, invocation->request.length);
-	if (host->scratch.failed)
-		return -ENOMEM;
-	parts[0] = (struct iovec){host->scratch.data, host->scratch.length};
-	parts[1] = (struct iovec){invocation->request.data, invocation->request.length};
-	return channel_send(&instance->channel, parts, invocation->request.length ? 2 : 1);
-}
-
 void instance_invoke(struct instance *instance, struct invocation *invocation)
 {
 	struct pool *pool = instance->pool;
@@ -94,7 +73,7 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 		sm_move(&instance->state, INSTANCE_BUSY);
 	if (!instance_has_room(instance))
 		list_unlink(&instance->available);
-	if (send_call(instance, invocation) < 0)
+	if (instance->protocol->call(instance, invocation) < 0)
 		instance_kill(instance, OUTCOME_SYSTEM_ERROR, -ENOMEM, NULL);
 	alarm_clear(&pool->host->alarms, &instance->alarm);
 	alarm_set(&pool->host->alarms, &invocation->alarm,
@@ -106,9 +85,6 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 
 void instance_abandon(struct instance *instance, struct invocation *invocation)
 {
-	char header[PROTOCOL_HEADER_SIZE];
-	struct iovec part = {header, sizeof(header)};
-
 	if (!instance_is_ending(instance))
 		instance_take_output(instance, false); /* what it printed until now is its own */
 	list_unlink(&invocation->link);
@@ -120,8 +96,7 @@ void instance_abandon(struct instance *instance, struct invocation *invocation)
 		instance_end_at_once(instance);
 		return;
 	}
-	protocol_encode_header(header, FRAME_CANCEL, 0, invocation->call, 0);
-	channel_send(&instance->channel, &part, 1);
+	instance->protocol->cancel(instance, invocation);
 	if (instance_in(instance, INSTANCE_BUSY)) {
 		sm_move(&instance->state, INSTANCE_DRAINING);
 		list_unlink(&instance->available);

@@ -1,82 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the runtime says: every frame is judged by the state of the instance; what does not fit is garbage. */
+/*
+ * The protocol of frames (runtimes/README.md): two pipes, and a shim at their other end. Every frame is
+ * judged by the state of the instance; what does not fit is garbage.
+ */
 #include "run/instance_private.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
-#include "base/cleanup.h"
-#include "base/log.h"
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/invocation.h"
 #include "run/pool.h"
-
-/* The start failed: whoever waits for it hears why, and the process ends. */
-static void start_failed(
-        struct instance *instance, enum outcome outcome, int error, const char *body, size_t length)
-{
-	struct pool *pool = instance->pool;
-
-	if (instance_in(instance, INSTANCE_STARTING))
-		instance_end_at_once(instance);
-	pool_instance_failed(pool, instance, outcome, error, body, length);
-}
-
-void instance_start_too_slow(struct alarm *alarm)
-{
-	struct instance *instance = container_of(alarm, struct instance, alarm);
-	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
-
-	error_body(&body, "Sandbox.InitTimeout",
-	        "The code did not load and initialise within %.2f seconds",
-	        (double)instance->deployment->config.init_timeout_ms / 1000);
-	start_failed(instance, OUTCOME_NOT_LOADED, -ENOEXEC, body.data, body.length);
-}
-
-static struct invocation *find_running(struct instance *instance, uint64_t call)
-{
-	struct invocation *invocation;
-
-	list_each(invocation, &instance->running, link)
-		if (invocation->call == call)
-			return invocation;
-	return NULL;
-}
-
-static void finish(
-        struct instance *instance, struct invocation *invocation, const struct invocation_end *end)
-{
-	struct pool *pool = instance->pool;
-
-	pool_end(invocation, end);
-	instance_one_less(instance);
-	pool_dispatch(pool);
-}
-
-static void give_up_too_large(struct instance *instance, struct invocation *invocation)
-{
-	struct buf body = BUF_INIT;
-
-	error_body(&body, "FunctionResponseTooLarge",
-	        "The response is larger than the maximum of %u bytes", INVOCATION_RESPONSE_MAX);
-	instance_abandon(instance, invocation);
-	pool_end_later(invocation, OUTCOME_FUNCTION_ERROR, -EFBIG, &body);
-}
-
-/* A piece of the response; false when that was too much and the invocation is given up. */
-static bool take_data(
-        struct instance *instance, struct invocation *invocation, const struct frame *frame)
-{
-	invocation->response_bytes += frame->length;
-	if (invocation->response_bytes > INVOCATION_RESPONSE_MAX) {
-		give_up_too_large(instance, invocation);
-		return false;
-	}
-	if (frame->length)
-		pool_data(invocation, frame->payload, frame->length);
-	return true;
-}
 
 static void take_error(
         struct instance *instance, struct invocation *invocation, const struct frame *frame)
@@ -94,54 +28,28 @@ static void take_error(
 	} else if (frame->flags & FRAME_ERROR_TOO_LARGE) {
 		end.error = -EFBIG;
 	}
-	finish(instance, invocation, &end);
+	instance_finish(instance, invocation, &end);
 }
 
 static void take_call_frame(struct instance *instance, const struct frame *frame)
 {
 	static const struct invocation_end success = {OUTCOME_SUCCESS, 0, "", 0};
-	struct invocation *invocation = find_running(instance, frame->call);
+	struct invocation *invocation = instance_find_running(instance, frame->call);
 
 	if (!invocation)
 		return; /* of a call that was given up */
 	switch (frame->type) {
 	case FRAME_DATA:
-		take_data(instance, invocation, frame);
+		instance_take_data(instance, invocation, frame->payload, frame->length);
 		break;
 	case FRAME_END:
-		if (take_data(instance, invocation, frame))
-			finish(instance, invocation, &success);
+		if (instance_take_data(instance, invocation, frame->payload, frame->length))
+			instance_finish(instance, invocation, &success);
 		break;
 	case FRAME_ERROR:
 		take_error(instance, invocation, frame);
 		break;
 	}
-}
-
-static void take_ready(struct instance *instance)
-{
-	struct pool *pool = instance->pool;
-
-	alarm_clear(&pool->host->alarms, &instance->alarm);
-	instance->init_us = alarm_now_us() - instance->begun_us;
-	instance_became_idle(instance);
-	instance_give_back_start_right(instance);
-	instance_take_output(instance, true);
-	pool_instance_ready(pool, instance, instance->init_us);
-}
-
-static void spoke_garbage(struct instance *instance)
-{
-	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
-
-	error_body(&body, "Runtime.ProtocolError",
-	        "The runtime sent something that is no frame of the protocol and was killed");
-	log_line(LOG_WARNING, "instance %" PRIu64 " of %s spoke garbage", instance->id,
-	        instance->deployment->function_name);
-	if (instance_in(instance, INSTANCE_STARTING))
-		start_failed(instance, OUTCOME_SYSTEM_ERROR, -EIO, body.data, body.length);
-	else
-		instance_kill(instance, OUTCOME_SYSTEM_ERROR, -EIO, &body);
 }
 
 static void frame_came(void *userdata, const struct frame *frame)
@@ -152,17 +60,17 @@ static void frame_came(void *userdata, const struct frame *frame)
 
 	if (frame->type == FRAME_LOG && frame->length) {
 		instance_read_output(instance); /* printed before it was logged */
-		pool->events->record(pool->userdata, find_running(instance, frame->call),
+		pool->events->record(pool->userdata, instance_find_running(instance, frame->call),
 		        (unsigned char)frame->payload[0], frame->payload + 1, frame->length - 1);
 	} else if (starting && frame->type == FRAME_READY) {
-		take_ready(instance);
+		instance_loaded(instance);
 	} else if (starting && frame->type == FRAME_FAILED) {
 		instance_take_output(instance, true);
-		start_failed(instance, OUTCOME_NOT_LOADED, -ENOEXEC, frame->payload, frame->length);
+		instance_start_failed(instance, OUTCOME_NOT_LOADED, -ENOEXEC, frame->payload, frame->length);
 	} else if (!starting && frame->call && frame->call <= instance->last_call) {
 		take_call_frame(instance, frame);
 	} else if (!instance_is_ending(instance)) {
-		spoke_garbage(instance);
+		instance_spoke_garbage(instance);
 	}
 }
 
@@ -173,7 +81,7 @@ static void channel_ended(void *userdata, int status)
 	if (instance_is_ending(instance))
 		return;
 	if (status < 0) {
-		spoke_garbage(instance);
+		instance_spoke_garbage(instance);
 		return;
 	}
 	/* Its end is on the way, unless it closed its descriptors and lives on. */
@@ -184,4 +92,89 @@ static void channel_ended(void *userdata, int status)
 	        &instance->pool->host->alarms, &instance->alarm, GENTLE_END_US, instance_kill_late);
 }
 
-const struct channel_events instance_channel_events = {frame_came, channel_ended};
+static const struct channel_events channel_events = {frame_came, channel_ended};
+
+static int open_pipes(struct instance *instance, struct instance_descriptors *runtimes)
+{
+	return channel_open(&instance->channel, instance->pool->host->loop, &channel_events,
+	        instance, &runtimes->in, &runtimes->out);
+}
+
+static int begin(struct instance *instance)
+{
+	const struct buf *init = &instance->deployment->init;
+	char header[PROTOCOL_HEADER_SIZE];
+	struct iovec parts[] = {{header, sizeof(header)}, {init->data, init->length}};
+
+	protocol_encode_header(header, FRAME_INIT, 0, 0, init->length);
+	return channel_send(&instance->channel, parts, 2);
+}
+
+static int send_call(struct instance *instance, struct invocation *invocation)
+{
+	struct host *host = instance->pool->host;
+	const struct call_head head = {
+	        .request_id = invocation->request_id,
+	        .deadline_ms =
+	                clock_wall_us(host->clock) / 1000 + instance->deployment->config.timeout_ms,
+	        .source = invocation->source,
+	        .alias = invocation->alias,
+	};
+	struct iovec parts[2];
+
+	buf_clear(&host->scratch);
+	protocol_encode_call(&host->scratch, invocation->call, &head, invocation->request.length);
+	if (host->scratch.failed)
+		return -ENOMEM;
+	parts[0] = (struct iovec){host->scratch.data, host->scratch.length};
+	parts[1] = (struct iovec){invocation->request.data, invocation->request.length};
+	return channel_send(&instance->channel, parts, invocation->request.length ? 2 : 1);
+}
+
+static void send_header(struct instance *instance, enum frame_type type, uint64_t call)
+{
+	char header[PROTOCOL_HEADER_SIZE];
+	struct iovec part = {header, sizeof(header)};
+
+	protocol_encode_header(header, type, 0, call, 0);
+	channel_send(&instance->channel, &part, 1);
+}
+
+static void cancel(struct instance *instance, struct invocation *invocation)
+{
+	send_header(instance, FRAME_CANCEL, invocation->call);
+}
+
+static bool stop(struct instance *instance)
+{
+	send_header(instance, FRAME_STOP, 0);
+	return true;
+}
+
+static void explain_late(struct instance *instance, struct buf *body)
+{
+	error_body(body, "Sandbox.InitTimeout",
+	        "The code did not load and initialise within %.2f seconds",
+	        (double)instance->deployment->config.init_timeout_ms / 1000);
+}
+
+static void drain(struct instance *instance)
+{
+	channel_drain(&instance->channel);
+}
+
+static void close_pipes(struct instance *instance)
+{
+	channel_close(&instance->channel);
+}
+
+const struct instance_protocol instance_frames = {
+        .open = open_pipes,
+        .begin = begin,
+        .call = send_call,
+        .cancel = cancel,
+        .stop = stop,
+        .explain_late = explain_late,
+        .drain = drain,
+        .close = close_pipes,
+};

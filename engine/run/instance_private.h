@@ -1,16 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What the four files of an instance share: its life (instance.c), the calls it carries
- * (instance_calls.c), what its runtime says (instance_frames.c) and what its code prints
- * (instance_output.c).
+ * What the files of an instance share: its life (instance.c), the calls it carries (instance_calls.c),
+ * what its program says (instance_answers.c) in one of the protocols (instance_frames.c,
+ * instance_http.c), and what its code prints (instance_output.c).
  */
 #include "run/instance.h"
+#include "run/invocation.h"
 
 /* How long an instance may take to end by itself once it was told to, or its channel closed. */
 #define GENTLE_END_US (200 * 1000)
 
-extern const struct channel_events instance_channel_events;
+/* What a protocol gives to the launcher; closed once that has duplicated them. */
+struct instance_descriptors {
+	int in, out;  /* 3 and 4 in the sandbox */
+	int sockets;  /* see struct launch */
+};
+
+/* How an instance and its program speak with each other. */
+struct instance_protocol {
+	/* Makes what the launch needs. 0 or -errno. */
+	int (*open)(struct instance *instance, struct instance_descriptors *runtimes);
+	int (*begin)(struct instance *instance); /* its process is on the way; 0 or -errno */
+	/* Gives the invocation to the program; may move its request out. 0 or -ENOMEM. */
+	int (*call)(struct instance *instance, struct invocation *invocation);
+	/* The invocation, already out of `running`, was given up while others go on. */
+	void (*cancel)(struct instance *instance, struct invocation *invocation);
+	bool (*stop)(struct instance *instance);  /* asks the program to end; false: it cannot be asked */
+	/* The limit of the start has passed: the error's JSON. */
+	void (*explain_late)(struct instance *instance, struct buf *body);
+	void (*drain)(struct instance *instance); /* its process is gone: what it said still counts */
+	void (*close)(struct instance *instance); /* harmless twice */
+};
+
+extern const struct instance_protocol instance_frames, instance_http;
+
+/* --- what programs say (instance_answers.c) --- */
+
+void instance_loaded(struct instance *instance);
+
+/* The start failed: whoever waits for it hears why, and the process ends. */
+void instance_start_failed(struct instance *instance, enum outcome outcome, int error,
+        const char *body, size_t length);
+struct invocation *instance_find_running(struct instance *instance, uint64_t call);
+
+/* A piece of the response; false when that was too much and the invocation is given up. */
+bool instance_take_data(struct instance *instance, struct invocation *invocation, const char *data,
+        size_t length);
+void instance_finish(struct instance *instance, struct invocation *invocation,
+        const struct invocation_end *end);
+void instance_spoke_garbage(struct instance *instance);
+
+/* --- its life --- */
 
 bool instance_in(const struct instance *instance, enum instance_state state);
 bool instance_is_ending(const struct instance *instance);

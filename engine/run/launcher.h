@@ -35,6 +35,11 @@ struct launch {
 	int cpu_millicores; /* 0 = no limit */
 	int max_processes;  /* threads included */
 	bool host_network;
+	/*
+	 * 0, or so many sockets are made inside, in its network, and handed out through channel_in,
+	 * which is a Unix socket then (run/sockets.h), and not seen by the program.
+	 */
+	int sockets;
 	int channel_in;  /* becomes descriptor 3: daemon to runtime */
 	int channel_out; /* becomes descriptor 4: runtime to daemon */
 	int output;      /* becomes 1 and 2 */

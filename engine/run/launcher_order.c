@@ -32,6 +32,7 @@ void order_write_start(
 	        .cpu_millicores = launch->cpu_millicores,
 	        .max_processes = launch->max_processes,
 	        .host_network = launch->host_network,
+	        .sockets = launch->sockets,
 	        .layers = count_strings(layers),
 	        .arguments = count_strings(launch->argv),
 	        .variables = count_strings(launch->environment),

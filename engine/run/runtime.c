@@ -21,6 +21,7 @@
 #include "base/log.h"
 
 #define SEEN_AT "/opt/fnfs/runtime/"
+#define CODE_AT "/opt/function/code/"
 
 struct runtimes {
 	struct runtime **all; /* sorted by order, then name; ends with NULL */
@@ -72,6 +73,7 @@ static struct runtime *runtime_free(struct runtime *runtime)
 	free(runtime->path);
 	free(runtime->about);
 	free(runtime->default_handler);
+	free(runtime->working_directory);
 	strings_free(runtime->argv);
 	strings_free(runtime->detect);
 	strings_free(runtime->extensions);
@@ -118,6 +120,8 @@ static bool shim_present(const struct runtime *runtime)
 	CLEANUP(free_p) char *path = NULL;
 	const char *program = runtime->argv[0];
 
+	if (strncmp(program, CODE_AT, strlen(CODE_AT)) == 0)
+		return true; /* the user's own */
 	if (strncmp(program, SEEN_AT, strlen(SEEN_AT)) != 0)
 		return strncmp(program, "/usr/", 5) == 0 && access(program, X_OK) == 0;
 	if (asprintf(&path, "%s/%s", runtime->path, program + strlen(SEEN_AT)) < 0)
@@ -152,6 +156,24 @@ static int command_line_read(struct runtime *runtime, const cJSON *json)
 	return runtime->missing ? 0 : -ENOMEM;
 }
 
+static const char *const protocols[] = {
+        [RUNTIME_FRAMES] = "frames",
+        [RUNTIME_BOOTSTRAP] = "bootstrap",
+        [RUNTIME_HTTP] = "http",
+};
+
+static int protocol_read(struct runtime *runtime, const cJSON *json)
+{
+	const char *name = json_string(json, "protocol", protocols[RUNTIME_FRAMES]);
+
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (strcmp(protocols[i], name) == 0) {
+			runtime->protocol = (enum runtime_protocol)i;
+			return 0;
+		}
+	return -EBADMSG;
+}
+
 static int runtime_read(struct runtime *runtime, const cJSON *json)
 {
 	int r;
@@ -160,8 +182,12 @@ static int runtime_read(struct runtime *runtime, const cJSON *json)
 		return -EBADMSG;
 	runtime->about = strdup(json_string(json, "about", ""));
 	runtime->default_handler = strdup(json_string(json, "default_handler", "index.handler"));
-	if (!runtime->about || !runtime->default_handler)
+	runtime->working_directory =
+	        strdup(json_string(json, "working_directory", "/opt/function"));
+	if (!runtime->about || !runtime->default_handler || !runtime->working_directory)
 		return -ENOMEM;
+	if (protocol_read(runtime, json) < 0)
+		return -EBADMSG;
 	runtime->order = (int)json_number(json, "order", 1000);
 	r = strings_from(json, "detect", NULL, &runtime->detect);
 	if (!r)

@@ -12,12 +12,21 @@
 
 struct runtimes;
 
+/* What the daemon and the program speak. */
+enum runtime_protocol {
+	RUNTIME_FRAMES,    /* runtimes/README.md */
+	RUNTIME_BOOTSTRAP, /* HTTP, served or asked for: what the program does first decides */
+	RUNTIME_HTTP,      /* HTTP, served on 127.0.0.1:8000 */
+};
+
 struct runtime {
 	char *name;
 	char *path;  /* absolute directory, seen inside the sandbox at /opt/fnfs/runtime */
 	char *about; /* one paragraph for runtimes/NAME/about */
 	char *default_handler; /* "index.handler" */
 	char **argv;           /* the shim's command line inside the sandbox, NULL-ended */
+	enum runtime_protocol protocol;
+	char *working_directory;
 	char **detect; /* names whose presence in code/ chooses this runtime; `+x` behind a name: executable */
 	char **extensions; /* of the handler's file: "py" */
 	int order;         /* of detection, smallest first */

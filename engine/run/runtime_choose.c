@@ -7,6 +7,7 @@
  */
 #include "run/runtime.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +22,7 @@
 #include "base/cleanup.h"
 
 #define HANDLER_MARK "{handler}"
+#define CODE_AT      "/opt/function/code/"
 
 /* What `auto` must recognise although nothing here can run it. */
 static const struct {
@@ -29,8 +31,6 @@ static const struct {
 } not_yet[] = {
         {"image", "image.tar"},
         {"image", "oci-layout"},
-        {"bootstrap", "bootstrap+x"},
-        {"http", NULL},
 };
 
 enum presence { ABSENT, PRESENT, EXECUTABLE };
@@ -47,6 +47,22 @@ static enum presence code_file(int code_fd, const char *name)
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return ABSENT;
 	return st.st_mode & 0111 ? EXECUTABLE : PRESENT;
+}
+
+static void closedir_p(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
+
+static DIR *open_directory(int code_fd)
+{
+	int fd = openat(code_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!directory)
+		close_fd(fd);
+	return directory;
 }
 
 /* The file that a sign of `detect` speaks of: "main+x", "{handler}+x". False when it speaks of none. */
@@ -113,6 +129,51 @@ static const struct runtime *by_detection(
 	return NULL;
 }
 
+/* "Bootstrap", "bootstrap.sh": what somebody may have meant. NULL: there is no such file. */
+static char *misspelt(const char *name, int code_fd)
+{
+	CLEANUP(closedir_p) DIR *directory = open_directory(code_fd);
+	const size_t length = strlen(name);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (strncasecmp(entry->d_name, name, length) == 0 &&
+		        (entry->d_name[length] == 0 || entry->d_name[length] == '.') &&
+		        strcmp(entry->d_name, name) != 0 && code_file(code_fd, entry->d_name))
+			return strdup(entry->d_name);
+	return NULL;
+}
+
+/* Where the user's own file is what is started: whether it can be. */
+static bool own_program_holds(
+        const struct runtime *runtime, const int *directories, size_t count, struct buf *why)
+{
+	CLEANUP(free_p) char *meant = NULL;
+	const char *name = runtime->argv[0];
+
+	if (strncmp(name, CODE_AT, strlen(CODE_AT)) != 0)
+		return true;
+	name += strlen(CODE_AT);
+	for (size_t i = 1; i < count; i++)
+		if (code_file(directories[i], name) == EXECUTABLE)
+			return true;
+	switch (code_file(directories[0], name)) {
+	case EXECUTABLE:
+		return true;
+	case PRESENT:
+		buf_printf(why, "code/%s is not executable; type: chmod +x code/%s", name, name);
+		return false;
+	case ABSENT:
+		break;
+	}
+	meant = misspelt(name, directories[0]);
+	buf_printf(why, "there is no file code/%s, which is what starts the function", name);
+	if (meant)
+		buf_printf(why, "; code/%s must be named exactly so: mv code/%s code/%s", meant,
+		        meant, name);
+	return false;
+}
+
 static void explain_nothing(
         const struct runtimes *runtimes, const char *handler, int code_fd, struct buf *why)
 {
@@ -128,6 +189,20 @@ static void explain_nothing(
 				        name, name);
 				return;
 			}
+	for (size_t i = 0; (runtime = runtimes_at(runtimes, i)); i++) {
+		CLEANUP(free_p) char *meant = NULL;
+
+		if (strncmp(runtime->argv[0], CODE_AT, strlen(CODE_AT)) == 0)
+			meant = misspelt(runtime->argv[0] + strlen(CODE_AT), code_fd);
+		if (!meant)
+			continue;
+		buf_printf(why,
+		        "code/ has %s, but the file that starts a function must be named exactly "
+		        "%s: mv code/%s code/%s",
+		        meant, runtime->argv[0] + strlen(CODE_AT), meant,
+		        runtime->argv[0] + strlen(CODE_AT));
+		return;
+	}
 	buf_puts(why, "code/ holds nothing that can be run");
 	for (size_t i = 0; (runtime = runtimes_at(runtimes, i)); i++)
 		for (char **sign = runtime->detect; *sign; sign++) {
@@ -139,21 +214,23 @@ static void explain_nothing(
 		}
 }
 
-static const struct runtime *found(const struct runtime *runtime, struct buf *why)
+static const struct runtime *found(
+        const struct runtime *runtime, const int *directories, size_t count, struct buf *why)
 {
 	if (runtime->available)
-		return runtime;
+		return own_program_holds(runtime, directories, count, why) ? runtime : NULL;
 	buf_puts(why, runtime->missing);
 	return NULL;
 }
 
 static const struct runtime *configured_choose(
-        const struct runtimes *runtimes, const char *name, struct buf *why)
+        const struct runtimes *runtimes, const char *name, const int *directories,
+        size_t count, struct buf *why)
 {
 	const struct runtime *runtime = runtimes_find(runtimes, name);
 
 	if (runtime)
-		return found(runtime, why);
+		return found(runtime, directories, count, why);
 	for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
 		if (strcmp(not_yet[i].runtime, name) == 0) {
 			buf_printf(why, "the runtime %s is not available yet", name);
@@ -180,10 +257,10 @@ const struct runtime *runtimes_choose(const struct runtimes *runtimes, const cha
 	const char *absent;
 
 	if (strcmp(configured, "auto") != 0)
-		return configured_choose(runtimes, configured, why);
+		return configured_choose(runtimes, configured, directories, count, why);
 	for (size_t i = 0; i < count; i++)
 		if ((runtime = by_handler(runtimes, handler, directories[i])))
-			return found(runtime, why);
+			return found(runtime, directories, count, why);
 	for (size_t i = 0; i < count; i++) {
 		absent = by_absence(runtimes, directories[i]);
 		if (absent) {
@@ -194,7 +271,7 @@ const struct runtime *runtimes_choose(const struct runtimes *runtimes, const cha
 			return NULL;
 		}
 		if ((runtime = by_detection(runtimes, handler, directories[i])))
-			return found(runtime, why);
+			return found(runtime, directories, count, why);
 	}
 	explain_nothing(runtimes, handler, directories[0], why);
 	return NULL;

@@ -59,6 +59,7 @@ struct sandbox_start {
 	const char *const *argv;
 	uid_t uid;
 	gid_t gid;
+	int sockets;       /* to be made inside (struct launch) */
 	int process_limit; /* set by init itself; 0: the control group does it */
 	int status, channel_in, channel_out, output;
 };

@@ -273,13 +273,14 @@ static _Noreturn void execute(const struct entry *entry)
 {
 	const char *bubblewrap = sandbox_find_bubblewrap();
 	char *environment[] = {NULL};
-	char arguments[16], limit[16];
-	const char *argv[ARGUMENTS_MAX + 8] = {
-	        "bwrap", "--args", arguments, "--", SANDBOX_INIT, limit};
-	size_t count = 6;
+	char arguments[16], limit[16], sockets[16];
+	const char *argv[ARGUMENTS_MAX + 9] = {
+	        "bwrap", "--args", arguments, "--", SANDBOX_INIT, limit, sockets};
+	size_t count = 7;
 
 	snprintf(arguments, sizeof(arguments), "%d", SANDBOX_ARGUMENTS);
 	snprintf(limit, sizeof(limit), "%d", entry->start->process_limit);
+	snprintf(sockets, sizeof(sockets), "%d", entry->start->sockets);
 	for (size_t i = 0; entry->start->argv[i]; i++) {
 		errno = E2BIG;
 		if (i == ARGUMENTS_MAX)

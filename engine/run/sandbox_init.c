@@ -4,7 +4,12 @@
  * guardian how the runtime ended, and goes, which ends whatever is left in its pid namespace. Small and
  * static, for it is started with every instance:
  *
- *	fnfs-init PROCESSES PROGRAM [ARGUMENT]...
+ *	fnfs-init PROCESSES SOCKETS PROGRAM [ARGUMENT]...
+ *
+ * With SOCKETS above 0 the program speaks HTTP, and descriptor 3 is a Unix socket to the daemon, which
+ * the program never sees. A socket belongs to the network it was made in, whoever holds it: so a
+ * listening one (127.0.0.1:9001) and SOCKETS unconnected ones are made here and handed to the daemon, as packets
+ * with descriptors ("L", "C"), before the program runs.
  *
  * Messages to the guardian are packets on what was standard error until now, each with the sender's
  * pid attached by the kernel, so that the guardian learns pids of its own namespace:
@@ -14,8 +19,12 @@
  *	\1e STATUS   init: the runtime ended, as wait(2) said it
  *	text         it did not start, and this is why
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +35,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUTPUT = 5, STATUS = 6 };
+enum { CHANNEL = 3, OUTPUT = 5, STATUS = 6 };
+
+enum {
+	API_PORT = 9001,
+	BACKLOG = 1024,
+	SOCKETS_AT_ONCE = 64, /* in one packet */
+};
 
 static void say(const char *text)
 {
@@ -54,16 +69,91 @@ static void limit_processes(const char *text)
 		setrlimit(RLIMIT_NPROC, &(struct rlimit){count + 1, count + 1});
 }
 
+static _Noreturn void give_up(const char *what)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s", what, strerror(errno));
+	say(text);
+	_exit(127);
+}
+
+static void hand_out(char kind, const int *fds, size_t count)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(SOCKETS_AT_ONCE * sizeof(int))];
+	} control = {0};
+	struct iovec io = {.iov_base = &kind, .iov_len = 1};
+	struct msghdr header = {.msg_iov = &io,
+	        .msg_iovlen = 1,
+	        .msg_control = &control,
+	        .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	while (sendmsg(CHANNEL, &header, MSG_NOSIGNAL) < 0) {
+		/* Too many descriptors of this user are on their way: the daemon will take them. */
+		if (errno != ETOOMANYREFS && errno != EINTR && errno != ENOBUFS)
+			give_up("handing out sockets");
+		poll(NULL, 0, 1);
+	}
+	for (size_t i = 0; i < count; i++)
+		close(fds[i]);
+}
+
+static int make_socket(void)
+{
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+
+	if (fd < 0)
+		give_up("making a socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+static int make_listener(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	        .sin_port = htons(API_PORT),
+	        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int one = 1, fd = make_socket();
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
+		give_up("listening on 127.0.0.1:9001");
+	return fd;
+}
+
+static void make_sockets(int count)
+{
+	int fds[SOCKETS_AT_ONCE], made = 0;
+
+	if (!count)
+		return;
+	fds[0] = make_listener();
+	hand_out('L', fds, 1);
+	for (int i = 0; i < count; i++) {
+		fds[made++] = make_socket();
+		if (made == SOCKETS_AT_ONCE || i + 1 == count) {
+			hand_out('C', fds, (size_t)made);
+			made = 0;
+		}
+	}
+	close_range(CHANNEL, CHANNEL + 1, 0);
+}
+
 static pid_t start_runtime(char **argv)
 {
 	volatile int error = 0;
-	char text[256];
 	pid_t pid = vfork();
 
 	if (pid == 0) {
 		say("\1p");
 		setsid();
-		execv(argv[0], argv);
+		execvp(argv[0], argv); /* has a slash; a script without #! is the shell's */
 		error = errno;
 		_exit(127);
 	}
@@ -71,9 +161,8 @@ static pid_t start_runtime(char **argv)
 		error = errno;
 	if (!error)
 		return pid;
-	snprintf(text, sizeof(text), "%s: %s", argv[0], strerror(error));
-	say(text);
-	_exit(127);
+	errno = error;
+	give_up(argv[0]);
 }
 
 /* Until the runtime itself has ended; orphans are collected on the way. */
@@ -102,13 +191,14 @@ int main(int argc, char **argv)
 	pid_t runtime;
 	int status;
 
-	if (argc < 3)
+	if (argc < 4)
 		return 126;
 	arrange_descriptors();
 	/* The code inside has our user id; nothing of ours is its business. */
 	prctl(PR_SET_DUMPABLE, 0);
 	limit_processes(argv[1]);
-	runtime = start_runtime(argv + 2);
+	make_sockets(atoi(argv[2]));
+	runtime = start_runtime(argv + 3);
 	say("\1r");
 	close_range(0, STATUS - 1, 0);
 	status = wait_for(runtime);

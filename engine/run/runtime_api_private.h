@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the files of the runtime APIs share: events and polls (runtime_api.c), and which URL is what and
+ * the answers that change nothing (runtime_api_routes.c).
+ */
+#include "base/uuid.h"
+#include "run/http_server.h"
+#include "run/instance_http.h"
+
+/* Of errors and registrations; what is posted beyond it is read and forgotten. */
+#define API_BODY_MAX (1u << 20)
+
+enum api_route {
+	ROUTE_UNKNOWN,
+	ROUTE_WRONG_METHOD,
+	ROUTE_LAMBDA_NEXT,
+	ROUTE_RESPONSE,
+	ROUTE_ERROR,
+	ROUTE_INIT_ERROR,
+	ROUTE_PING,
+	ROUTE_FUNCTIONGRAPH_NEXT,
+	ROUTE_FUNCTIONGRAPH_RESPONSE,
+	ROUTE_FUNCTIONGRAPH_ERROR,
+	ROUTE_EXTENSION_REGISTER,
+	ROUTE_EXTENSION_NEXT,
+	ROUTE_EXTENSION_ERROR,
+	ROUTE_TELEMETRY,
+};
+
+/* One HTTP request of the program. */
+struct api_request {
+	struct http_served *served;
+	enum api_route route;
+	const char *id; /* in the path; not ended by a zero byte */
+	size_t id_length;
+	struct list parked;    /* api.parked or api.extensions, while it rests */
+	struct api_call *call; /* whose event it took, or whose response it is */
+	struct buf body;
+	bool bad_mode, too_large;
+};
+
+/* One invocation in this instance. */
+struct api_call {
+	struct list link;    /* api.calls */
+	struct list waiting; /* api.waiting, until a poll takes it */
+	uint64_t call;
+	char id[UUID_TEXT_SIZE];
+	bool sync, delivered;
+	int64_t deadline_ms;
+	struct buf event;
+	struct api_request *poll, *post; /* that take it, and answer it, right now */
+};
+
+struct runtime_api {
+	struct instance_http *http;
+	struct http_server *server;
+	struct list calls, waiting;
+	struct list parked; /* polls, oldest first */
+	unsigned parked_count;
+	struct list extensions; /* polls of extensions */
+	char extension_id[UUID_TEXT_SIZE];
+	struct alarm alarm; /* until it is ready */
+	bool closing;
+};
+
+enum api_route api_route(const struct http_served *served, const char **id, size_t *id_length);
+
+void api_refuse(
+        struct http_served *served, unsigned status, const char *type, const char *message);
+void api_refuse_state(struct http_served *served);
+void api_accept(struct api_request *request); /* 202 for Lambda's, 200 for FunctionGraph's */
+
+/* Whatever is not about events. */
+void api_answer_other(struct runtime_api *api, struct api_request *request);
