@@ -152,21 +152,29 @@ static int set_timer(CURLM *multi, long timeout_ms, void *userdata)
 	return 0;
 }
 
+/*
+ * A server that writes headers and body apart waits, by Nagle's rule, for our ACK of the first, which the
+ * kernel would delay by 40 ms. It goes at once when all was read.
+ */
+static void acknowledge(curl_socket_t fd)
+{
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
 static void socket_ready(void *userdata, int events)
 {
 	struct client_socket *socket = userdata;
-	int what = 0, one = 1;
+	curl_socket_t fd = socket->fd;
+	int what = 0;
 
-	/*
-	 * A server that writes headers and body apart waits, by Nagle's rule, for our ACK of the first,
-	 * which our side would delay by 40 ms.
-	 */
-	setsockopt(socket->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 	if (events & (UV_READABLE | UV_DISCONNECT))
 		what |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
 		what |= CURL_CSELECT_OUT;
-	act(socket->client, socket->fd, what);
+	act(socket->client, fd, what);
+	acknowledge(fd);
 }
 
 static void socket_free(struct client_socket *socket)
@@ -207,6 +215,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, 
 	}
 	if (!socket && !(socket = socket_new(userdata, fd)))
 		return -1;
+	acknowledge(fd); /* it may have been read before it came here */
 	watch_events(socket->watch, (what & CURL_POLL_IN ? UV_READABLE : 0) |
 	                                    (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
 	return 0;
