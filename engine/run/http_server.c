@@ -239,8 +239,10 @@ void http_served_answer(struct http_served *served, const struct http_answer *an
 		        request->response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
 		add_headers(request->response, answer->headers);
 	}
-	if (request->rests)
-		MHD_resume_connection(request->connection); /* its epoll descriptor is ready then */
+	if (!request->rests)
+		return;
+	MHD_resume_connection(request->connection);
+	alarm_set(request->server->alarms, &request->server->again, 0, run_again);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
