@@ -22,6 +22,7 @@
 
 enum {
 	TURNS_AT_ONCE = 16,
+	SILENCE_S = 30, /* of a connection that has never asked for anything */
 	DRAIN_TURNS = 512,
 	SPARE_CONNECTIONS = 8,
 	/* Clients of Lambda send headers of up to a megabyte; those with many connections do not. */
@@ -61,28 +62,26 @@ static struct request *request_of(const struct http_served *served)
 
 static void run_again(struct alarm *alarm);
 
-static bool run(struct http_server *server, int turns)
+static void run(struct http_server *server, int turns)
 {
-	MHD_UNSIGNED_LONG_LONG timeout = 1;
-	int turn = 0;
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+	bool waits = true;
 
 	if (server->busy)
-		return false;
+		return;
 	server->busy = true;
-	do {
+	for (int turn = 0; turn < turns && waits && !timeout_ms; turn++) {
 		MHD_run(server->daemon);
-	} while (MHD_get_timeout(server->daemon, &timeout) == MHD_YES && timeout == 0 &&
-	         ++turn < turns);
+		waits = MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES;
+	}
 	server->busy = false;
-	return turn == turns;
+	if (waits)
+		alarm_set(server->alarms, &server->again, (int64_t)timeout_ms * 1000, run_again);
 }
 
 static void ready(void *userdata, int events)
 {
-	struct http_server *server = userdata;
-
-	if (run(server, TURNS_AT_ONCE))
-		alarm_set(server->alarms, &server->again, 0, run_again);
+	run(userdata, TURNS_AT_ONCE);
 }
 
 static void run_again(struct alarm *alarm)
@@ -154,6 +153,7 @@ static enum MHD_Result handle(void *userdata, struct MHD_Connection *connection,
 			return MHD_NO;
 		list_append(&server->requests, &request->link);
 		acknowledge(connection);
+		MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
 		server->events->begin(server->userdata, &request->served);
 		return MHD_YES;
 	}
@@ -264,7 +264,7 @@ static int start(struct http_server *server, uv_loop_t *loop, int listener, unsi
 
 	server->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 	        handle, server, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
-	        connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	        connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	        (size_t)connection_memory(connections), MHD_OPTION_NOTIFY_COMPLETED, completed,
 	        server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_END);
 	if (!server->daemon) {
