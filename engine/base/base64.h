@@ -10,7 +10,8 @@ struct base64_encoder {
 	size_t rest_length;
 };
 
-void base64_encode(struct base64_encoder *encoder, const void *data, size_t length, struct buf *out);
+void base64_encode(
+        struct base64_encoder *encoder, const void *data, size_t length, struct buf *out);
 void base64_finish(struct base64_encoder *encoder, struct buf *out);
 
 /*

@@ -216,8 +216,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, 
 	if (!socket && !(socket = socket_new(userdata, fd)))
 		return -1;
 	acknowledge(fd); /* it may have been read before it came here */
-	watch_events(socket->watch, (what & CURL_POLL_IN ? UV_READABLE : 0) |
-	                                    (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+	watch_events(socket->watch,
+	        (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
 	return 0;
 }
 

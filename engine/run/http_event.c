@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 /* --- what may stand in a request ------------------------------------------------------------ */
 
@@ -266,6 +267,22 @@ void http_event_deinit(struct http_event *event)
 
 /* --- a response ----------------------------------------------------------------------------- */
 
+/* Header values are Latin-1 where they are not UTF-8. */
+static cJSON *value_as_json(const char *value)
+{
+	CLEANUP(buf_deinit) struct buf text = BUF_INIT;
+
+	if (utf8_valid(value, strlen(value)))
+		return cJSON_CreateString(value);
+	for (; *value; value++) {
+		unsigned char c = (unsigned char)*value;
+		const char two[] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
+
+		buf_append(&text, c < 128 ? value : two, c < 128 ? 1 : 2);
+	}
+	return cJSON_CreateString(text.data ? text.data : "");
+}
+
 static cJSON *collect_headers(http_reply_header_fn next, void *userdata)
 {
 	cJSON *headers = cJSON_CreateObject(), *values;
@@ -277,7 +294,7 @@ static cJSON *collect_headers(http_reply_header_fn next, void *userdata)
 		values = cJSON_GetObjectItem(headers, name); /* in any case */
 		if (!values)
 			values = cJSON_AddArrayToObject(headers, name);
-		cJSON_AddItemToArray(values, cJSON_CreateString(value));
+		cJSON_AddItemToArray(values, value_as_json(value));
 	}
 	return headers;
 }

@@ -22,8 +22,7 @@ struct http_event {
 };
 
 /* 0, -EBADMSG: it cannot be made an HTTP request, with a sentence in `why`, or -ENOMEM. */
-int http_event_read(
-        struct http_event *event, const char *text, size_t length, struct buf *why);
+int http_event_read(struct http_event *event, const char *text, size_t length, struct buf *why);
 void http_event_deinit(struct http_event *event);
 
 /* Adds a header, unless its name or value cannot be one: then false. */

@@ -189,8 +189,7 @@ static void finish_late(struct alarm *alarm)
 	finish(container_of(alarm, struct http_call, alarm));
 }
 
-static void finish_later(
-        struct http_call *call, int64_t delay_us, enum outcome outcome, int code)
+static void finish_later(struct http_call *call, int64_t delay_us, enum outcome outcome, int code)
 {
 	call->outcome = outcome;
 	call->code = code;
@@ -225,8 +224,7 @@ static bool hand_on(struct http_call *call, const char *data, size_t length)
 		return false;
 	}
 	if (is_success(call))
-		return instance_take_data(
-		        call->function->http->instance, invocation, data, length);
+		return instance_take_data(call->function->http->instance, invocation, data, length);
 	buf_append(&call->error, data, length);
 	return true;
 }
@@ -403,8 +401,7 @@ int http_function_new(struct http_function **out, struct instance_http *http)
 	                .loop = host->loop,
 	                .alarms = &host->alarms,
 	                .port = PORT,
-	                .connections_max =
-	                        (unsigned)http->instance->deployment->config.concurrency,
+	                .connections_max = (unsigned)http->instance->deployment->config.concurrency,
 	                .open = open_connection,
 	                .close = close_connection,
 	                .userdata = function,

@@ -184,8 +184,8 @@ static void completed(void *userdata, struct MHD_Connection *connection, void **
 		return;
 	*own = NULL;
 	list_unlink(&request->link);
-	server->events->gone(server->userdata, &request->served,
-	        code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+	server->events->gone(
+	        server->userdata, &request->served, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	if (request->response)
 		MHD_destroy_response(request->response);
 	free(request->method);
@@ -264,9 +264,10 @@ static int start(struct http_server *server, uv_loop_t *loop, int listener, unsi
 
 	server->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 	        handle, server, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
-	        connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	        (size_t)connection_memory(connections), MHD_OPTION_NOTIFY_COMPLETED, completed,
-	        server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_END);
+	        connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
+	        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)connection_memory(connections),
+	        MHD_OPTION_NOTIFY_COMPLETED, completed, server, MHD_OPTION_EXTERNAL_LOGGER,
+	        log_nothing, NULL, MHD_OPTION_END);
 	if (!server->daemon) {
 		close(listener);
 		return fail(-ENOMEM, "starting an HTTP server");

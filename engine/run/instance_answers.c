@@ -63,8 +63,8 @@ static void give_up_too_large(struct instance *instance, struct invocation *invo
 	pool_end_later(invocation, OUTCOME_FUNCTION_ERROR, -EFBIG, &body);
 }
 
-bool instance_take_data(struct instance *instance, struct invocation *invocation, const char *data,
-        size_t length)
+bool instance_take_data(
+        struct instance *instance, struct invocation *invocation, const char *data, size_t length)
 {
 	invocation->response_bytes += length;
 	if (invocation->response_bytes > INVOCATION_RESPONSE_MAX) {
@@ -101,4 +101,3 @@ void instance_spoke_garbage(struct instance *instance)
 	else
 		instance_kill(instance, OUTCOME_SYSTEM_ERROR, -EIO, &body);
 }
-

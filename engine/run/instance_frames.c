@@ -66,7 +66,8 @@ static void frame_came(void *userdata, const struct frame *frame)
 		instance_loaded(instance);
 	} else if (starting && frame->type == FRAME_FAILED) {
 		instance_take_output(instance, true);
-		instance_start_failed(instance, OUTCOME_NOT_LOADED, -ENOEXEC, frame->payload, frame->length);
+		instance_start_failed(
+		        instance, OUTCOME_NOT_LOADED, -ENOEXEC, frame->payload, frame->length);
 	} else if (!starting && frame->call && frame->call <= instance->last_call) {
 		take_call_frame(instance, frame);
 	} else if (!instance_is_ending(instance)) {

@@ -13,8 +13,8 @@
 
 /* What a protocol gives to the launcher; closed once that has duplicated them. */
 struct instance_descriptors {
-	int in, out;  /* 3 and 4 in the sandbox */
-	int sockets;  /* see struct launch */
+	int in, out; /* 3 and 4 in the sandbox */
+	int sockets; /* see struct launch */
 };
 
 /* How an instance and its program speak with each other. */
@@ -26,10 +26,12 @@ struct instance_protocol {
 	int (*call)(struct instance *instance, struct invocation *invocation);
 	/* The invocation, already out of `running`, was given up while others go on. */
 	void (*cancel)(struct instance *instance, struct invocation *invocation);
-	bool (*stop)(struct instance *instance);  /* asks the program to end; false: it cannot be asked */
+	bool (*stop)(
+	        struct instance *instance); /* asks the program to end; false: it cannot be asked */
 	/* The limit of the start has passed: the error's JSON. */
 	void (*explain_late)(struct instance *instance, struct buf *body);
-	void (*drain)(struct instance *instance); /* its process is gone: what it said still counts */
+	void (*drain)(
+	        struct instance *instance); /* its process is gone: what it said still counts */
 	void (*close)(struct instance *instance); /* harmless twice */
 };
 
@@ -45,10 +47,10 @@ void instance_start_failed(struct instance *instance, enum outcome outcome, int 
 struct invocation *instance_find_running(struct instance *instance, uint64_t call);
 
 /* A piece of the response; false when that was too much and the invocation is given up. */
-bool instance_take_data(struct instance *instance, struct invocation *invocation, const char *data,
-        size_t length);
-void instance_finish(struct instance *instance, struct invocation *invocation,
-        const struct invocation_end *end);
+bool instance_take_data(
+        struct instance *instance, struct invocation *invocation, const char *data, size_t length);
+void instance_finish(
+        struct instance *instance, struct invocation *invocation, const struct invocation_end *end);
 void instance_spoke_garbage(struct instance *instance);
 
 /* --- its life --- */

@@ -18,13 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/cleanup.h"
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/invocation.h"
 #include "run/pool.h"
-#include "run/runtime_error.h"
 
 /* How long a program that may poll several times is given to do so before it is ready. */
 #define MORE_POLLS_US (5 * 1000)
@@ -34,11 +32,6 @@ static struct alarms *alarms_of(const struct runtime_api *api)
 	return &api->http->instance->pool->host->alarms;
 }
 
-static struct invocation *invocation_of(const struct runtime_api *api, const struct api_call *call)
-{
-	return call ? instance_find_running(api->http->instance, call->call) : NULL;
-}
-
 static unsigned concurrency(const struct runtime_api *api)
 {
 	return (unsigned)api->http->instance->deployment->config.concurrency;
@@ -46,7 +39,7 @@ static unsigned concurrency(const struct runtime_api *api)
 
 /* --- calls ---------------------------------------------------------------------------------- */
 
-static void call_free(struct api_call *call)
+void api_call_free(struct api_call *call)
 {
 	if (call->poll)
 		call->poll->call = NULL;
@@ -56,38 +49,6 @@ static void call_free(struct api_call *call)
 	list_unlink(&call->waiting);
 	buf_deinit(&call->event);
 	free(call);
-}
-
-static struct api_call *call_by_id(const struct runtime_api *api, const char *id, size_t length)
-{
-	struct api_call *call;
-
-	list_each(call, &api->calls, link)
-		if (call->delivered && strlen(call->id) == length &&
-		        memcmp(call->id, id, length) == 0)
-			return call;
-	return NULL;
-}
-
-static void finish(struct runtime_api *api, struct api_call *call, const struct invocation_end *end)
-{
-	struct invocation *invocation = invocation_of(api, call);
-
-	call_free(call);
-	if (invocation)
-		instance_finish(api->http->instance, invocation, end);
-}
-
-static void finish_with_error(struct runtime_api *api, struct api_call *call, int error,
-        const struct buf *body)
-{
-	finish(api, call,
-	        &(struct invocation_end){
-	                .outcome = OUTCOME_FUNCTION_ERROR,
-	                .error = error,
-	                .error_body = body->data ? body->data : "",
-	                .error_length = body->length,
-	        });
 }
 
 /* --- events to polls ------------------------------------------------------------------------ */
@@ -134,20 +95,20 @@ static void deliver(struct runtime_api *api, struct api_call *call, struct api_r
 	else
 		put_functiongraph_headers(&headers, call);
 	buf_append(&headers, "", 1);
-	http_served_answer(request->served,
-	        &(struct http_answer){
-	                .status = 200,
-	                .content_type = "application/json",
-	                .headers = headers.data,
-	                .body = call->event.data ? call->event.data : "",
-	                .length = call->event.length,
-	        });
+	http_served_answer(
+	        request->served, &(struct http_answer){
+	                                 .status = 200,
+	                                 .content_type = "application/json",
+	                                 .headers = headers.data,
+	                                 .body = call->event.data ? call->event.data : "",
+	                                 .length = call->event.length,
+	                         });
 }
 
 static void unpark(struct runtime_api *api, struct api_request *request)
 {
-	bool polls_events = request->route == ROUTE_LAMBDA_NEXT ||
-	                    request->route == ROUTE_FUNCTIONGRAPH_NEXT;
+	bool polls_events =
+	        request->route == ROUTE_LAMBDA_NEXT || request->route == ROUTE_FUNCTIONGRAPH_NEXT;
 
 	if (polls_events && !list_empty(&request->parked))
 		api->parked_count--;
@@ -205,7 +166,7 @@ void runtime_api_cancel(struct runtime_api *api, struct invocation *invocation)
 
 	list_each(call, &api->calls, link)
 		if (call->call == invocation->call) {
-			call_free(call);
+			api_call_free(call);
 			return;
 		}
 }
@@ -289,123 +250,6 @@ static void take_poll_request(struct runtime_api *api, struct api_request *reque
 	}
 }
 
-/* --- responses and errors ------------------------------------------------------------------- */
-
-/* The call stays the request's until one of them goes. */
-static void look_up(struct runtime_api *api, struct api_request *request)
-{
-	const char *mode = http_served_header(
-	        request->served, "Lambda-Runtime-Function-Response-Mode");
-	struct api_call *call = call_by_id(api, request->id, request->id_length);
-
-	if (call && !call->post && invocation_of(api, call)) {
-		request->call = call;
-		call->post = request;
-	}
-	request->bad_mode = mode && *mode && strcasecmp(mode, "streaming") != 0;
-}
-
-/* The caller hears it now, the program when it has sent the rest. */
-static void refuse_too_large(struct runtime_api *api, struct api_request *request)
-{
-	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
-
-	request->too_large = true;
-	error_body(&error, "Function.ResponseSizeTooLarge",
-	        "Response payload size exceeded maximum allowed payload size (%u bytes).",
-	        INVOCATION_RESPONSE_MAX);
-	finish_with_error(api, request->call, -EFBIG, &error);
-}
-
-static void take_response_data(
-        struct runtime_api *api, struct api_request *request, const char *data, size_t length)
-{
-	struct invocation *invocation = invocation_of(api, request->call);
-
-	if (!invocation || request->bad_mode)
-		return;
-	if (invocation->response_bytes + length <= INVOCATION_RESPONSE_MAX)
-		instance_take_data(api->http->instance, invocation, data, length);
-	else
-		refuse_too_large(api, request);
-}
-
-static void finish_response(struct runtime_api *api, struct api_request *request)
-{
-	static const struct invocation_end success = {OUTCOME_SUCCESS, 0, "", 0};
-	const char *type = http_served_trailer(
-	        request->served, "Lambda-Runtime-Function-Error-Type");
-	const char *body = http_served_trailer(
-	        request->served, "Lambda-Runtime-Function-Error-Body");
-	CLEANUP(buf_deinit) struct buf decoded = BUF_INIT;
-	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
-
-	api_accept(request);
-	if (!type || !*type) {
-		finish(api, request->call, &success);
-		return;
-	}
-	if (body)
-		base64_decode(body, strlen(body), &decoded);
-	runtime_error_read(&error, decoded.data, decoded.length, type, false);
-	finish_with_error(api, request->call, -EREMOTEIO, &error);
-}
-
-static void take_response(struct runtime_api *api, struct api_request *request)
-{
-	if (request->too_large)
-		api_refuse(request->served, 413, "RequestEntityTooLarge",
-		        "Exceeded maximum allowed payload size (6291556 bytes).");
-	else if (!invocation_of(api, request->call))
-		api_refuse(request->served, 400, "InvalidRequestID", "Invalid request ID");
-	else if (request->bad_mode)
-		api_refuse(request->served, 400, "InvalidFunctionResponseMode",
-		        "Invalid function response mode");
-	else
-		finish_response(api, request);
-}
-
-static void read_error(struct api_request *request, struct buf *error)
-{
-	const char *type =
-	        http_served_header(request->served, "Lambda-Runtime-Function-Error-Type");
-	const char *content = http_served_header(request->served, "Content-Type");
-
-	runtime_error_read(error, request->body.data, request->body.length, type,
-	        content && strstr(content, "vnd.aws.lambda.error.cause"));
-}
-
-static void take_error(struct runtime_api *api, struct api_request *request)
-{
-	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
-
-	if (!invocation_of(api, request->call)) {
-		api_refuse(request->served, 400, "InvalidRequestID", "Invalid request ID");
-		return;
-	}
-	read_error(request, &error);
-	api_accept(request);
-	finish_with_error(api, request->call, -EREMOTEIO, &error);
-}
-
-/* Its program is about to go; it is given the time to say why in its log. */
-static void take_init_error(struct runtime_api *api, struct api_request *request)
-{
-	struct instance *instance = api->http->instance;
-	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
-
-	if (!instance_in(instance, INSTANCE_STARTING)) {
-		api_refuse_state(request->served);
-		return;
-	}
-	read_error(request, &error);
-	api_accept(request);
-	instance_stop_counting(instance, INSTANCE_ENDING);
-	alarm_set(alarms_of(api), &instance->alarm, GENTLE_END_US, instance_kill_late);
-	instance_start_failed(
-	        instance, OUTCOME_NOT_LOADED, -ENOEXEC, error.data, error.length);
-}
-
 /* --- requests ------------------------------------------------------------------------------- */
 
 static void begin(void *userdata, struct http_served *served)
@@ -423,7 +267,7 @@ static void begin(void *userdata, struct http_served *served)
 	request->route = api_route(served, &request->id, &request->id_length);
 	if (request->route == ROUTE_RESPONSE || request->route == ROUTE_FUNCTIONGRAPH_RESPONSE ||
 	        request->route == ROUTE_ERROR || request->route == ROUTE_FUNCTIONGRAPH_ERROR)
-		look_up(api, request);
+		api_look_up(api, request);
 }
 
 static void data(void *userdata, struct http_served *served, const char *bytes, size_t length)
@@ -434,7 +278,7 @@ static void data(void *userdata, struct http_served *served, const char *bytes, 
 	if (!request)
 		return;
 	if (request->route == ROUTE_RESPONSE || request->route == ROUTE_FUNCTIONGRAPH_RESPONSE)
-		take_response_data(api, request, bytes, length);
+		api_take_response_data(api, request, bytes, length);
 	else if (request->body.length + length <= API_BODY_MAX)
 		buf_append(&request->body, bytes, length);
 }
@@ -453,28 +297,18 @@ static void complete(void *userdata, struct http_served *served)
 		break;
 	case ROUTE_RESPONSE:
 	case ROUTE_FUNCTIONGRAPH_RESPONSE:
-		take_response(api, request);
+		api_take_response(api, request);
 		break;
 	case ROUTE_ERROR:
 	case ROUTE_FUNCTIONGRAPH_ERROR:
-		take_error(api, request);
+		api_take_error(api, request);
 		break;
 	case ROUTE_INIT_ERROR:
-		take_init_error(api, request);
+		api_take_init_error(api, request);
 		break;
 	default:
 		api_answer_other(api, request);
 	}
-}
-
-/* Its client went away in the middle of a response. */
-static void response_broke(struct runtime_api *api, struct api_request *request)
-{
-	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
-
-	error_body(&error, "Runtime.TruncatedResponse",
-	        "The connection was closed before the response was complete");
-	finish_with_error(api, request->call, -EREMOTEIO, &error);
 }
 
 static void gone(void *userdata, struct http_served *served, bool sent)
@@ -491,8 +325,9 @@ static void gone(void *userdata, struct http_served *served, bool sent)
 	if (call && call->post == request)
 		call->post = NULL;
 	if (call && !sent && !api->closing) {
-		if (request->route != ROUTE_LAMBDA_NEXT && request->route != ROUTE_FUNCTIONGRAPH_NEXT) {
-			response_broke(api, request);
+		if (request->route != ROUTE_LAMBDA_NEXT &&
+		        request->route != ROUTE_FUNCTIONGRAPH_NEXT) {
+			api_response_broke(api, request);
 		} else {
 			call->delivered = false; /* it never arrived: another poll gets it */
 			list_append(&api->waiting, &call->waiting);
@@ -522,8 +357,8 @@ int runtime_api_new(struct runtime_api **out, struct instance_http *http, int li
 	list_init(&api->waiting);
 	list_init(&api->parked);
 	list_init(&api->extensions);
-	r = http_server_new(&api->server, host->loop, &host->alarms, listener,
-	        2 * concurrency(api), &events, api);
+	r = http_server_new(&api->server, host->loop, &host->alarms, listener, 2 * concurrency(api),
+	        &events, api);
 	*out = r ? runtime_api_free(api) : api;
 	return r;
 }
@@ -538,7 +373,7 @@ struct runtime_api *runtime_api_free(struct runtime_api *api)
 	alarm_clear(alarms_of(api), &api->alarm);
 	http_server_free(api->server);
 	while ((call = list_first(&api->calls, struct api_call, link)))
-		call_free(call);
+		api_call_free(call);
 	free(api);
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * What the files of the runtime APIs share: events and polls (runtime_api.c), and which URL is what and
- * the answers that change nothing (runtime_api_routes.c).
+ * What the files of the runtime APIs share: events and polls (runtime_api.c), responses and errors
+ * (runtime_api_posts.c), which URL is what and the answers that change nothing (runtime_api_routes.c).
  */
 #include "base/uuid.h"
 #include "run/http_server.h"
@@ -66,10 +66,20 @@ struct runtime_api {
 
 enum api_route api_route(const struct http_served *served, const char **id, size_t *id_length);
 
-void api_refuse(
-        struct http_served *served, unsigned status, const char *type, const char *message);
+void api_refuse(struct http_served *served, unsigned status, const char *type, const char *message);
 void api_refuse_state(struct http_served *served);
 void api_accept(struct api_request *request); /* 202 for Lambda's, 200 for FunctionGraph's */
+
+/* --- posts (runtime_api_posts.c) --- */
+
+void api_look_up(struct runtime_api *api, struct api_request *request); /* whose response it is */
+void api_take_response_data(
+        struct runtime_api *api, struct api_request *request, const char *data, size_t length);
+void api_take_response(struct runtime_api *api, struct api_request *request);
+void api_take_error(struct runtime_api *api, struct api_request *request);
+void api_take_init_error(struct runtime_api *api, struct api_request *request);
+void api_response_broke(struct runtime_api *api, struct api_request *request);
+void api_call_free(struct api_call *call);
 
 /* Whatever is not about events. */
 void api_answer_other(struct runtime_api *api, struct api_request *request);

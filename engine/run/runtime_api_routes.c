@@ -35,8 +35,7 @@ static const struct {
         {"PUT", "/2022-07-01/telemetry", ROUTE_TELEMETRY},
 };
 
-static bool path_matches(
-        const char *pattern, const char *path, const char **id, size_t *id_length)
+static bool path_matches(const char *pattern, const char *path, const char **id, size_t *id_length)
 {
 	size_t before = strcspn(pattern, "*"), length;
 
@@ -71,18 +70,16 @@ enum api_route api_route(const struct http_served *served, const char **id, size
 static void answer(
         struct http_served *served, unsigned status, const char *headers, const char *body)
 {
-	http_served_answer(served,
-	        &(struct http_answer){
-	                .status = status,
-	                .content_type = "application/json",
-	                .headers = headers,
-	                .body = body,
-	                .length = strlen(body),
-	        });
+	http_served_answer(served, &(struct http_answer){
+	                                   .status = status,
+	                                   .content_type = "application/json",
+	                                   .headers = headers,
+	                                   .body = body,
+	                                   .length = strlen(body),
+	                           });
 }
 
-void api_refuse(
-        struct http_served *served, unsigned status, const char *type, const char *message)
+void api_refuse(struct http_served *served, unsigned status, const char *type, const char *message)
 {
 	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
 

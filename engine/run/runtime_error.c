@@ -77,6 +77,6 @@ void runtime_error_read(
 	if (text)
 		buf_puts(out, text);
 	else
-		error_body(out, type_of_header(type), "%.*s", (int)(length < 65536 ? length : 65536),
-		        body ? body : "");
+		error_body(out, type_of_header(type), "%.*s",
+		        (int)(length < 65536 ? length : 65536), body ? body : "");
 }

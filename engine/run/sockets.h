@@ -26,7 +26,8 @@ struct sockets {
 /* *theirs is the instance's end: handed to the launcher and closed. 0 or -errno. */
 int sockets_open(struct sockets *sockets, uv_loop_t *loop, size_t expected,
         void (*ready)(void *userdata), void *userdata, int *theirs);
-void sockets_close(struct sockets *sockets); /* those that were taken are the taker's; harmless twice */
+void sockets_close(
+        struct sockets *sockets); /* those that were taken are the taker's; harmless twice */
 
 int sockets_take_listener(struct sockets *sockets); /* the caller's from here; -1: there is none */
 

@@ -19,6 +19,11 @@ static const char python_json[] =
 static const char node_json[] =
         "{\"order\":20,\"extensions\":[\"js\",\"mjs\"],\"detect\":[\"index.js\",\"index.mjs\"],"
         "\"interpreters\":[\"/usr/bin/no-such-node\"],\"package\":\"nodejs\",\"argv\":[\"x\"]}";
+static const char bootstrap_json[] =
+        "{\"order\": 5, \"protocol\": \"bootstrap\", \"detect\": [\"bootstrap+x\"],"
+        " \"working_directory\": \"/opt/function/code\","
+        " \"argv\": [\"/opt/function/code/bootstrap\"]}";
+
 static const char exec_json[] =
         "{\"order\":30,\"default_handler\":\"main\",\"detect\":[\"{handler}+x\",\"main+x\"],"
         "\"argv\":[\"/opt/fnfs/runtime/shim\"]}";
@@ -210,11 +215,6 @@ static void finds_by_what_code_holds(void)
 	CHECK_STR(choose(runtimes, "auto", ""), "exec");
 	write_file("code/index.py", "", 0644);
 	CHECK_STR(choose(runtimes, "auto", ""), "python");
-	write_file("code/bootstrap", "", 0644);
-	CHECK_STR(choose(runtimes, "auto", ""), "python");
-	write_file("code/bootstrap", "", 0755);
-	CHECK(strstr(
-	        choose(runtimes, "auto", ""), "the runtime bootstrap, which is not available"));
 	write_file("code/image.tar", "", 0644);
 	CHECK(strstr(choose(runtimes, "auto", ""), "the runtime image, which is not available"));
 	CHECK_STR(choose(runtimes, "exec", ""), "exec");
@@ -247,6 +247,34 @@ static void a_handler_decides_first(void)
 	runtimes_free(runtimes);
 }
 
+static void the_users_own_program_must_be_there(void)
+{
+	struct runtimes *runtimes;
+
+	write_file("bare/bootstrap/runtime.json", bootstrap_json, 0644);
+	runtimes_free(load_three());
+	runtimes = load("%/bare:%/r");
+	clean_code();
+	CHECK(strstr(choose(runtimes, "bootstrap", ""), "there is no file code/bootstrap"));
+	write_file("code/Bootstrap.sh", "", 0755);
+	CHECK(strstr(choose(runtimes, "bootstrap", ""), "mv code/Bootstrap.sh code/bootstrap"));
+	CHECK(strstr(choose(runtimes, "auto", ""), "must be named exactly bootstrap"));
+	write_file("code/bootstrap", "", 0644);
+	CHECK_STR(choose(runtimes, "auto", ""),
+	        "code/bootstrap is not executable; type: chmod +x code/bootstrap");
+	CHECK_STR(choose(runtimes, "bootstrap", ""),
+	        "code/bootstrap is not executable; type: chmod +x code/bootstrap");
+	write_file("code/index.py", "", 0644);
+	CHECK_STR(choose(runtimes, "auto", ""), "python");
+	write_file("code/bootstrap", "", 0755);
+	CHECK_STR(choose(runtimes, "auto", ""), "bootstrap");
+	CHECK(runtimes_find(runtimes, "bootstrap")->protocol == RUNTIME_BOOTSTRAP);
+	CHECK_STR(runtimes_find(runtimes, "bootstrap")->working_directory, "/opt/function/code");
+	CHECK(runtimes_find(runtimes, "python")->protocol == RUNTIME_FRAMES);
+	CHECK_STR(runtimes_find(runtimes, "python")->working_directory, "/opt/function");
+	runtimes_free(runtimes);
+}
+
 static void a_name_decides_alone(void)
 {
 	struct runtimes *runtimes = load_three();
@@ -255,7 +283,6 @@ static void a_name_decides_alone(void)
 	CHECK_STR(choose(runtimes, "python", "anything"), "python");
 	CHECK(strstr(choose(runtimes, "nodejs", ""), "apt install nodejs"));
 	CHECK_STR(choose(runtimes, "image", ""), "the runtime image is not available yet");
-	CHECK_STR(choose(runtimes, "bootstrap", ""), "the runtime bootstrap is not available yet");
 	CHECK(strstr(choose(runtimes, "perl", ""), "there is no runtime perl"));
 	runtimes_free(runtimes);
 }
@@ -321,6 +348,7 @@ int main(int argc, char **argv)
 	        TEST(a_handler_decides_first),
 	        TEST(a_name_decides_alone),
 	        TEST(links_do_not_lead_out),
+	        TEST(the_users_own_program_must_be_there),
 	        TEST(without_memory_it_is_said),
 	        {},
 	};
