@@ -130,15 +130,33 @@ static enum MHD_Result queue(struct request *request)
 	return result;
 }
 
-/* A client that writes headers and body apart waits, by Nagle's rule, for the ACK of the first. */
-static void acknowledge(struct MHD_Connection *connection)
+static int descriptor_of(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 	        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : -1;
+}
+
+/* A client that writes headers and body apart waits, by Nagle's rule, for the ACK of the first. */
+static void acknowledge(struct MHD_Connection *connection)
+{
 	int one = 1;
 
-	if (info)
-		setsockopt(info->connect_fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+	setsockopt(descriptor_of(connection), IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
+/*
+ * The peer's end that came at the same moment as the last bytes has been told by the same edge of epoll, and
+ * libmicrohttpd, which took the bytes, would not look again: shutdown() raises another edge.
+ */
+static void look_for_end(struct MHD_Connection *connection)
+{
+	int fd = descriptor_of(connection);
+	char byte;
+
+	if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		shutdown(fd, SHUT_RD);
 }
 
 static enum MHD_Result handle(void *userdata, struct MHD_Connection *connection, const char *path,
@@ -155,11 +173,13 @@ static enum MHD_Result handle(void *userdata, struct MHD_Connection *connection,
 		acknowledge(connection);
 		MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
 		server->events->begin(server->userdata, &request->served);
+		look_for_end(connection);
 		return MHD_YES;
 	}
 	if (*length) {
 		server->events->data(server->userdata, &request->served, data, *length);
 		*length = 0;
+		look_for_end(connection);
 		return MHD_YES;
 	}
 	request->rests = false;
@@ -205,10 +225,9 @@ const char *http_served_trailer(const struct http_served *served, const char *na
 
 bool http_served_waits(const struct http_served *served)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-	        request_of(served)->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = descriptor_of(request_of(served)->connection);
 	char byte;
-	ssize_t n = info ? recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : 0;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
 	return n > 0 || (n < 0 && errno == EAGAIN);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fail.h"
 #include "run/watch.h"
 
 #define SOCKETS_AT_ONCE 64
@@ -63,6 +64,8 @@ static bool receive(struct sockets *sockets)
 			watch_events(sockets->watch, 0);
 		return false;
 	}
+	if (header.msg_flags & MSG_CTRUNC)
+		fail(-EMFILE, "receiving the sockets of an instance");
 	if (!first || first->cmsg_level != SOL_SOCKET || first->cmsg_type != SCM_RIGHTS)
 		return true;
 	count = (first->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -340,6 +340,55 @@ def functiongraphs_interpreters_are_there():
 	assert json.loads(fn.call('links'))['method'] == 'POST'
 
 
+def connections_may_be_closed_between_calls():
+	"""As Node closes them after 5 s: a call that meets a closing connection goes over a new one."""
+	fn.function('closing', {'bootstrap+x': SERVER.replace("	protocol_version", "	timeout = 0.05\n	protocol_version")})
+	for i in range(40):
+		assert json.loads(fn.call('closing', b'{"n":%d}' % i))['body'] == '{"n":%d}' % i
+		time.sleep(0.045 + i % 3 * 0.005)
+
+
+def a_canceled_call_leaves_the_others():
+	fn.function('shared', {'bootstrap+x': SERVER}, concurrency=2, timeout='20s')
+	pid = json.loads(fn.call('shared'))['pid']
+	results = []
+	thread = threading.Thread(target=lambda: results.append(call('shared', do='sleep', s=1)))
+	thread.start()
+	fd = os.open(fn.path('functions', 'shared', 'invoke'), os.O_RDWR | os.O_NONBLOCK)
+	os.write(fd, b'{"do":"sleep","s":19}')
+	try:
+		os.read(fd, 100)  # starts it
+	except BlockingIOError:
+		pass
+	time.sleep(0.2)
+	os.close(fd)
+	thread.join()
+	assert json.loads(results[0])['pid'] == pid, results
+
+
+def a_thousand_may_run():
+	fn.function('thousand', {'bootstrap+x': SERVER}, concurrency=1000, timeout='20s')
+	assert json.loads(fn.call('thousand'))['method'] == 'POST'
+	results = []
+	threads = [threading.Thread(target=lambda: results.append(call('thousand', do='sleep', s=0.5)))
+		for _ in range(100)]
+	for thread in threads:
+		thread.start()
+	for thread in threads:
+		thread.join()
+	assert len(results) == 100 and len({json.loads(result)['pid'] for result in results}) == 1
+
+
+def versions_and_aliases_serve_too():
+	here = fn.path('functions', 'web')
+	os.mkdir(here + '/versions/1.0')
+	seen = json.loads(fn.call('web/versions/1.0'))
+	assert dict(seen['headers'])['X-CFF-Func-Version'] == '1.0', seen
+	os.mkdir(here + '/aliases/prod')
+	seen = json.loads(fn.call('web/aliases/prod'))
+	assert dict(seen['headers'])['X-CFF-Func-Version'] == '1.0', seen
+
+
 def silence_is_a_timeout():
 	fn.function('silent', {'bootstrap+x': '#!/usr/bin/python3\nimport socket, time\n'
 		's = socket.create_server(("127.0.0.1", 8000))\nk = []\n'
@@ -362,7 +411,9 @@ def main():
 				environment_is_functiongraphs_and_lambdas, status_says_what_it_is,
 				http_can_be_forced, many_run_in_one_process, servers_of_one_connection_work,
 				starts_that_fail_say_why, no_first_line_is_the_shells,
-				functiongraphs_interpreters_are_there, silence_is_a_timeout):
+				functiongraphs_interpreters_are_there, silence_is_a_timeout,
+				connections_may_be_closed_between_calls, a_canceled_call_leaves_the_others,
+				a_thousand_may_run, versions_and_aliases_serve_too):
 			cases.run(case)
 	cases.end()
 
