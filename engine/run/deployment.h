@@ -33,7 +33,8 @@ struct deployment {
 	uid_t uid;
 	gid_t gid;
 	char *entry; /* the file the handler is in, relative to the code; NULL when it is not there */
-	const char *speaks; /* what its program turned out to be; NULL until known, or of no interest */
+	const char *
+	        speaks; /* what its program turned out to be; NULL until known, or of no interest */
 	char **environment; /* KEY=VALUE, NULL-ended: of the process */
 	struct buf init;    /* payload of FRAME_INIT */
 };

@@ -223,9 +223,8 @@ static const struct runtime *found(
 	return NULL;
 }
 
-static const struct runtime *configured_choose(
-        const struct runtimes *runtimes, const char *name, const int *directories,
-        size_t count, struct buf *why)
+static const struct runtime *configured_choose(const struct runtimes *runtimes, const char *name,
+        const int *directories, size_t count, struct buf *why)
 {
 	const struct runtime *runtime = runtimes_find(runtimes, name);
 
