@@ -10,6 +10,7 @@ import base64
 import errno
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -90,6 +91,10 @@ class Handler(BaseHTTPRequestHandler):
 		self.answer(200, b'', [('X-%d' % i, 'y') for i in range(event['n'])])
 	def do_exit(self, event):
 		os._exit(event['status'])
+	def do_eat(self, event):
+		pieces = []
+		while True:
+			pieces.append(b'x' * (1 << 20))
 	def do_environment(self, event):
 		self.answer(200, json.dumps(dict(os.environ, cwd=os.getcwd())).encode())
 	do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = any
@@ -244,6 +249,13 @@ def an_exit_is_said():
 	assert call()
 
 
+def memory_is_bounded():
+	for _ in range(3):
+		body = json.loads(fails(errno.ENOMEM, 'web', {'do': 'eat'}))
+		assert 'memory limit' in body['errorMessage'], body
+	assert call()
+
+
 def timeouts_hold():
 	begin = time.monotonic()
 	fails(errno.ETIMEDOUT, 'web', {'do': 'sleep', 's': 60})
@@ -389,6 +401,13 @@ def versions_and_aliases_serve_too():
 	assert dict(seen['headers'])['X-CFF-Func-Version'] == '1.0', seen
 
 
+def templates_run_as_they_are():
+	for name in ('bootstrap', 'http'):
+		here = fn.function('template-' + name, {}, runtime=name)
+		subprocess.run(['cp', '-r', fn.path('runtimes', name, 'template') + '/.', here + '/code'], check=True)
+		assert fn.call('template-' + name, b'{"n":1}') == b'{"n":1}'
+
+
 def silence_is_a_timeout():
 	fn.function('silent', {'bootstrap+x': '#!/usr/bin/python3\nimport socket, time\n'
 		's = socket.create_server(("127.0.0.1", 8000))\nk = []\n'
@@ -407,13 +426,13 @@ def main():
 				apig_events_become_requests, apig_methods_work,
 				apig_events_that_are_no_requests_are_refused, other_statuses_are_errors,
 				connections_are_kept, responses_stream, large_requests_and_responses_pass,
-				too_large_is_EFBIG, nonsense_is_an_error, an_exit_is_said, timeouts_hold,
+				too_large_is_EFBIG, nonsense_is_an_error, an_exit_is_said, memory_is_bounded, timeouts_hold,
 				environment_is_functiongraphs_and_lambdas, status_says_what_it_is,
 				http_can_be_forced, many_run_in_one_process, servers_of_one_connection_work,
 				starts_that_fail_say_why, no_first_line_is_the_shells,
 				functiongraphs_interpreters_are_there, silence_is_a_timeout,
 				connections_may_be_closed_between_calls, a_canceled_call_leaves_the_others,
-				a_thousand_may_run, versions_and_aliases_serve_too):
+				a_thousand_may_run, templates_run_as_they_are, versions_and_aliases_serve_too):
 			cases.run(case)
 	cases.end()
 
