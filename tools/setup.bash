@@ -10,7 +10,7 @@ needs_build=(
 	libcjson-dev=/usr/include/cjson/cJSON.h libsqlite3-dev=/usr/include/sqlite3.h
 	libzstd-dev=/usr/include/zstd.h libseccomp-dev=/usr/include/seccomp.h
 	libarchive-dev=/usr/include/archive.h "libcurl4-openssl-dev=/usr/include/*/curl/curl.h"
-	libssl-dev=/usr/include/openssl/evp.h
+	libssl-dev=/usr/include/openssl/evp.h libmicrohttpd-dev=/usr/include/microhttpd.h
 )
 needs_run=(fuse3=fusermount3 bubblewrap=bwrap python3=python3 nodejs=node)
 
