@@ -34,7 +34,7 @@ struct licence {
 	bool xattr;    /* extended attributes are EOPNOTSUPP */
 	bool collapse; /* fallocate knows neither COLLAPSE nor INSERT */
 	bool late;     /* times of stores in mappings change at msync, those of fifos never */
-	bool seek;     /* no file is too long for lseek; what is open for writing has no holes */
+	bool seek;     /* no file is too long; what is open for writing has no holes */
 	bool setgid; /* chown that changes nothing may be had where set-gid is without execution */
 };
 

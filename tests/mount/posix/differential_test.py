@@ -3,17 +3,15 @@
 """A user would lose the work of a tool that relies on what every file system does: the same system
 calls in code/ and on the disk below must answer, and leave, the same.
 
-    differential_test.py [--long] [SEED]
+    differential_test.py [--long] [SEED]      (else SEED of the environment, or of the time)
 """
 import sys
-import time
 
 import ground
 
 
 def main():
-    seeds = [word for word in sys.argv[1:] if word.isdigit()]
-    seed = int(seeds[0]) if seeds else int(time.time())
+    seed = ground.seed()
     cases = sorted((ground.HERE / "cases").glob("*.cases"))
     with ground.mount() as mount:
         code, disk = ground.tree(mount)

@@ -6,14 +6,12 @@ read, step after step, whatever the kernel and the daemon keep of a file.
     exerciser_test.py [--long] [SEED]        (--long: a million steps)
 """
 import sys
-import time
 
 import ground
 
 
 def main():
-    seeds = [word for word in sys.argv[1:] if word.isdigit()]
-    seed = int(seeds[0]) if seeds else int(time.time())
+    seed = ground.seed()
     with ground.mount() as mount:
         code, _ = ground.tree(mount)
         ground.run("exerciser", "--seed", seed, "--steps", 1000000 if ground.LONG else 60000, code)

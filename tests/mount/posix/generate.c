@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define LONGEST (1L << 44) /* a file can be on the disks one has */
+
 const struct group groups[] = {
         {"chmod", "chmod chmod chmod fchmod stat access exec program chown write open"},
         {"chown", "chown chown chown fchown chmod stat access write"},
@@ -144,6 +146,15 @@ static long at_most(long number, long most)
 	return number > most ? most : number;
 }
 
+/* The kernel's FUSE takes set-id bits away before the disk below says that no file is that long. */
+static void keep_to_length(struct argument *offset, struct argument *length)
+{
+	if (offset->number > LONGEST)
+		offset->number = 1L << 33;
+	if (length->number > LONGEST)
+		length->number = 1L << 20;
+}
+
 /* Licensed differences that cannot be imitated are left out. */
 static void keep_to_licence(const struct generator *generator, struct step *step)
 {
@@ -152,6 +163,10 @@ static void keep_to_licence(const struct generator *generator, struct step *step
 
 	if (strcmp(name, "fallocate") == 0 && licence->collapse)
 		step->arguments[1].number &= FALLOCATE_COMMON;
+	if (strcmp(name, "fallocate") == 0 && licence->seek)
+		keep_to_length(&step->arguments[2], &step->arguments[3]);
+	if (strcmp(name, "posix_fallocate") == 0 && licence->seek)
+		keep_to_length(&step->arguments[1], &step->arguments[2]);
 	if (strcmp(name, "lseek") == 0 && licence->seek) {
 		step->arguments[1].number = at_most(step->arguments[1].number, 1L << 40);
 		step->arguments[2].number = at_most(step->arguments[2].number, SEEK_END);

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "lib"))
@@ -13,6 +14,11 @@ PROGRAMS = pathlib.Path(mounted.BUILD) / "tests" / "mount" / "posix"
 LONG = mounted.LONG
 # What the mount does not have, as its documentation says; libfuse passes O_TMPFILE since 3.17.
 LICENCE = "device,tmpfile,xattr,collapse,late,seek,setgid"
+
+
+def seed():
+    given = [word for word in sys.argv[1:] if word.isdigit()]
+    return int(given[0] if given else os.environ.get("SEED") or time.time())
 
 
 def run(name, *words, fails=False):

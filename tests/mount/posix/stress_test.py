@@ -3,19 +3,17 @@
 """A user would lose files when several programs work on one tree at once, as `make -j` and a language
 server do: nothing may be torn, lost, counted wrongly or made twice.
 
-    stress_test.py [--long] [SEED]
+    stress_test.py [--long] [SEED]      (else SEED of the environment, or of the time)
 """
 import shutil
 import subprocess
 import sys
-import time
 
 import ground
 
 
 def main():
-    seeds = [word for word in sys.argv[1:] if word.isdigit()]
-    seed = int(seeds[0]) if seeds else int(time.time())
+    seed = ground.seed()
     with ground.mount() as mount:
         code, _ = ground.tree(mount)
         ground.run("stress", "--seed", seed, "--processes", 4, "--seconds",
