@@ -11,8 +11,10 @@ needs_build=(
 	libzstd-dev=/usr/include/zstd.h libseccomp-dev=/usr/include/seccomp.h
 	libarchive-dev=/usr/include/archive.h "libcurl4-openssl-dev=/usr/include/*/curl/curl.h"
 	libssl-dev=/usr/include/openssl/evp.h libmicrohttpd-dev=/usr/include/microhttpd.h
+	libglib2.0-dev=/usr/include/glib-2.0/glib.h
 )
-needs_run=(fuse3=fusermount3 bubblewrap=bwrap python3=python3 nodejs=node)
+needs_run=(fuse3=fusermount3 bubblewrap=bwrap python3=python3 nodejs=node
+	tzdata=/usr/share/zoneinfo/Europe/Berlin)
 
 say()
 {
