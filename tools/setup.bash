@@ -82,15 +82,18 @@ packages_provide()
 	((${#missing[@]} == 0)) || give_up "installed, and still not found: ${missing[*]}"
 }
 
+open_fuse()
+{
+	say "/dev/fuse is for root alone: opening it for everybody, as udev does"
+	as_root chmod 0666 /dev/fuse || give_up "as root type: chmod 0666 /dev/fuse"
+}
+
 # A mount needs the kernel's door, open to this user, and fusermount3 a list of what is mounted.
 fuse_provide()
 {
 	[[ -e /dev/fuse ]] || as_root modprobe fuse 2>/dev/null
 	[[ -e /dev/fuse ]] || give_up "there is no /dev/fuse: in a container, start it with --device /dev/fuse"
-	if ! [[ -r /dev/fuse && -w /dev/fuse ]]; then
-		say "/dev/fuse is for root alone: opening it for everybody, as udev does"
-		as_root chmod 0666 /dev/fuse || give_up "as root type: chmod 0666 /dev/fuse"
-	fi
+	[[ -r /dev/fuse && -w /dev/fuse ]] || open_fuse
 	if ((EUID != 0)) && [[ ! -e /etc/mtab ]]; then
 		say "/etc/mtab is missing: making the link that an installed Debian has"
 		as_root ln -s ../proc/self/mounts /etc/mtab || give_up "/etc/mtab is missing"

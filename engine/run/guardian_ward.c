@@ -343,15 +343,27 @@ void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
 	                .cpu_us = microseconds(&usage->ru_utime) + microseconds(&usage->ru_stime),
 	                .oom_kills = -1,
 	        });
+	ward->sandbox_end = status;
 	if (ward->errand)
 		errand_ended(ward, status);
-	else if (!ward->words.length && !ward->running && WIFEXITED(status))
-		buf_printf(&ward->words, "the sandbox ended with status %d", WEXITSTATUS(status));
 }
 
 static bool init_is_gone(const struct ward *ward)
 {
 	return !ward->init || waitpid(ward->init, NULL, WNOHANG) != 0;
+}
+
+/* What it said itself, of which the last may have come with its end, is better than how it ended. */
+static void say_why(const struct ward *ward, char *reason, size_t size)
+{
+	if (ward->words.length)
+		snprintf(reason, size, "%s", ward->words.data);
+	else if (WIFEXITED(ward->sandbox_end))
+		snprintf(reason, size, "the sandbox ended with status %d",
+		        WEXITSTATUS(ward->sandbox_end));
+	else
+		snprintf(reason, size, "the sandbox was killed while it was made");
+	reason[strcspn(reason, "\n")] = 0;
 }
 
 static void fill_end(const struct ward *ward, struct process_end *end)
@@ -370,10 +382,7 @@ static void fill_end(const struct ward *ward, struct process_end *end)
 		end->signal = WTERMSIG(ward->end);
 	}
 	if (end->failed_to_start)
-		snprintf(end->reason, sizeof(end->reason), "%s",
-		        ward->words.length ? ward->words.data
-		                           : "the sandbox was killed while it was made");
-	end->reason[strcspn(end->reason, "\n")] = 0;
+		say_why(ward, end->reason, sizeof(end->reason));
 }
 
 static bool patience_is_over(struct ward *ward)

@@ -32,6 +32,7 @@ struct ward {
 	bool out_of_memory;
 	bool has_end;
 	int end;               /* of the runtime, as wait(2) says it */
+	int sandbox_end;       /* of bubblewrap, likewise */
 	int64_t busy_since_us; /* it is over but for its control group */
 	struct buf words;      /* of bubblewrap, when it does not start */
 	int64_t memory_limit;

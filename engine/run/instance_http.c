@@ -20,8 +20,8 @@
 static const char *const kinds[] = {
         [HTTP_UNDECIDED] = "undecided",
         [HTTP_FUNCTION] = "http function (it listens on 127.0.0.1:8000)",
-        [HTTP_FUNCTIONGRAPH] = "FunctionGraph runtime API (it asked for "
-                               "/v1/runtime/invocation/request)",
+        [HTTP_FUNCTIONGRAPH] = ("FunctionGraph runtime API (it asked for "
+                                "/v1/runtime/invocation/request)"),
         [HTTP_LAMBDA] = "Lambda runtime API (it asked for /2018-06-01/runtime/invocation/next)",
 };
 
