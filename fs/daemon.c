@@ -20,10 +20,11 @@
 #include "engine/engine.h"
 #include "fs/session.h"
 
-#define DRAIN_MS  30000
-#define HURRY_MS  500
-#define DETACH_MS 1000 /* for those who still stand in the mount */
-#define STOP_MS   10000
+#define DRAIN_MS     30000
+#define HURRY_MS     500
+#define DETACH_MS    1000 /* for those who still stand in the mount */
+#define STOP_MS      10000
+#define STOP_TICK_MS 50
 
 enum phase { PHASE_STARTING, PHASE_SERVING, PHASE_DRAINING, PHASE_DETACHING, PHASE_ENDED };
 
@@ -45,6 +46,7 @@ struct daemon {
 	struct session *session;
 	uv_signal_t signals[ARRAY_SIZE(signals)];
 	uv_timer_t timer;
+	int stopping_ms;
 	struct sm phase;
 	bool unmounted; /* from outside, or by us */
 };
@@ -206,8 +208,14 @@ static void drain_unused(struct daemon *daemon)
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 }
 
-static void waited_enough(uv_timer_t *timer)
+/* Also ends a turn of the loop that a timer had all to say in: libuv before 1.45 would wait after it. */
+static void wait_on(uv_timer_t *timer)
 {
+	struct daemon *daemon = timer->data;
+
+	daemon->stopping_ms += STOP_TICK_MS;
+	if (daemon->stopping_ms < STOP_MS)
+		return;
 	log_line(LOG_ERROR, "a request was never answered");
 	_exit(1); /* the kernel fails whoever waits for it */
 }
@@ -216,7 +224,7 @@ static void waited_enough(uv_timer_t *timer)
 static void stop_fs(struct daemon *daemon)
 {
 	fs_stop(daemon->fs);
-	uv_timer_start(&daemon->timer, waited_enough, STOP_MS, 0);
+	uv_timer_start(&daemon->timer, wait_on, STOP_TICK_MS, STOP_TICK_MS);
 	while (!fs_idle(daemon->fs))
 		uv_run(&daemon->loop, UV_RUN_ONCE);
 	uv_timer_stop(&daemon->timer);

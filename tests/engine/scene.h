@@ -11,6 +11,7 @@
 
 struct scene {
 	uv_loop_t loop;
+	uv_timer_t pulse; /* ends a turn of the loop that its first timer had all to say in */
 	struct engine *engine;
 	char directory[64];
 	struct function *function;
