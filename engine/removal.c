@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "store/worktree_copy.h"
 
 struct job {
 	uv_work_t work;
@@ -21,44 +22,11 @@ struct job {
 	char name[32];
 };
 
-static void remove_tree(int parent, const char *name);
-
-static void empty_directory(int fd)
-{
-	DIR *directory = fdopendir(fd);
-	struct dirent *entry;
-
-	if (!directory) {
-		close(fd);
-		return;
-	}
-	while ((entry = readdir(directory)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			remove_tree(dirfd(directory), entry->d_name);
-	closedir(directory);
-}
-
-static void remove_tree(int parent, const char *name)
-{
-	int fd;
-
-	if (unlinkat(parent, name, 0) == 0 || (errno != EISDIR && errno != EPERM))
-		return;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
-		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0) {
-		fchmod(fd, 0700);
-		empty_directory(fd);
-	}
-	unlinkat(parent, name, AT_REMOVEDIR);
-}
-
 static void work(uv_work_t *request)
 {
 	struct job *job = request->data;
 
-	remove_tree(job->trash_fd, job->name);
+	copy_remove(job->trash_fd, job->name);
 }
 
 static void done(uv_work_t *request, int status)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -166,11 +167,35 @@ int copy_whole(int from, int to, off_t size)
 	return copy_range(from, to, 0, size);
 }
 
-static int remove_children(int fd);
+/*
+ * Whoever makes a tree may make it as deep as he likes, and a descriptor is held for each level: what
+ * lies deeper than this is moved up to the top of the tree, and removed from there.
+ */
+#define REMOVE_DEPTH 48
+
+struct removal {
+	int top; /* the uppermost directory that is being emptied */
+	unsigned moved;
+};
+
+static int remove_children(struct removal *removal, int fd, unsigned depth);
+
+static int move_up(struct removal *removal, int directory, const char *name)
+{
+	char moved[32];
+
+	do
+		snprintf(moved, sizeof(moved), ".deep-%u", removal->moved++);
+	while (renameat2(directory, name, removal->top, moved, RENAME_NOREPLACE) < 0 &&
+	        errno == EEXIST);
+	return faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? -EIO : 0;
+}
 
 /* A directory that is not empty: emptied through a descriptor, made writable first if need be. */
-static int remove_directory(int directory, const char *name)
+static int remove_directory(
+        struct removal *removal, int directory, const char *name, unsigned depth)
 {
+	struct removal own = {};
 	int fd, r;
 
 	if (unlinkat(directory, name, AT_REMOVEDIR) == 0)
@@ -178,29 +203,49 @@ static int remove_directory(int directory, const char *name)
 	if (errno != ENOTEMPTY && errno != EEXIST)
 		return errno == ENOENT ? 0 : -errno;
 	(void)!fchmodat(directory, name, 0700, 0);
+	if (depth > REMOVE_DEPTH)
+		return move_up(removal, directory, name);
 	fd = copy_open_directory(directory, name);
 	if (fd < 0)
 		return fd;
-	r = remove_children(fd); /* closes it */
+	if (!removal) {
+		removal = &own;
+		own.top = fd;
+	}
+	do {
+		own.moved = 0;
+		r = remove_children(removal, fd, depth);
+	} while (r == 0 && own.moved);
+	close(fd);
 	if (r == 0 && unlinkat(directory, name, AT_REMOVEDIR) < 0)
 		r = -errno;
 	return r;
 }
 
-static int remove_children(int fd)
+static int remove_one(struct removal *removal, int directory, const char *name, unsigned depth)
 {
-	DIR *dir = fdopendir(fd);
+	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EISDIR || errno == EPERM)
+		return remove_directory(removal, directory, name, depth);
+	return -errno;
+}
+
+static int remove_children(struct removal *removal, int fd, unsigned depth)
+{
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
 	struct dirent *entry;
 	int r = 0;
 
 	if (!dir) {
-		close(fd);
+		close_fd(again);
 		return -ENOMEM;
 	}
 	while (r == 0 && (entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		r = copy_remove(dirfd(dir), entry->d_name);
+		r = remove_one(removal, fd, entry->d_name, depth + 1);
 	}
 	closedir(dir);
 	return r;
@@ -208,11 +253,7 @@ static int remove_children(int fd)
 
 int copy_remove(int directory, const char *name)
 {
-	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno == EISDIR || errno == EPERM)
-		return remove_directory(directory, name);
-	return -errno;
+	return remove_one(NULL, directory, name, 0);
 }
 
 mode_t copy_checkout_mode(mode_t mode)
