@@ -47,11 +47,16 @@ enum command_kind {
 	                            -> child */
 	COMMAND_DEPENDENCY_RENAME, /* child, name; another one of that name and owner goes */
 	COMMAND_DEPENDENCY_UNBIND, /* child */
+	COMMAND_BUILD_KEEP, /* object (function, version), name (digest), time_us; snapshot, as
+	                            `set` says, or value (why it failed); what was kept there goes */
+	COMMAND_BUILD_USE,  /* object, name, time_us */
+	COMMAND_BUILD_DROP, /* object, name */
 	COMMAND_KINDS,
 };
 
 /* Bits of `set`; the same as ATTRIBUTE_* of model/attributes.h. */
 enum { COMMAND_SET_MODE = 1, COMMAND_SET_UID = 2, COMMAND_SET_GID = 4, COMMAND_SET_MTIME = 8 };
+enum { COMMAND_SET_SNAPSHOT = 16 };
 
 /*
  * A publish is two commands, for the tree takes its time to reach the disk. BEGIN reserves the name and copies
@@ -170,6 +175,16 @@ struct store_dependency_row {
 };
 int store_each_dependency(struct store *store,
         int (*each)(void *userdata, const struct store_dependency_row *row), void *userdata);
+struct store_build_row {
+	uint64_t owner; /* a function or version */
+	const char *digest;
+	const unsigned char *root; /* STORE_SNAPSHOT_ID_SIZE bytes; NULL: it failed */
+	uint64_t bytes;
+	const char *error; /* NULL: it did not fail */
+	int64_t used_us;
+};
+int store_each_build(struct store *store,
+        int (*each)(void *userdata, const struct store_build_row *row), void *userdata);
 int store_each_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata);

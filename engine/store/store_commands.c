@@ -260,6 +260,25 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                 {
                         {"DELETE FROM dependencies WHERE id = :child", true},
                 },
+        [COMMAND_BUILD_KEEP] =
+                {
+                        {"SELECT 1 FROM objects WHERE id = :object"
+                         " AND kind IN ('function', 'version')",
+                                true},
+                        {"INSERT OR REPLACE INTO builds"
+                         " (owner, digest, snapshot, bytes, error, used_us)"
+                         " VALUES (:object, :name, :set_snapshot, :bytes, :value, :time)"},
+                },
+        [COMMAND_BUILD_USE] =
+                {
+                        {"UPDATE builds SET used_us = :time"
+                         " WHERE owner = :object AND digest = :name",
+                                true},
+                },
+        [COMMAND_BUILD_DROP] =
+                {
+                        {"DELETE FROM builds WHERE owner = :object AND digest = :name", true},
+                },
 };
 
 enum field_type { FIELD_ID, FIELD_TEXT, FIELD_TIME, FIELD_32_BITS, FIELD_SNAPSHOT };
@@ -287,6 +306,7 @@ static const struct field fields[] = {
         FIELD(":gid", FIELD_32_BITS, gid, 0),
         FIELD(":time", FIELD_TIME, time_us, 0),
         FIELD(":snapshot", FIELD_SNAPSHOT, snapshot.root, 0),
+        FIELD(":set_snapshot", FIELD_SNAPSHOT, snapshot.root, COMMAND_SET_SNAPSHOT),
         FIELD(":files", FIELD_ID, snapshot.files, 0),
         FIELD(":directories", FIELD_ID, snapshot.directories, 0),
         FIELD(":bytes", FIELD_ID, snapshot.bytes, 0),

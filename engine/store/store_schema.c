@@ -119,6 +119,16 @@ const char *const store_migrations[] = {
         "	DELETE FROM attributes WHERE object = OLD.id;"
         "	DELETE FROM objects WHERE id = OLD.id;"
         "END;",
+
+        /* 4: what commands of `build` made of code, or why they failed; of functions and of versions */
+        "CREATE TABLE builds ("
+        "	owner INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,"
+        "	digest TEXT NOT NULL," /* of all that went in */
+        "	snapshot BLOB,"        /* NULL = it failed, and `error` says why */
+        "	bytes INTEGER NOT NULL,"
+        "	error TEXT,"
+        "	used_us INTEGER NOT NULL,"
+        "	PRIMARY KEY (owner, digest)) WITHOUT ROWID;",
 };
 
 const size_t store_migrations_count = ARRAY_SIZE(store_migrations);

@@ -201,6 +201,35 @@ int store_each_dependency(struct store *store,
 	        dependency_row, &each, userdata);
 }
 
+static int build_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_build_row *) = each;
+	bool failed = sqlite3_column_type(row, 2) == SQLITE_NULL;
+	struct store_build_row build = {
+	        .owner = (uint64_t)sqlite3_column_int64(row, 0),
+	        .digest = text(row, 1),
+	        .root = sqlite3_column_blob(row, 2),
+	        .bytes = (uint64_t)sqlite3_column_int64(row, 3),
+	        .error = text(row, 4),
+	        .used_us = sqlite3_column_int64(row, 5),
+	};
+
+	if (!build.digest || (!failed && !build.root))
+		return fail(-ENOMEM, "reading a build");
+	if (!failed && sqlite3_column_bytes(row, 2) != STORE_SNAPSHOT_ID_SIZE)
+		return fail(-EIO, "a build names no snapshot");
+	return (*call)(userdata, &build);
+}
+
+int store_each_build(struct store *store,
+        int (*each)(void *userdata, const struct store_build_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT owner, digest, snapshot, bytes, error, used_us FROM builds"
+	        " ORDER BY used_us",
+	        build_row, &each, userdata);
+}
+
 static int setting_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, uint64_t, const char *, const char *) = each;

@@ -514,6 +514,10 @@ int reference_apply(
 	case COMMAND_DEPENDENCY_BIND:
 	case COMMAND_DEPENDENCY_RENAME:
 	case COMMAND_DEPENDENCY_UNBIND:
+	/* And builds theirs (tests/engine/builds_test.c). */
+	case COMMAND_BUILD_KEEP:
+	case COMMAND_BUILD_USE:
+	case COMMAND_BUILD_DROP:
 	case COMMAND_KINDS:
 		break;
 	}
