@@ -20,6 +20,14 @@
 
 #define MEGABYTE (INT64_C(1) << 20)
 
+void deployment_refusal(const struct deployment *deployment, struct buf *body)
+{
+	if (deployment->failure)
+		buf_puts(body, deployment->failure);
+	else
+		error_body(body, "Runtime.InvalidEntrypoint", "%s", deployment->why);
+}
+
 const char *deployment_handler(const struct deployment *deployment)
 {
 	if (deployment->config.handler[0])
@@ -174,31 +182,58 @@ static void add_bootstrap(
 
 /* A preset that users may replace is left out where they did: of two equal names libc takes the first,
  * others the last. */
-static char **make_environment(const struct deployment *deployment, const struct settings *settings)
+static void add_common(struct strings *out, const struct settings *settings)
 {
-	struct strings out = {0};
 	struct variable *variable;
 
 	list_each(variable, &settings->variables, link)
-		add(&out, "%s=%s", variable->key, variable->value);
+		add(out, "%s=%s", variable->key, variable->value);
 	if (!settings_variable_find(settings, "PATH"))
-		add(&out, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
+		add(out, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
 	if (!settings_variable_find(settings, "HOME"))
-		add(&out, "HOME=/tmp");
+		add(out, "HOME=/tmp");
 	if (!settings_variable_find(settings, "LANG"))
-		add(&out, "LANG=C.UTF-8");
+		add(out, "LANG=C.UTF-8");
 	if (!settings_variable_find(settings, "TZ"))
-		add(&out, "TZ=:UTC");
+		add(out, "TZ=:UTC");
+}
+
+void deployment_free_environment(char **environment)
+{
+	char **variable;
+
+	for (variable = environment; variable && *variable; variable++)
+		free(*variable);
+	free(environment);
+}
+
+static char **take_strings(struct strings *strings)
+{
+	if (!strings->failed)
+		return strings->items;
+	deployment_free_environment(strings->items);
+	return NULL;
+}
+
+char **deployment_build_environment(const struct settings *settings)
+{
+	struct strings out = {0};
+
+	add_common(&out, settings);
+	add(&out, "RUNTIME_CODE_ROOT=/opt/function/code");
+	return take_strings(&out);
+}
+
+static char **make_environment(const struct deployment *deployment, const struct settings *settings)
+{
+	struct strings out = {0};
+
+	add_common(&out, settings);
 	add_functiongraph(&out, deployment, settings);
 	add_lambda(&out, deployment);
 	if (deployment->runtime && deployment->runtime->protocol != RUNTIME_FRAMES)
 		add_bootstrap(&out, deployment, settings);
-	if (!out.failed)
-		return out.items;
-	while (out.count)
-		free(out.items[--out.count]);
-	free(out.items);
-	return NULL;
+	return take_strings(&out);
 }
 
 /* --- FRAME_INIT ----------------------------------------------------------------------------- */
@@ -235,14 +270,11 @@ static int make_init(struct deployment *deployment, const struct settings *setti
 
 static void deployment_free(struct deployment *deployment)
 {
-	char **variable;
-
 	checkout_unref(deployment->checkout);
 	layers_unref(deployment->layers);
-	for (variable = deployment->environment; variable && *variable; variable++)
-		free(*variable);
-	free(deployment->environment);
+	deployment_free_environment(deployment->environment);
 	free(deployment->why);
+	free(deployment->failure);
 	free(deployment->entry);
 	free(deployment->function_name);
 	free(deployment->version);
@@ -293,21 +325,14 @@ static int fill(struct deployment *deployment, const struct settings *settings,
 	return make_init(deployment, settings);
 }
 
-struct deployment *deployment_new(const struct settings *settings, const char *version,
-        struct checkout *checkout, struct layers *layers, const struct runtimes *runtimes)
+static struct deployment *begin(const struct settings *settings, const char *version)
 {
 	const struct function *function = settings->function;
 	struct deployment *deployment = calloc(1, sizeof(*deployment));
 
-	if (!deployment) {
-		checkout_unref(checkout);
-		layers_unref(layers);
+	if (!deployment)
 		return NULL;
-	}
 	deployment->references = 1;
-	deployment->checkout = checkout;
-	deployment->layers = layers;
-	deployment->code_generation = checkout_generation(checkout);
 	deployment->config_generation = settings->config_generation;
 	deployment->config = settings->config;
 	deployment->function_id = function->id;
@@ -315,6 +340,38 @@ struct deployment *deployment_new(const struct settings *settings, const char *v
 	deployment->gid = function->gid;
 	deployment->function_name = strdup(function->name);
 	deployment->version = strdup(version);
+	return deployment;
+}
+
+struct deployment *deployment_new_failed(
+        const struct settings *settings, const char *version, char *failure)
+{
+	struct deployment *deployment = failure ? begin(settings, version) : NULL;
+
+	if (!deployment) {
+		free(failure);
+		return NULL;
+	}
+	deployment->failure = failure;
+	if (deployment->function_name && deployment->version)
+		return deployment;
+	deployment_free(deployment);
+	return NULL;
+}
+
+struct deployment *deployment_new(const struct settings *settings, const char *version,
+        struct checkout *checkout, struct layers *layers, const struct runtimes *runtimes)
+{
+	struct deployment *deployment = begin(settings, version);
+
+	if (!deployment) {
+		checkout_unref(checkout);
+		layers_unref(layers);
+		return NULL;
+	}
+	deployment->checkout = checkout;
+	deployment->layers = layers;
+	deployment->code_generation = checkout_generation(checkout);
 	if (fill(deployment, settings, runtimes) < 0) {
 		deployment_free(deployment);
 		return NULL;

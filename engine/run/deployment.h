@@ -27,6 +27,7 @@ struct deployment {
 	struct config config;
 	const struct runtime *runtime; /* NULL: nothing here can run; `why` says why */
 	char *why;
+	char *failure; /* the whole error, JSON: what should have run was not made */
 	char *function_name;
 	char *version; /* "latest" or the name of a published one */
 	uint64_t function_id;
@@ -45,8 +46,21 @@ struct deployment {
  */
 struct deployment *deployment_new(const struct settings *settings, const char *version,
         struct checkout *checkout, struct layers *layers, const struct runtimes *runtimes);
+/* Of what could not be made, and why, as JSON, which is taken over. There is no checkout. */
+struct deployment *deployment_new_failed(
+        const struct settings *settings, const char *version, char *failure);
 struct deployment *deployment_ref(struct deployment *deployment);
 struct deployment *deployment_unref(struct deployment *deployment); /* NULL */
+
+/* Why nothing here can run, as the error of a call. */
+void deployment_refusal(const struct deployment *deployment, struct buf *body);
+
+/*
+ * What the command of `build` sees: the user's variables, and the few every program needs. NULL-ended; NULL: no
+ * memory. deployment_free_environment() frees it.
+ */
+char **deployment_build_environment(const struct settings *settings);
+void deployment_free_environment(char **environment);
 
 /* The handler as configured, or the runtime's default. */
 const char *deployment_handler(const struct deployment *deployment);

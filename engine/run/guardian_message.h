@@ -41,6 +41,7 @@ struct message_start {
 	int cpu_millicores;
 	int max_processes;
 	bool host_network;
+	bool writable;
 	int sockets;
 	uint32_t layers;
 	uint32_t arguments;

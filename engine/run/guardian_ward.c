@@ -117,14 +117,6 @@ static int64_t smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Never the host's group of root either. */
-static gid_t owner_group(const struct message_start *numbers)
-{
-	if (!numbers->uid)
-		return sandbox_owner(0, numbers->function_id);
-	return numbers->gid ? numbers->gid : SANDBOX_NOBODY;
-}
-
 static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
         const struct limits *limits, const char *group, int status, const int *descriptors)
 {
@@ -136,7 +128,8 @@ static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
 	        .view = {.root = sandbox->root.path,
 	                .code = order->code,
 	                .layers = order->layers,
-	                .runtime = order->runtime,
+	                .writable = numbers->writable,
+	                .runtime = *order->runtime ? order->runtime : NULL,
 	                .init = sandbox->init,
 	                .hostname = order->name,
 	                .working_directory = order->directory,
@@ -147,7 +140,7 @@ static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
 	                                     : smaller(SANDBOX_TMP_BYTES, numbers->memory_bytes)},
 	        .argv = order->argv,
 	        .uid = sandbox_owner(numbers->uid, numbers->function_id),
-	        .gid = owner_group(numbers),
+	        .gid = sandbox_owner_group(numbers->uid, numbers->gid, numbers->function_id),
 	        .sockets = numbers->sockets,
 	        .process_limit = limits_has(limits, LIMITS_PIDS) ? 0 : numbers->max_processes,
 	        .status = status,

@@ -22,9 +22,11 @@ struct process;
 struct launch {
 	const char *name;      /* for cgroup and directory names: letters, digits, `-` */
 	const char *code_path; /* absolute; bound read-only at /opt/function/code and /var/task */
+	bool writable; /* not read-only: a build works on a copy, in files of bounded size */
 	const char *const *layers; /* merged over the code, the first wins; NULL-ended; or NULL */
-	const char *
-	        runtime_path; /* absolute directory of the runtime; read-only at /opt/fnfs/runtime */
+	const char
+	        *runtime_path; /* absolute directory of the runtime; read-only at /opt/fnfs/runtime;
+	                         NULL: there is none */
 	const char *const *argv;        /* inside the sandbox; argv[0] absolute */
 	const char *const *environment; /* KEY=VALUE, the whole environment */
 	const char *working_directory;  /* inside the sandbox */

@@ -32,6 +32,7 @@ void order_write_start(
 	        .cpu_millicores = launch->cpu_millicores,
 	        .max_processes = launch->max_processes,
 	        .host_network = launch->host_network,
+	        .writable = launch->writable,
 	        .sockets = launch->sockets,
 	        .layers = count_strings(layers),
 	        .arguments = count_strings(launch->argv),
@@ -42,7 +43,7 @@ void order_write_start(
 	buf_append(out, &numbers, sizeof(numbers));
 	message_string(out, group);
 	message_string(out, launch->code_path);
-	message_string(out, launch->runtime_path);
+	message_string(out, launch->runtime_path ? launch->runtime_path : "");
 	message_string(out, launch->working_directory);
 	write_strings(out, layers);
 	write_strings(out, launch->argv);

@@ -216,7 +216,7 @@ static bool refuse(struct pool *pool, struct invocation *invocation)
 		        &body, "Unavailable", "The function is being removed or the daemon ends");
 		pool_end_later(invocation, OUTCOME_REJECTED, -EAGAIN, &body);
 	} else if (!pool->deployment->runtime) {
-		error_body(&body, "Runtime.InvalidEntrypoint", "%s", pool->deployment->why);
+		deployment_refusal(pool->deployment, &body);
 		pool_end_later(invocation, OUTCOME_NOT_LOADED, -ENOEXEC, &body);
 	} else if (pool->waiting_count >= POOL_WAITING_MAX) {
 		error_body(&body, "TooManyRequests",
@@ -287,7 +287,7 @@ void pool_set_deployment(struct pool *pool, struct deployment *deployment)
 	} else {
 		CLEANUP(buf_deinit) struct buf body = BUF_INIT;
 
-		error_body(&body, "Runtime.InvalidEntrypoint", "%s", deployment->why);
+		deployment_refusal(deployment, &body);
 		fail_waiting(pool, OUTCOME_NOT_LOADED, -ENOEXEC, body.data, body.length);
 	}
 }

@@ -161,8 +161,9 @@ static void add_network(struct buf *out)
 
 static void add_code(struct buf *out, const struct sandbox_view *view)
 {
-	words(out, "--ro-bind", view->code, "/opt/function/code");
-	words(out, "--ro-bind", view->runtime, "/opt/fnfs/runtime");
+	words(out, view->writable ? "--bind" : "--ro-bind", view->code, "/opt/function/code");
+	if (view->runtime)
+		words(out, "--ro-bind", view->runtime, "/opt/fnfs/runtime");
 	words(out, "--ro-bind", view->init, SANDBOX_INIT);
 }
 

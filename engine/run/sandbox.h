@@ -15,7 +15,8 @@
 #define SANDBOX_ID          1003 /* uid and gid inside */
 #define SANDBOX_INIT        "/opt/fnfs/init"
 #define SANDBOX_TMP_BYTES   (INT64_C(512) << 20)
-#define SANDBOX_OWNER_BASE  1900000000u /* host ids of functions that root owns begin here */
+#define SANDBOX_FILE_BYTES  (INT64_C(2) << 30) /* of a file, where the code is writable */
+#define SANDBOX_OWNER_BASE  1900000000u        /* host ids of functions that root owns begin here */
 #define SANDBOX_OWNER_COUNT 100000000u
 #define SANDBOX_NOBODY      65534
 
@@ -41,7 +42,8 @@ struct sandbox {
 
 struct sandbox_view {
 	/* sources of bind mounts, as the owner can reach them */
-	const char *root, *code, *runtime, *init;
+	const char *root, *code, *runtime, *init; /* runtime NULL: there is none */
+	bool writable;                            /* the code is */
 	const char *const *layers; /* over the code, the first uppermost, NULL-ended; or NULL */
 	const char *hostname;
 	const char *working_directory;
@@ -81,6 +83,7 @@ const char *sandbox_find_bubblewrap(void);
  * SANDBOX_OWNER_BASE on; where that is not mapped (inside a container), nobody.
  */
 uid_t sandbox_owner(uid_t uid, uint64_t function_id);
+gid_t sandbox_owner_group(uid_t uid, gid_t gid, uint64_t function_id); /* never root's either */
 
 /* What every forked child begins with: signals, limits and umask as if nobody had ever changed them. */
 void sandbox_fresh_process(void);

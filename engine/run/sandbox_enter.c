@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,29 +54,6 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void give_up(
 	if (write(entry->status, text, strlen(text)) < 0)
 		_exit(126);
 	_exit(127);
-}
-
-/* Whether a user of this namespace has that id. */
-static bool is_mapped(uid_t uid)
-{
-	FILE *file = fopen("/proc/self/uid_map", "re");
-	unsigned long first, count;
-	bool mapped = false;
-
-	while (file && !mapped && fscanf(file, "%lu %*u %lu", &first, &count) == 2)
-		mapped = uid >= first && uid - first < count;
-	if (file)
-		fclose(file);
-	return mapped;
-}
-
-uid_t sandbox_owner(uid_t uid, uint64_t function_id)
-{
-	uid_t own = SANDBOX_OWNER_BASE + (uid_t)(function_id % SANDBOX_OWNER_COUNT);
-
-	if (uid)
-		return uid;
-	return is_mapped(own) ? own : SANDBOX_NOBODY;
 }
 
 static void open_source(const struct entry *entry, const char *path, char link[32])
@@ -142,7 +118,8 @@ static void bridge_sources(struct entry *entry)
 	open_source(entry, view->code, code);
 	if (view->layers)
 		open_layers(entry, &overlay);
-	open_source(entry, view->runtime, runtime);
+	if (view->runtime)
+		open_source(entry, view->runtime, runtime);
 	open_source(entry, view->init, init);
 	if (mount("fnfs", BRIDGE, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0711") < 0)
 		give_up(entry, "mounting a tmpfs on " BRIDGE);
@@ -152,7 +129,8 @@ static void bridge_sources(struct entry *entry)
 	view->root = bind_source(entry, root, BRIDGE "/root");
 	view->code = view->layers ? mount_layers(entry, &overlay, BRIDGE "/code")
 	                          : bind_source(entry, code, BRIDGE "/code");
-	view->runtime = bind_source(entry, runtime, BRIDGE "/runtime");
+	if (view->runtime)
+		view->runtime = bind_source(entry, runtime, BRIDGE "/runtime");
 	view->init = bind_source(entry, init, BRIDGE "/init");
 }
 
@@ -307,6 +285,8 @@ _Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian)
 	int error;
 
 	sandbox_fresh_process();
+	if (start->view.writable)
+		set_limit(RLIMIT_FSIZE, SANDBOX_FILE_BYTES, SANDBOX_FILE_BYTES);
 	error = limits_enter(start->limits, start->group);
 	if (error) {
 		errno = -error;
