@@ -72,6 +72,15 @@ static void collect_roots(struct engine *engine, struct buf *roots)
 	collect_bases(engine, roots);
 }
 
+static void collect_built(struct engine *engine, struct buf *roots)
+{
+	const struct built *built;
+
+	list_each(built, &engine->builds.all, link)
+		if (!built->error)
+			buf_append(roots, &built->root, sizeof(built->root));
+}
+
 static void log_result(const struct blob_sweep_result *result)
 {
 	log_line(LOG_INFO,
@@ -81,17 +90,27 @@ static void log_result(const struct blob_sweep_result *result)
 	        result->packs_after, result->bytes_after);
 }
 
-static int mark(struct collection *collection, struct blob_set *live)
+static int mark_all(struct collection *collection, const struct buf *roots, bool replaceable,
+        struct blob_set *live)
 {
 	struct blob_id root;
-	int r = live ? 0 : -ENOMEM;
+	int r = 0;
 	size_t i;
 
-	for (i = 0; r >= 0 && i < collection->roots.length; i += sizeof(root)) {
-		memcpy(&root, collection->roots.data + i, sizeof(root));
+	for (i = 0; r >= 0 && i < roots->length; i += sizeof(root)) {
+		memcpy(&root, roots->data + i, sizeof(root));
 		r = snapshot_mark(collection->engine->blobs, &root, live);
+		if (replaceable && (r == -ENOENT || r == -EIO))
+			r = 0; /* whoever wants it builds it again */
 	}
 	return r;
+}
+
+static int mark(struct collection *collection, struct blob_set *live)
+{
+	int r = live ? mark_all(collection, &collection->roots, false, live) : -ENOMEM;
+
+	return r < 0 ? r : mark_all(collection, &collection->built, true, live);
 }
 
 /* Without marking everything counts as alive, and packs are merged only. */
@@ -125,6 +144,7 @@ static void done(uv_work_t *work, int status)
 
 	collection->works = false;
 	buf_deinit(&collection->roots);
+	buf_deinit(&collection->built);
 	if (collection->futile && collection->marks && !collection->garbage_us)
 		collection->garbage_us = alarm_now_us() + AGAIN_US;
 	collection->not_before_us = collection->futile ? alarm_now_us() + AGAIN_US : 0;
@@ -144,9 +164,11 @@ static void start(struct alarm *alarm)
 		return;
 	collection->merges = blobs_want_sweep(engine->blobs);
 	collection->marks = collection->garbage_us && collection->garbage_us <= alarm_now_us();
-	if (collection->marks)
+	if (collection->marks) {
 		collect_roots(engine, &collection->roots);
-	if (!collection->roots.failed &&
+		collect_built(engine, &collection->built);
+	}
+	if (!collection->roots.failed && !collection->built.failed &&
 	        uv_queue_work(engine->host.loop, &collection->work, sweep, done) == 0) {
 		collection->works = true;
 		if (collection->marks)
@@ -155,6 +177,7 @@ static void start(struct alarm *alarm)
 	}
 	blobs_sweep_abandon(engine->blobs);
 	buf_deinit(&collection->roots);
+	buf_deinit(&collection->built);
 	alarm_set(&engine->host.alarms, &collection->due, AGAIN_US, start);
 }
 

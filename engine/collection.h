@@ -18,6 +18,7 @@ struct collection {
 	uv_work_t work;
 	struct engine *engine;
 	struct buf roots; /* struct blob_id, of all versions, while it works */
+	struct buf built; /* of what was built, too, and can be built again */
 	bool works;
 	bool marks;  /* this time; else it only merges */
 	bool merges; /* for merging is due */

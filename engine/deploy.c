@@ -12,6 +12,7 @@
 #include "engine/error_text.h"
 #include "engine/function_state.h"
 #include "engine/gathering.h"
+#include "engine/preparing.h"
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/layers.h"
@@ -178,11 +179,15 @@ static void install(struct deploy *deploy, struct deployment *deployment)
 
 	deploy->trial = false;
 	pool_set_deployment(pool, deployment);
+	if (!current(deploy) && deploy->state.state == DEPLOY_CHANGED) {
+		submit_waiting(deploy); /* it was saved again while this was made */
+		return;
+	}
 	if (is_empty(deploy)) {
 		if (deploy->state.state != DEPLOY_EMPTY)
 			sm_move(&deploy->state, DEPLOY_EMPTY);
 	} else if (!deployment->runtime) {
-		error_body(&body, "Runtime.InvalidEntrypoint", "%s", deployment->why);
+		deployment_refusal(deployment, &body);
 		settle(deploy, DEPLOY_BROKEN, body.data, body.length);
 	} else if (deployment->config.max_instances > 0) {
 		sm_move(&deploy->state, DEPLOY_LOADING);
@@ -207,54 +212,72 @@ static void code_failed(struct deploy *deploy, int status)
 	give_up(deploy, why);
 }
 
-/* Takes over both. */
-static void take_in(struct deploy *deploy, struct checkout *checkout, struct layers *layers)
+/* The entry file of what was built may be one that nobody ever saved: its absence is no dance then. */
+static void forget_made_entry(struct deploy *deploy, struct deployment *deployment)
 {
-	struct deployment *deployment = deployment_new(&function(deploy)->settings, "latest",
-	        checkout, layers, engine_runtimes(deploy->owner->engine));
+	if (!deployment->config.build[0] || !deployment->entry ||
+	        worktree_has(deploy->owner->worktree, deployment->entry))
+		return;
+	free(deployment->entry);
+	deployment->entry = NULL;
+}
+
+/* Takes over what is in it. */
+static void take_in(struct deploy *deploy, const struct prepared *prepared)
+{
+	const struct settings *settings = &function(deploy)->settings;
+	struct deployment *deployment =
+	        prepared->failure
+	                ? deployment_new_failed(settings, "latest", prepared->failure)
+	                : deployment_new(settings, "latest", prepared->code, prepared->layers,
+	                          engine_runtimes(deploy->owner->engine));
 
 	if (!deployment) {
 		code_failed(deploy, -ENOMEM);
 		return;
 	}
+	deployment->code_generation = deploy->code_generation;
+	forget_made_entry(deploy, deployment);
 	deploy->requesting = false;
 	install(deploy, deployment);
 	deployment_unref(deployment);
 	advance(deploy);
 }
 
-static void gathered(void *userdata, int status, struct layers *layers, const char *why)
+static void prepared_drop(const struct prepared *prepared)
 {
-	struct deploy *deploy = userdata;
-	struct checkout *code = take(deploy->code);
-
-	deploy->gathering = NULL;
-	if (status == 0 &&
-	        deploy->gathering_generation == function(deploy)->settings.config_generation) {
-		take_in(deploy, code, layers);
-		return;
-	}
-	layers_unref(layers);
-	checkout_unref(code);
-	if (status < 0) {
-		give_up(deploy, why);
-		return;
-	}
-	/* What it depends on was changed meanwhile. */
-	deploy->requesting = false;
-	advance(deploy);
+	checkout_unref(prepared->code);
+	layers_unref(prepared->layers);
+	free(prepared->failure);
 }
 
-static void gather(struct deploy *deploy, struct checkout *code)
+static void is_prepared(
+        void *userdata, int status, const struct prepared *prepared, const char *why)
+{
+	struct deploy *deploy = userdata;
+
+	deploy->preparing = NULL;
+	if (status < 0) {
+		give_up(deploy, why);
+	} else if (deploy->config_generation == function(deploy)->settings.config_generation) {
+		take_in(deploy, prepared);
+	} else {
+		/* What it depends on, or is built by, was changed meanwhile. */
+		prepared_drop(prepared);
+		deploy->requesting = false;
+		advance(deploy);
+	}
+}
+
+static void prepare(struct deploy *deploy, struct checkout *code)
 {
 	struct settings *settings = &function(deploy)->settings;
-	struct gathering *gathering;
+	struct preparing *preparing = preparing_start(deploy->owner->engine, settings, code,
+	        deploy->owner->directory, is_prepared, deploy);
 
-	deploy->code = code;
-	deploy->gathering_generation = settings->config_generation;
-	gathering = gathering_start(deploy->owner->engine, settings, code, gathered, deploy);
-	if (gathering)
-		deploy->gathering = gathering;
+	/* NULL: it is over, and another one may have begun. */
+	if (preparing)
+		deploy->preparing = preparing;
 }
 
 static void checked_out(void *userdata, int status, struct checkout *checkout)
@@ -269,10 +292,14 @@ static void checked_out(void *userdata, int status, struct checkout *checkout)
 		checkout_unref(checkout);
 		deploy->requesting = false;
 		advance(deploy);
-	} else if (gathering_wanted(deploy->owner->engine, &function(deploy)->settings)) {
-		gather(deploy, checkout);
 	} else {
-		take_in(deploy, checkout, NULL);
+		deploy->code_generation = checkout_generation(checkout);
+		deploy->config_generation = function(deploy)->settings.config_generation;
+		if (!is_empty(deploy) &&
+		        preparing_wanted(deploy->owner->engine, &function(deploy)->settings))
+			prepare(deploy, checkout);
+		else
+			take_in(deploy, &(struct prepared){.code = checkout});
 	}
 }
 
@@ -329,6 +356,24 @@ void deploy_wake(struct deploy *deploy)
 	advance(deploy);
 }
 
+static bool is_behind(const struct deploy *deploy)
+{
+	return deploy->code_generation != worktree_generation(deploy->owner->worktree) ||
+	       deploy->config_generation != function(deploy)->settings.config_generation;
+}
+
+/* A build that nobody waits for ends when there is something newer to build. */
+static void overtake(struct deploy *deploy)
+{
+	if (!preparing_builds(deploy->preparing) || !list_empty(&deploy->waiting) ||
+	        !is_behind(deploy))
+		return;
+	preparing_cancel(deploy->preparing);
+	deploy->preparing = NULL;
+	deploy->requesting = false;
+	deploy->trial = false;
+}
+
 void deploy_changed(struct deploy *deploy)
 {
 	deploy->generation = worktree_generation(deploy->owner->worktree);
@@ -336,6 +381,7 @@ void deploy_changed(struct deploy *deploy)
 		return; /* a call was quicker and has taken it in */
 	if (deploy->state.state != DEPLOY_CHANGED)
 		unlinkat(deploy->owner->directory, VERDICT_FILE, 0);
+	overtake(deploy);
 	sm_move(&deploy->state, DEPLOY_CHANGED);
 	deploy->changed_us = clock_wall_us(engine_clock(deploy->owner->engine));
 	alarm_set(alarms(deploy), &deploy->quiet, QUIET_US, try_ahead);
@@ -385,10 +431,9 @@ void deploy_close(struct deploy *deploy)
 	if (deploy->request)
 		checkout_request_cancel(deploy->request);
 	deploy->request = NULL;
-	if (deploy->gathering)
-		gathering_cancel(deploy->gathering);
-	deploy->gathering = NULL;
-	deploy->code = checkout_unref(deploy->code);
+	if (deploy->preparing)
+		preparing_cancel(deploy->preparing);
+	deploy->preparing = NULL;
 	refuse_waiting(
 	        deploy, OUTCOME_REJECTED, -EAGAIN, "The function was removed or the daemon ends");
 	buf_deinit(&deploy->error);
@@ -400,6 +445,8 @@ const char *deploy_state_name(const struct deploy *deploy)
 {
 	if (function(deploy) && !function(deploy)->settings.config.max_instances)
 		return "disabled";
+	if (preparing_builds(deploy->preparing))
+		return "building";
 	return sm_name(&deploy->state);
 }
 
@@ -416,6 +463,7 @@ void deploy_show(const struct deploy *deploy, struct buf *out)
 		clock_format(text, deploy->settled_us);
 		buf_printf(out, "tried %s\n", text);
 	}
+	preparing_show(deploy->preparing, out);
 	if (deployment && deployment->runtime) {
 		buf_printf(out, "runtime %s\n", deployment->runtime->name);
 		buf_printf(out, "handler %s\n", deployment_handler(deployment));

@@ -5,7 +5,8 @@
  *
  * A call that starts after a change runs the changed code. So each call passes here: when the pool's
  * deployment is behind the working tree or the settings, it waits until a new checkout was taken in, and
- * what it depends on.
+ * what it depends on, and built if it is to be. A save during a build begins it anew, unless calls wait for it: they
+ * get what they wait for, and what was saved since is built next.
  * While the entry file that existed before is missing, or a `.git/index.lock` stands, taking in waits
  * too, until 2 s after that began. After 200 ms of quiet the new code is tried ahead of the first call.
  */
@@ -21,8 +22,8 @@ struct checkout_request;
 struct checkout;
 struct deployment;
 struct function_state;
-struct gathering;
 struct invocation;
+struct preparing;
 
 enum deploy_state {
 	DEPLOY_EMPTY,   /* there is no code */
@@ -37,11 +38,11 @@ struct deploy {
 	struct sm state;
 	struct list waiting; /* invocations that wait for a checkout */
 	struct checkout_request *request;
-	struct gathering *gathering;   /* of the dependencies of `code` */
-	struct checkout *code;         /* meanwhile */
-	uint64_t gathering_generation; /* of the settings then */
-	bool requesting;               /* one of both is on its way */
-	bool trial;                    /* start an instance although nobody calls */
+	struct preparing *preparing; /* what it needs to run, and what its build makes of it */
+	uint64_t code_generation;    /* of the tree then */
+	uint64_t config_generation;  /* of the settings then */
+	bool requesting;             /* one of both is on its way */
+	bool trial;                  /* start an instance although nobody calls */
 	bool closed;
 	struct alarm quiet;
 	struct alarm settling;

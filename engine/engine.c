@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "engine/account.h"
+#include "engine/build.h"
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
 #include "engine/package_state.h"
@@ -134,6 +135,7 @@ static void function_removed(void *userdata, struct function *function)
 	struct engine *engine = userdata;
 
 	function->runtime_state = NULL;
+	builds_forget(&engine->builds, function->id);
 	if (state)
 		function_state_remove(state);
 	else
@@ -152,9 +154,7 @@ static void version_removed(void *userdata, struct version *version)
 
 static void version_created(void *userdata, struct version *version)
 {
-	struct engine *engine = userdata;
-
-	collection_merge(&engine->collection);
+	version_was_created(userdata, version);
 }
 
 static void alias_routed(void *userdata, struct alias *alias)
@@ -230,6 +230,22 @@ static void wake_reserved(struct engine *engine)
 	}
 }
 
+static bool is_version(void *userdata, uint64_t id)
+{
+	struct engine *engine = userdata;
+
+	return versions_get(engine->functions, id) != NULL;
+}
+
+/* The blobs go with the next collection. */
+static void build_dropped(void *userdata, const struct blob_id *root)
+{
+	struct engine *engine = userdata;
+
+	snapshot_cache_drop(engine->snapshot_cache, root);
+	collection_wanted(&engine->collection);
+}
+
 /* --- birth ------------------------------------------------------------------------------------ */
 
 static void save_metrics(struct alarm *alarm)
@@ -292,6 +308,8 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 		r = snapshot_cache_open(&engine->snapshot_cache, options->loop, engine->blobs,
 		        engine->state_fd, "published", CACHE_BYTES);
 	if (r == 0)
+		r = builds_init(&engine->builds, engine->store, is_version, build_dropped, engine);
+	if (r == 0)
 		r = merges_open(&engine->merges, options->loop, engine->state_fd, "merged");
 	return r;
 }
@@ -314,6 +332,9 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	list_init(&engine->fetches.waiting);
 	list_init(&engine->uploads.list);
 	list_init(&engine->checks);
+	list_init(&engine->builds.all);
+	list_init(&engine->buildings);
+	list_init(&engine->build_requests);
 	collection_init(&engine->collection, engine);
 	last_error_init(&engine->last_error);
 	r = open_state_directory(engine, options->state_dir);
@@ -329,6 +350,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	removal_resume(&engine->removal);
 	removal_sweep(&engine->removal, "functions", function_exists, engine);
 	package_states_sweep(engine);
+	build_jobs_init(engine);
 	uploads_resume(engine);
 	collection_resume(&engine->collection);
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
@@ -347,7 +369,7 @@ static void settle(void *userdata)
 /* What works for calls ends after the last of them. */
 static bool is_idle(struct engine *engine)
 {
-	return list_empty(&engine->states) && package_states_idle(engine) &&
+	return list_empty(&engine->states) && package_states_idle(engine) && builds_idle(engine) &&
 	       collection_idle(&engine->collection) && checks_idle(engine) &&
 	       snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
@@ -412,6 +434,7 @@ struct engine *engine_free(struct engine *engine)
 	attributes_free(engine->attributes);
 	packages_free(engine->packages);
 	functions_free(engine->functions);
+	builds_deinit(&engine->builds);
 	merges_close(engine->merges);
 	snapshot_cache_close(engine->snapshot_cache);
 	snapshot_recent_free(engine->snapshot_recent);

@@ -62,6 +62,10 @@ void engine_show_openmetrics(
 struct worktree *engine_worktree(struct engine *engine, struct function *function);
 struct logbook *engine_logbook(struct engine *engine, struct function *function);
 struct metrics *engine_metrics(struct engine *engine, struct function *function);
+/* The output of the function's last build: a descriptor, or -ENOENT; and its size and time. */
+int engine_open_build_log(struct engine *engine, struct function *function);
+int engine_stat_build_log(
+        struct engine *engine, struct function *function, int64_t *size, int64_t *modified_us);
 struct recorder *engine_recorder(struct engine *engine, struct function *function);
 struct last_error *engine_function_last_error(struct engine *engine, struct function *function);
 

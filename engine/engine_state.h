@@ -5,6 +5,8 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "engine/build_job.h"
+#include "engine/builds.h"
 #include "engine/check.h"
 #include "engine/collection.h"
 #include "engine/engine.h"
@@ -41,8 +43,12 @@ struct engine {
 	struct list package_states;
 	struct package_fetches fetches;
 	struct uploads uploads;
-	int64_t started_us;     /* wall time */
-	struct buf openmetrics; /* rendered at most once a second */
+	struct builds builds;       /* what was built */
+	struct build_jobs jobs;     /* and what is, */
+	struct list buildings;      /* for whom: struct building, in build.c */
+	struct list build_requests; /* struct build_request, there, too */
+	int64_t started_us;         /* wall time */
+	struct buf openmetrics;     /* rendered at most once a second */
 	int64_t openmetrics_us;
 	struct alarm saving; /* of metrics, once a minute */
 	bool draining;

@@ -26,9 +26,10 @@ struct inventory_snapshot {
 /* While it is read. */
 struct reading {
 	struct inventory *inventory;
-	uint64_t function; /* 0: all */
-	struct map owners; /* names of functions and packages, by id */
-	struct map known;  /* of versions of packages */
+	struct map versions; /* names of versions of functions, in words, by id */
+	uint64_t function;   /* 0: all */
+	struct map owners;   /* names of functions and packages, by id */
+	struct map known;    /* of versions of packages */
 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -76,6 +77,16 @@ static int add_snapshot(
 	return 0;
 }
 
+static int add_version(struct reading *reading, uint64_t id, const char *name)
+{
+	char *copy = strdup(name);
+	int r = copy ? map_put(&reading->versions, id, copy) : -ENOMEM;
+
+	if (r < 0)
+		free(copy);
+	return r;
+}
+
 static int read_version(void *userdata, const struct store_version_row *row)
 {
 	struct reading *reading = userdata;
@@ -89,7 +100,30 @@ static int read_version(void *userdata, const struct store_version_row *row)
 		        "version %s belongs to function %" PRIu64 ", which is missing\n", row->name,
 		        row->function);
 	buf_printf(&name, "%s, version %s", function ? function : "?", row->name);
+	if (!name.failed && add_version(reading, row->id, name.data) < 0) {
+		buf_deinit(&name);
+		return -ENOMEM;
+	}
 	return add_snapshot(reading, row->function, row->snapshot, buf_take(&name));
+}
+
+/* Of versions; what else was built is a cache. Nobody routes to it: so it belongs to none. */
+static int read_build(void *userdata, const struct store_build_row *row)
+{
+	struct reading *reading = userdata;
+	const char *version = map_get(&reading->versions, row->owner);
+	struct store_snapshot snapshot;
+	struct buf name = BUF_INIT;
+	int r;
+
+	if (!version || !row->root)
+		return 0;
+	memcpy(snapshot.root, row->root, sizeof(snapshot.root));
+	buf_printf(&name, "%s, its build", version);
+	r = add_snapshot(reading, 0, &snapshot, buf_take(&name));
+	if (r == 0)
+		reading->inventory->versions--;
+	return r;
 }
 
 static int read_package_version(void *userdata, const struct store_package_version_row *row)
@@ -176,6 +210,8 @@ static int read_all(struct reading *reading, struct store *store)
 	if (r == 0)
 		r = store_each_version(store, read_version, reading);
 	if (r == 0)
+		r = store_each_build(store, read_build, reading);
+	if (r == 0)
 		r = store_each_alias(store, read_alias, reading);
 	if (r < 0 || reading->function)
 		return r;
@@ -195,9 +231,13 @@ int inventory_read(struct inventory *inventory, struct store *store, uint64_t fu
 	list_init(&inventory->snapshots);
 	map_init(&reading.owners);
 	map_init(&reading.known);
+	map_init(&reading.versions);
 	r = read_all(&reading, store);
 	map_each(name, &reading.owners, cursor)
 		free(name);
+	map_each(name, &reading.versions, cursor)
+		free(name);
+	map_deinit(&reading.versions);
 	map_deinit(&reading.owners);
 	map_deinit(&reading.known);
 	return r == 0 && inventory->broken.failed ? -ENOMEM : r;

@@ -10,9 +10,9 @@
 #include "base/cleanup.h"
 #include "engine/engine_state.h"
 #include "engine/error_text.h"
-#include "engine/gathering.h"
 #include "engine/metrics.h"
 #include "engine/metrics_file.h"
+#include "engine/preparing.h"
 #include "model/version.h"
 #include "run/deployment.h"
 #include "run/host.h"
@@ -85,7 +85,7 @@ static void install(struct version_state *state, struct deployment *deployment)
 	state->trial = false;
 	pool_set_deployment(pool, deployment);
 	if (!deployment->runtime) {
-		error_body(&body, "Runtime.InvalidEntrypoint", "%s", deployment->why);
+		deployment_refusal(deployment, &body);
 		settle(state, VERSION_BROKEN, body.data, body.length);
 	} else if (trial) {
 		pool_warm(pool);
@@ -117,67 +117,100 @@ static void code_failed(struct version_state *state, int status)
 	give_up(state, why);
 }
 
-/* Takes over both. */
-static void deploy(struct version_state *state, struct checkout *code, struct layers *layers)
+/* It was made ready, and nobody is there to run it. */
+static bool is_unasked(const struct version_state *state)
 {
-	struct deployment *deployment = deployment_new(&state->version->settings,
-	        state->version->name, code, layers, engine_of(state)->runtimes);
+	return list_empty(&state->waiting) && !state->trial &&
+	       !state->version->settings.config.min_instances && !state->target.pool.deployment;
+}
+
+/* Takes over what is in it. */
+static void deploy(struct version_state *state, const struct prepared *prepared)
+{
+	const struct settings *settings = &state->version->settings;
+	const char *name = state->version->name;
+	struct deployment *deployment =
+	        prepared->failure ? deployment_new_failed(settings, name, prepared->failure)
+	                          : deployment_new(settings, name, prepared->code, prepared->layers,
+	                                    engine_of(state)->runtimes);
 
 	if (!deployment) {
 		code_failed(state, -ENOMEM);
 		return;
 	}
 	state->requesting = false;
-	install(state, deployment);
+	if (deployment->failure || !is_unasked(state))
+		install(state, deployment);
 	deployment_unref(deployment);
 }
 
 /* What a version depends on is bound for ever, so it cannot have changed meanwhile. */
-static void gathered(void *userdata, int status, struct layers *layers, const char *why)
+static void is_prepared(
+        void *userdata, int status, const struct prepared *prepared, const char *why)
 {
 	struct version_state *state = userdata;
-	struct checkout *code = take(state->code);
 
-	state->gathering = NULL;
-	if (status == 0) {
-		deploy(state, code, layers);
-		return;
-	}
-	checkout_unref(code);
-	give_up(state, why);
+	state->preparing = NULL;
+	if (status == 0)
+		deploy(state, prepared);
+	else
+		give_up(state, why);
 }
 
 static void on_disk(void *userdata, int status, struct checkout *checkout)
 {
 	struct version_state *state = userdata;
-	struct gathering *gathering;
+	struct preparing *preparing;
 
 	state->request = NULL;
 	if (status < 0) {
 		code_failed(state, status);
 		return;
 	}
-	if (!gathering_wanted(engine_of(state), &state->version->settings)) {
-		deploy(state, checkout, NULL);
+	if (state->made || !preparing_wanted(engine_of(state), &state->version->settings)) {
+		deploy(state, &(struct prepared){.code = checkout});
 		return;
 	}
-	state->code = checkout;
-	gathering = gathering_start(
-	        engine_of(state), &state->version->settings, checkout, gathered, state);
+	preparing = preparing_start(engine_of(state), &state->version->settings, checkout,
+	        state->target.state->directory, is_prepared, state);
 	/* NULL: it is over, and another one may have begun. */
-	if (gathering)
-		state->gathering = gathering;
+	if (preparing)
+		state->preparing = preparing;
+}
+
+static bool is_to_be_built(const struct version_state *state)
+{
+	return state->version->settings.config.build[0] &&
+	       !builds_of_version(&engine_of(state)->builds, state->id);
+}
+
+/* What was built, or the code, when it is not built or was not yet. */
+static struct blob_id find_root(struct version_state *state)
+{
+	const struct built *built = builds_of_version(&engine_of(state)->builds, state->id);
+	struct blob_id root;
+
+	state->made = built;
+	if (built)
+		return built->root;
+	memcpy(root.bytes, state->version->snapshot.root, sizeof(root.bytes));
+	return root;
 }
 
 static void take_in(struct version_state *state)
 {
+	const struct built *built = builds_of_version(&engine_of(state)->builds, state->id);
 	struct snapshot_cache_request *request;
 	struct blob_id root;
 
 	if (state->requesting || state->target.pool.closed)
 		return;
-	memcpy(root.bytes, state->version->snapshot.root, sizeof(root.bytes));
 	state->requesting = true;
+	if (built && built->error) {
+		deploy(state, &(struct prepared){.failure = strdup(built->error)});
+		return;
+	}
+	root = find_root(state);
 	if (!list_empty(&state->waiting) || state->version->settings.config.min_instances)
 		sm_move(&state->stage, VERSION_LOADING);
 	request = snapshot_cache_checkout(engine_of(state)->snapshot_cache, &root, on_disk, state);
@@ -213,7 +246,7 @@ void version_state_configured(struct version_state *state)
 
 void version_state_wake(struct version_state *state)
 {
-	if (state->version->settings.config.min_instances)
+	if (state->version->settings.config.min_instances || is_to_be_built(state))
 		take_in(state);
 }
 
@@ -288,6 +321,15 @@ static const struct target_events events = {
         .emptied = emptied,
 };
 
+/* Of a build that an earlier daemon did. */
+static void note_failure(struct version_state *state)
+{
+	const struct built *built = builds_of_version(&engine_of(state)->builds, state->id);
+
+	if (built && built->error)
+		settle(state, VERSION_BROKEN, built->error, strlen(built->error));
+}
+
 struct version_state *version_state_of(struct function_state *owner, struct version *version)
 {
 	struct version_state *state = version->runtime_state;
@@ -311,6 +353,7 @@ struct version_state *version_state_of(struct function_state *owner, struct vers
 	metrics_file(state, name);
 	metrics_file_load(state->target.metrics, owner->directory, name);
 	version->runtime_state = state;
+	note_failure(state);
 	return state;
 }
 
@@ -328,10 +371,9 @@ void version_state_close(struct version_state *state, bool gently)
 	if (state->request)
 		snapshot_cache_request_cancel(state->request);
 	state->request = NULL;
-	if (state->gathering)
-		gathering_cancel(state->gathering);
-	state->gathering = NULL;
-	state->code = checkout_unref(state->code);
+	if (state->preparing)
+		preparing_cancel(state->preparing);
+	state->preparing = NULL;
 	state->requesting = false;
 	refuse_waiting(state, OUTCOME_REJECTED, -EAGAIN, "Unavailable",
 	        "The function was removed or the daemon ends");
@@ -357,6 +399,8 @@ const char *version_state_name(const struct version_state *state)
 {
 	if (!state->version->settings.config.max_instances)
 		return "disabled";
+	if (preparing_builds(state->preparing))
+		return "building";
 	return sm_name(&state->stage);
 }
 
@@ -379,6 +423,7 @@ void version_state_show_error(const struct version_state *state, struct buf *out
 		clock_format(text, state->settled_us);
 		buf_printf(out, "tried %s\n", text);
 	}
+	preparing_show(state->preparing, out);
 	if (deployment && deployment->runtime) {
 		buf_printf(out, "runtime %s\n", deployment->runtime->name);
 		buf_printf(out, "handler %s\n", deployment_handler(deployment));

@@ -15,8 +15,8 @@
 #include "engine/target.h"
 
 struct checkout;
-struct gathering;
 struct invocation;
+struct preparing;
 struct snapshot_cache_request;
 struct snapshot_tree;
 struct version;
@@ -35,8 +35,8 @@ struct version_state {
 	struct sm stage;
 	struct list waiting; /* invocations that wait for the code to be on disk */
 	struct snapshot_cache_request *request;
-	struct gathering *gathering; /* of the dependencies of `code` */
-	struct checkout *code;       /* meanwhile */
+	struct preparing *preparing; /* what its code needs to run, and its build */
+	bool made;                   /* what comes to disk is what was built, not the code */
 	bool requesting;             /* one of both is on its way */
 	bool trial;                  /* start an instance although nobody calls */
 	struct snapshot_tree *tree;  /* NULL until somebody looks */
@@ -58,7 +58,7 @@ void version_state_configured(struct version_state *state);
 
 /* Nothing routes to it any more: what is idle stops, unless instances are reserved. */
 void version_state_rest(struct version_state *state);
-void version_state_wake(struct version_state *state); /* starts what is reserved */
+void version_state_wake(struct version_state *state); /* builds it, and starts what is reserved */
 
 /* No more calls; what waits is refused, what runs is killed, or `gently` ends. */
 void version_state_close(struct version_state *state, bool gently);

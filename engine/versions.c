@@ -139,6 +139,17 @@ void engine_show_alias_status(struct engine *engine, struct alias *alias, struct
 
 /* --- what happens ------------------------------------------------------------------------------ */
 
+/* What is to be built is built now, not when somebody calls it. */
+void version_was_created(struct engine *engine, struct version *version)
+{
+	struct version_state *state =
+	        version->settings.config.build[0] ? state_of(engine, version) : NULL;
+
+	collection_merge(&engine->collection);
+	if (state)
+		version_state_wake(state);
+}
+
 void version_was_configured(struct engine *engine, struct version *version)
 {
 	struct version_state *state = state_of(engine, version);
@@ -183,6 +194,7 @@ void version_was_removed(struct engine *engine, struct version *version)
 			publish_forget(owner, version);
 		return;
 	}
+	builds_forget(&engine->builds, version->id);
 	memcpy(root.bytes, version->snapshot.root, sizeof(root.bytes));
 	if (!has_twin(version))
 		snapshot_cache_drop(engine->snapshot_cache, &root);
@@ -229,7 +241,7 @@ void versions_wake(struct engine *engine, struct function *function)
 	while ((version = versions_next(function, version ? version->id : 0))) {
 		struct version_state *state;
 
-		if (!version->settings.config.min_instances)
+		if (!version->settings.config.min_instances && !version->settings.config.build[0])
 			continue;
 		state = state_of(engine, version);
 		if (state)

@@ -7,8 +7,10 @@ struct engine;
 struct function;
 struct version;
 
+void version_was_created(struct engine *engine, struct version *version);
 void version_was_configured(struct engine *engine, struct version *version);
 void version_was_removed(struct engine *engine, struct version *version); /* or a draft */
 void versions_were_routed(struct engine *engine, struct function *function);
 void alias_was_removed(struct engine *engine, struct alias *alias);
-void versions_wake(struct engine *engine, struct function *function); /* starts what is reserved */
+void versions_wake(
+        struct engine *engine, struct function *function); /* builds, and starts what is reserved */

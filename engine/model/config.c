@@ -152,6 +152,14 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .may_be_empty = true,
                 .stays_writable = true,
                 .rule = "description is one line of at most 512 characters of UTF-8"},
+        [CONFIG_BUILD] = {.name = "build",
+                AT(build),
+                TEXT(CONFIG_TEXT_LINE, 1024),
+                .initial = "",
+                .redeploys = true,
+                .may_be_empty = true,
+                .rule = "build is a command of the shell, one line of at most 1024 characters, "
+                        "like make or cc -O2 -o bootstrap main.c; or empty"},
 };
 
 static const struct setting *setting_at(enum config_key key)

@@ -27,6 +27,7 @@ enum config_key {
 	CONFIG_LOG_FORMAT,
 	CONFIG_LOG_RETENTION,
 	CONFIG_DESCRIPTION,
+	CONFIG_BUILD,
 	CONFIG_KEYS,
 };
 
@@ -50,6 +51,7 @@ struct config {
 	int64_t log_retention_ms;
 	int64_t log_retention_bytes;
 	char description[512 * 4 + 1]; /* UTF-8, at most 512 characters */
+	char build[1024 * 4 + 1]; /* a command of the shell, the same, at most 1024; "" = none */
 };
 
 void config_defaults(struct config *config);
@@ -59,7 +61,7 @@ void config_format(const struct config *config, enum config_key key, struct buf 
 
 /*
  * Sets one value from its text (no newline at the end; blanks round it are dropped). The empty text
- * empties what may be empty (handler, initializer, description), so a user empties one by writing a
+ * empties what may be empty (handler, initializer, build, description), so a user empties one by writing a
  * lone newline; blanks alone are refused like anywhere. 0, -EINVAL or -ERANGE; then the config is
  * unchanged and `why` (may be NULL) holds a sentence with the bounds. Whether the runtime exists is
  * the caller's question, and who may set `network` too.
