@@ -39,7 +39,8 @@ enum row_id {
 	ROW_CONFIG_RUNTIME = 64,
 	ROW_CONFIG_HANDLER = 65,
 	ROW_CONFIG_INITIALIZER = 66,
-	/* 67 build, 68 image */
+	ROW_CONFIG_BUILD = 67,
+	/* 68 image */
 	ROW_CONFIG_TIMEOUT = 69,
 	ROW_CONFIG_INIT_TIMEOUT = 70,
 	ROW_CONFIG_MEMORY = 71,
@@ -70,7 +71,7 @@ enum row_id {
 	ROW_LOG_SEGMENT = 112,
 	ROW_LOG_CURRENT = 113,
 	ROW_LOG_FOLLOW = 114,
-	/* 115 build */
+	ROW_LOG_BUILD = 115,
 
 	/* 128 to 159: metrics, in the order of the contract */
 	ROW_METRICS_FIRST = 128,

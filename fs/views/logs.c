@@ -216,3 +216,70 @@ const struct follow log_follow = {
         .close = close_follow,
         .show_lost = show_lost,
 };
+
+/* --- build ------------------------------------------------------------------------------------ */
+
+struct build_reader {
+	int fd;
+};
+
+static int open_build(const struct subject *subject, void **reader)
+{
+	struct build_reader *made;
+	int fd = engine_open_build_log(subject->engine, subject->function);
+
+	if (fd < 0)
+		return fd;
+	made = malloc(sizeof(*made));
+	if (!made) {
+		close_fd(fd);
+		return -ENOMEM;
+	}
+	made->fd = fd;
+	*reader = made;
+	return 0;
+}
+
+static ssize_t read_build(void *reader, void *data, size_t size, int64_t offset)
+{
+	ssize_t done = pread(((struct build_reader *)reader)->fd, data, size, offset);
+
+	return done < 0 ? -errno : done;
+}
+
+static void close_build(void *reader)
+{
+	close_fd(((struct build_reader *)reader)->fd);
+	free(reader);
+}
+
+static int64_t build_bytes(const struct subject *subject)
+{
+	int64_t size = 0, modified_us;
+
+	engine_stat_build_log(subject->engine, subject->function, &size, &modified_us);
+	return size;
+}
+
+static int64_t build_modified_us(const struct subject *subject)
+{
+	int64_t size, modified_us = 0;
+
+	engine_stat_build_log(subject->engine, subject->function, &size, &modified_us);
+	return modified_us;
+}
+
+const struct tail build_tail = {
+        .open = open_build,
+        .read = read_build,
+        .close = close_build,
+        .size = build_bytes,
+        .modified_us = build_modified_us,
+};
+
+bool log_was_built(const struct subject *subject)
+{
+	int64_t size, modified_us;
+
+	return engine_stat_build_log(subject->engine, subject->function, &size, &modified_us) == 0;
+}

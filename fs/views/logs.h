@@ -7,5 +7,7 @@
 extern const struct each segments_each;
 extern const struct tail segment_tail;
 extern const struct follow log_follow;
+extern const struct tail build_tail;
 
+bool log_was_built(const struct subject *subject);
 int log_show_current(const struct subject *subject, struct buf *out);
