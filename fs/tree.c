@@ -381,6 +381,15 @@ static const struct row template_rows[] = {
         {},
 };
 
+static const struct row samples_rows[] = {
+        {.id = ROW_RUNTIME_SAMPLE_FILE,
+                .behaviour = &files_behaviour,
+                .mode = S_IFREG | 0444,
+                .each = &files_each,
+                .help = "SAMPLE/code/ and SAMPLE/config/, as in a function; read-only"},
+        {},
+};
+
 static const struct row runtime_rows[] = {
         TEXT(ROW_RUNTIME_ABOUT, "about", runtime_show_about, "what it runs, and what it needs"),
         {.id = ROW_RUNTIME_TEMPLATE,
@@ -389,6 +398,12 @@ static const struct row runtime_rows[] = {
                 .mode = S_IFDIR | 0755,
                 .children = template_rows,
                 .help = "a sample to copy: `cp -r runtimes/NAME/template/. functions/NAME/code`"},
+        {.id = ROW_RUNTIME_SAMPLES,
+                .name = "samples",
+                .behaviour = &files_behaviour,
+                .mode = S_IFDIR | 0755,
+                .children = samples_rows,
+                .help = "more samples: `cp -r runtimes/NAME/samples/SAMPLE/. functions/NAME`"},
         {},
 };
 

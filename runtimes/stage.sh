@@ -6,7 +6,7 @@
 set -eu
 
 compile() {
-	[ ! -x /usr/bin/python3 ] || /usr/bin/python3 -m compileall -q -x /template/ "$1" || :
+	[ ! -x /usr/bin/python3 ] || /usr/bin/python3 -m compileall -q -x "/(template|samples)/" "$1" || :
 }
 
 if [ "$1" = --compile ]; then
@@ -14,6 +14,7 @@ if [ "$1" = --compile ]; then
 	exit
 fi
 mkdir -p "$2"
-(cd "$1" && tar -cf - --exclude=__pycache__ --exclude=meson.build --exclude='*.[ch]' .) | (cd "$2" && tar -xpf -)
+(cd "$1" && tar -cf - --exclude=__pycache__ --exclude=meson.build \
+	--anchored --no-wildcards-match-slash --exclude='./*.[ch]' .) | (cd "$2" && tar -xpf -)
 compile "$2"
 : >"$3"

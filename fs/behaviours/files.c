@@ -34,7 +34,7 @@ struct file_tree {
 
 struct files {
 	struct fs *fs;
-	struct map trees; /* by the runtime's object id */
+	struct map trees; /* by tree_key() */
 };
 
 struct files *files_new(struct fs *fs)
@@ -138,10 +138,21 @@ static int list_tree(struct file_tree *tree)
 	return r;
 }
 
-static struct file_tree *tree_of(struct fs *fs, uint64_t runtime)
+/* A runtime has two trees: its template, and its samples. */
+static bool is_of_samples(const struct row *row)
+{
+	return row->id == ROW_RUNTIME_SAMPLES || row->id == ROW_RUNTIME_SAMPLE_FILE;
+}
+
+static uint64_t tree_key(uint64_t runtime, bool samples)
+{
+	return runtime << 1 | samples;
+}
+
+static struct file_tree *tree_of(struct fs *fs, uint64_t runtime, bool samples)
 {
 	struct files *files = fs->files;
-	struct file_tree *tree = map_get(&files->trees, runtime);
+	struct file_tree *tree = map_get(&files->trees, tree_key(runtime, samples));
 	const struct runtime *of = runtimes_at(engine_runtimes(fs->engine), (size_t)runtime - 1);
 	CLEANUP(buf_deinit) struct buf path = BUF_INIT;
 	int r;
@@ -149,8 +160,8 @@ static struct file_tree *tree_of(struct fs *fs, uint64_t runtime)
 	if (tree || !of)
 		return tree;
 	tree = calloc(1, sizeof(*tree));
-	buf_printf(&path, "%s/template", of->path);
-	if (!tree || path.failed || map_put(&files->trees, runtime, tree) < 0) {
+	buf_printf(&path, "%s/%s", of->path, samples ? "samples" : "template");
+	if (!tree || path.failed || map_put(&files->trees, tree_key(runtime, samples), tree) < 0) {
 		free(tree);
 		return NULL;
 	}
@@ -163,7 +174,7 @@ static struct file_tree *tree_of(struct fs *fs, uint64_t runtime)
 
 static bool is_root(const struct node *node)
 {
-	return node->row->id == ROW_RUNTIME_TEMPLATE;
+	return node->row->id == ROW_RUNTIME_TEMPLATE || node->row->id == ROW_RUNTIME_SAMPLES;
 }
 
 static uint64_t runtime_of(const struct node *node)
@@ -171,16 +182,23 @@ static uint64_t runtime_of(const struct node *node)
 	return is_root(node) ? node->object : node_child_function(node->object);
 }
 
-static struct node node_at(struct fs *fs, uint64_t runtime, size_t index)
+/* In the tree that `directory` is in. */
+static struct node node_at(struct fs *fs, const struct node *directory, size_t index)
 {
-	return index ? node_of(fs->tree.rows[ROW_RUNTIME_FILE], node_child(runtime, index))
-	             : node_of(fs->tree.rows[ROW_RUNTIME_TEMPLATE], runtime);
+	bool samples = is_of_samples(directory->row);
+	uint64_t runtime = runtime_of(directory);
+
+	if (!index)
+		return node_of(fs->tree.rows[samples ? ROW_RUNTIME_SAMPLES : ROW_RUNTIME_TEMPLATE],
+		        runtime);
+	return node_of(fs->tree.rows[samples ? ROW_RUNTIME_SAMPLE_FILE : ROW_RUNTIME_FILE],
+	        node_child(runtime, index));
 }
 
 static const struct file *find_file(
         struct fs *fs, const struct node *node, struct file_tree **tree, size_t *index)
 {
-	*tree = tree_of(fs, runtime_of(node));
+	*tree = tree_of(fs, runtime_of(node), is_of_samples(node->row));
 	*index = is_root(node) ? 0 : node->object & NODE_CHILD_MASK;
 	return *tree && *index < (*tree)->count ? &(*tree)->files[*index] : NULL;
 }
@@ -220,7 +238,7 @@ static int files_lookup(struct request *request, const char *name, struct fuse_e
 		return -ENOENT;
 	for (i = 1; i < tree->count; i++)
 		if (tree->files[i].parent == index && strcmp(tree->files[i].name, name) == 0) {
-			struct node node = node_at(fs, runtime_of(&request->node), i);
+			struct node node = node_at(fs, &request->node, i);
 
 			return node_entry(request, &node, entry);
 		}
@@ -231,7 +249,7 @@ static bool list_file(struct listing *listing, struct fs *fs, const struct node 
         const struct file_tree *tree, size_t i)
 {
 	const char *name = i == 0 ? "." : i == 1 ? ".." : tree->files[i - 1].name;
-	struct node node = node_at(fs, runtime_of(directory), i < 2 ? 0 : i - 1);
+	struct node node = node_at(fs, directory, i < 2 ? 0 : i - 1);
 	struct fuse_entry_param entry = {
 	        .attr = {.st_ino = node.ino,
 	                .st_mode = i < 2 ? S_IFDIR : tree->files[i - 1].stat.st_mode},

@@ -161,7 +161,13 @@ def makes(mount):
         assert code == str(mount.root / "functions" / name / "code")
         assert os.listdir(code)
         assert "has code already" in mount.fnfs("new", name, runtime, status=1).stderr
-    assert "python" in mount.fnfs("new", "x", "cobol", status=3).stderr
+    code = mount.fnfs("new", "new-c", "bootstrap/c").stdout.strip()
+    assert sorted(os.listdir(code)) == ["Makefile", "answer.c", "answer.h", "server.c"]
+    assert (mount.root / "functions/new-c/config/build").read_text() == "make\n"
+    listed = mount.fnfs("new", "x", "cobol", status=3).stderr
+    assert "  python\n" in listed and "  bootstrap/c\n" in listed
+    for wrong in "bootstrap/", "bootstrap/cobol", "bootstrap/..", "bootstrap/c/code", "../python":
+        assert "python" in mount.fnfs("new", "x", wrong, status=3).stderr
     assert mount.fnfs("new", "9x", status=3).stderr
     assert not (mount.root / "functions/x").exists()
 
@@ -191,6 +197,7 @@ def completes(mount):
     assert complete("call", "ech") == {"echo"}
     assert complete("logs", "tal") == {"talk"}
     assert complete("new", "x", "pyth") == {"python"}
+    assert complete("new", "x", "bootstrap/") == {"bootstrap/c", "bootstrap/shell"}
 
 
 def examines(mount):

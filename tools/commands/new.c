@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fnfs new: what `mkdir functions/NAME` and `cp -r runtimes/RUNTIME/template/. functions/NAME/code/` do.
- * A function that has code already is left alone.
+ * fnfs new: what `mkdir functions/NAME` and `cp -r runtimes/RUNTIME/template/. functions/NAME/code/` do; of a
+ * sample, `cp -r runtimes/RUNTIME/samples/SAMPLE/. functions/NAME/`, settings first. A function that has code
+ * already is left alone.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -53,21 +54,35 @@ static bool is_empty(const char *path)
 	return empty;
 }
 
-static int complain_names(int root)
+/* Each in a line: `before` and the name. */
+static void print_names(int root, const char *directory, const char *before)
 {
-	DIR *runtimes;
+	int fd = openat(root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *names = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	int fd = openat(root, "runtimes", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	runtimes = fd < 0 ? NULL : fdopendir(fd);
-	complain(COMMAND_UNABLE, "there is no such runtime with a template; there is:");
-	while (runtimes && (entry = readdir(runtimes)) != NULL)
-		if (entry->d_name[0] != '.')
-			fprintf(stderr, "  %s\n", entry->d_name);
-	if (runtimes)
-		closedir(runtimes);
+	while (names && (entry = readdir(names)) != NULL) {
+		CLEANUP(free_p) char *samples = NULL;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		fprintf(stderr, "  %s%s\n", before, entry->d_name);
+		if (*before || asprintf(&samples, "runtimes/%s/samples", entry->d_name) < 0)
+			continue;
+		CLEANUP(free_p) char *sample = NULL;
+		if (asprintf(&sample, "%s/", entry->d_name) >= 0)
+			print_names(root, samples, sample);
+	}
+	if (names)
+		closedir(names);
 	else
 		close_fd(fd);
+}
+
+static int complain_names(int root)
+{
+	complain(COMMAND_UNABLE, "there is no such runtime or sample; there is:");
+	print_names(root, "runtimes", "");
 	return COMMAND_UNABLE;
 }
 
@@ -79,25 +94,61 @@ static int make_function(int root, const char *name, const char *path)
 	return complain(COMMAND_UNABLE, "%s: %s", name, why && *why ? why : strerror(errno));
 }
 
-static int make(int root, const char *mount, const char *name, const char *runtime)
+/* Where the code is, and NULL or where settings are: of `RUNTIME`, or of `RUNTIME/SAMPLE`. */
+static int find_source(const char *mount, const char *what, char **code, char **config)
+{
+	const char *slash = strchr(what, '/');
+	int length = slash ? (int)(slash - what) : (int)strlen(what);
+	int n;
+
+	*code = *config = NULL;
+	if (slash && (!slash[1] || strchr(slash + 1, '/') || slash[1] == '.'))
+		return -ENOENT;
+	if (!slash)
+		n = asprintf(code, "%s/runtimes/%s/template", mount, what);
+	else if ((n = asprintf(code, "%s/runtimes/%.*s/samples/%s/code", mount, length, what,
+	                  slash + 1)) >= 0)
+		n = asprintf(config, "%s/runtimes/%.*s/samples/%s/config", mount, length, what,
+		        slash + 1);
+	if (n < 0)
+		return -ENOMEM;
+	if (*config && access(*config, R_OK) < 0) {
+		free(*config);
+		*config = NULL;
+	}
+	return access(*code, R_OK) < 0 ? -errno : 0;
+}
+
+static int copy_settings(const char *from, const char *function)
+{
+	return run_shell(
+	        "for file in \"$1\"/*; do cat -- \"$file\" >\"$2/config/${file##*/}\" || exit; "
+	        "done",
+	        from, function);
+}
+
+static int make(int root, const char *mount, const char *name, const char *what)
 {
 	CLEANUP(free_p) char *function = NULL;
 	CLEANUP(free_p) char *code = NULL;
-	CLEANUP(free_p) char *template = NULL;
+	CLEANUP(free_p) char *source = NULL;
+	CLEANUP(free_p) char *settings = NULL;
 	int status;
 
 	if (asprintf(&function, "%s/functions/%s", mount, name) < 0 ||
-	        asprintf(&code, "%s/code", function) < 0 ||
-	        asprintf(&template, "%s/runtimes/%s/template", mount, runtime) < 0)
+	        asprintf(&code, "%s/code", function) < 0)
 		return complain(COMMAND_UNABLE, "out of memory");
-	if (strchr(runtime, '/') || access(template, R_OK) < 0)
+	if (find_source(mount, what, &source, &settings) < 0)
 		return complain_names(root);
 	status = make_function(root, name, function);
 	if (status)
 		return status;
 	if (!is_empty(code))
 		return complain(COMMAND_FAILED, "%s has code already", name);
-	status = copy_template(template, code);
+	if (settings)
+		status = copy_settings(settings, function);
+	if (!status)
+		status = copy_template(source, code);
 	if (!status)
 		printf("%s\n", code);
 	return status;
@@ -122,9 +173,9 @@ static int new_run(const struct command *command, int argc, char **argv)
 
 const struct command command_new = {
         .name = "new",
-        .usage = "new NAME [RUNTIME]",
-        .summary = "make a function from a runtime's template (python)",
+        .usage = "new NAME [RUNTIME[/SAMPLE]]",
+        .summary = "make a function from a runtime's template (python), or a sample",
         .details = "Prints the directory the code is in. `ls \"$(fnfs where)\"/runtimes` lists\n"
-                   "the runtimes.\n",
+                   "the runtimes, `ls \"$(fnfs where)\"/runtimes/*/samples` their samples.\n",
         .run = new_run,
 };
