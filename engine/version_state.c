@@ -141,6 +141,8 @@ static void deploy(struct version_state *state, const struct prepared *prepared)
 	state->requesting = false;
 	if (deployment->failure || !is_unasked(state))
 		install(state, deployment);
+	else if (state->stage.state == VERSION_LOADING)
+		sm_move(&state->stage, VERSION_PUBLISHED); /* who called has gone */
 	deployment_unref(deployment);
 }
 

@@ -282,6 +282,42 @@ def test_versions(fn):
 	assert checked.splitlines()[-1].endswith(' 2 versions, 0 problems'), checked
 
 
+def test_collection(fn):
+	"""Without it: results of builds fill the disk, or what a version runs is swept with them."""
+	fn.function('many', {'main+x': MAIN, 'part': '0'},
+		build='head -c 20000 /dev/urandom > load; ' + DRAW)
+	first = fn.call('many').decode().strip()
+	os.mkdir(fn.path('functions', 'many', 'versions', '1'))
+	assert call_version(fn, 'many', '1') == first
+	for number in range(30):  # more than are kept, and a part of it that is worth the while
+		save(fn, 'many', 'part', 'x%d' % number)
+		last = fn.call('many')
+		fn.step()
+	until('garbage is collected', lambda: 'collected garbage: ' in fn.stderr())
+	fn.stop()
+	shutil.rmtree(os.path.join(fn.state, 'published'))
+	fn.start()
+	assert call_version(fn, 'many', '1') == first
+	assert fn.call('many') == last  # it was not built again
+	save(fn, 'many', 'part', 'x28')
+	before_last = fn.call('many')
+	save(fn, 'many', 'part', 'x29')
+	assert fn.call('many') == last != before_last
+	checked = fn.read('.fsck')
+	assert checked.splitlines()[-1].endswith(' 0 problems'), checked
+
+
+def test_removed(fn):
+	"""Without it: a build goes on for a function that is gone."""
+	mark = '4710.%d' % os.getpid()
+	fn.function('gone', {'main+x': MAIN}, build='sleep %s' % mark)
+	until('it works', lambda: processes(mark))
+	shutil.rmtree(fn.path('functions', 'gone'), ignore_errors=True)
+	assert not os.path.exists(fn.path('functions', 'gone'))
+	until('its processes are gone', lambda: not processes(mark))
+	until('nothing is left', lambda: not left(fn))
+
+
 def test_broken_version(fn):
 	"""Without it: a version that cannot run would try again at every call, or look ready."""
 	fn.function('bad', {'main.c': 'none\n'}, build='cc -o main main.c')
@@ -443,10 +479,12 @@ def main():
 		run(test_rounds, fn, options.rounds)
 		for test in (test_make, test_packages_of_npm, test_made_runtime, test_dependencies,
 				test_sandbox, test_failing, test_ahead_of_calls, test_progress, test_cache,
-				test_versions, test_broken_version, test_moving, test_killed_daemon,
+				test_versions, test_collection, test_removed, test_broken_version, test_moving, test_killed_daemon,
 				test_killed_publish, test_superseded, test_wild):
 			fn.step()
 			run(test, fn)
+	with Mounted(env={'FNFS_OVERLAY': 'no'}) as fn:  # dependencies are merged another way
+		run(test_dependencies, fn)
 	run(test_bounds)
 
 
