@@ -103,7 +103,8 @@ void engine_show_function_status(struct engine *engine, struct function *functio
 	targets_count(state, &counts);
 	buf_printf(out, "instances %u\n", counts.instances);
 	buf_printf(out, "running %u\n", counts.running);
-	buf_printf(out, "waiting %u\n", counts.waiting);
+	/* Those that wait for the code, too: a build takes its time. */
+	buf_printf(out, "waiting %zu\n", counts.waiting + list_count(&state->deploy.waiting));
 	publishes_show(state, out);
 	deploy_show(&state->deploy, out);
 }

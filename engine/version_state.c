@@ -413,7 +413,7 @@ void version_state_show_head(const struct version_state *state, struct buf *out)
 	buf_printf(out, "state %s\n", version_state_name(state));
 	buf_printf(out, "instances %u\n", pool->live);
 	buf_printf(out, "running %u\n", pool->running);
-	buf_printf(out, "waiting %u\n", pool->waiting_count);
+	buf_printf(out, "waiting %zu\n", pool->waiting_count + list_count(&state->waiting));
 }
 
 void version_state_show_error(const struct version_state *state, struct buf *out)

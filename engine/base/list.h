@@ -61,6 +61,16 @@ static inline void list_move_all(struct list *from, struct list *to)
 	list_init(from);
 }
 
+static inline size_t list_count(const struct list *head)
+{
+	const struct list *at;
+	size_t count = 0;
+
+	for (at = head->next; at != head; at = at->next)
+		count++;
+	return count;
+}
+
 #define list_first(head, type, member) \
 	(list_empty(head) ? NULL : container_of((head)->next, type, member))
 #define list_last(head, type, member) \

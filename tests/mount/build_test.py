@@ -12,6 +12,7 @@ import glob
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -364,6 +365,25 @@ def test_killed_daemon(fn):
 	until('nothing is left', lambda: not left(fn))
 
 
+def test_killed_guardian(fn):
+	"""Without it: a version is broken for good because of an accident that had nothing to do with it."""
+	mark = '4709.%d' % os.getpid()
+	fn.function('ward', {'main+x': MAIN}, build='sleep %s' % mark)
+	until('it works', lambda: processes(mark))
+	errors = []
+	waiting = threading.Thread(target=lambda: errors.append(errno_of(fn.call, 'ward')))
+	waiting.start()
+	until('somebody waits', lambda: status(fn, 'ward')[0]['waiting'] == '1')
+	guardian = [line.split()[1] for line in fn.read('status').splitlines() if line.startswith('guardian ')]
+	os.kill(int(guardian[0]), signal.SIGKILL)
+	waiting.join()
+	assert errors == ['EIO'], errors
+	until('its processes are gone', lambda: not processes(mark))
+	fn.set('ward', 'build', DRAW)
+	assert fn.call('ward').strip()
+	until('nothing is left', lambda: not left(fn))
+
+
 def test_killed_publish(fn):
 	"""Without it: a version that was acknowledged would never become one that runs."""
 	mark = '4712.%d' % os.getpid()
@@ -480,7 +500,7 @@ def main():
 		for test in (test_make, test_packages_of_npm, test_made_runtime, test_dependencies,
 				test_sandbox, test_failing, test_ahead_of_calls, test_progress, test_cache,
 				test_versions, test_collection, test_removed, test_broken_version, test_moving, test_killed_daemon,
-				test_killed_publish, test_superseded, test_wild):
+				test_killed_guardian, test_killed_publish, test_superseded, test_wild):
 			fn.step()
 			run(test, fn)
 	with Mounted(env={'FNFS_OVERLAY': 'no'}) as fn:  # dependencies are merged another way
