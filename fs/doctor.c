@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "run/launcher.h"
+#include "run/outbound.h"
 #include "run/runtime.h"
 
 enum finding { FOUND, LIMITED, MISSING };
@@ -100,6 +102,23 @@ static bool look_at_limits(const struct options *options)
 	return missing;
 }
 
+/* Wanted by `outbound` alone; its device is opened by the functions' owners, of whom root is none. */
+static void look_at_outbound(void)
+{
+	static const char good_for[] = "lets functions with config/network `outbound` out";
+	struct stat st;
+
+	report(outbound_find() ? FOUND : LIMITED, "pasta", good_for,
+	        "type: sudo apt-get install passt");
+	if (stat("/dev/net/tun", &st) < 0)
+		report(LIMITED, "/dev/net/tun", good_for,
+		        "type: sudo modprobe tun (in a container: start it with --device "
+		        "/dev/net/tun)");
+	else
+		report((st.st_mode & 0006) == 0006 ? FOUND : LIMITED, "/dev/net/tun", good_for,
+		        "type: sudo chmod 0666 /dev/net/tun");
+}
+
 static bool look_at_runtimes(const struct options *options)
 {
 	struct runtimes *runtimes;
@@ -127,6 +146,7 @@ int doctor(const struct options *options)
 	bool missing = look_at_sandbox(options);
 
 	missing |= look_at_limits(options);
+	look_at_outbound();
 	missing |= look_at_runtimes(options);
 	return missing;
 }

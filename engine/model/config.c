@@ -128,7 +128,7 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .format = format_network,
                 .initial = "none",
                 .redeploys = true,
-                .rule = "network is none or host (outbound needs a later release)"},
+                .rule = "network is none, outbound or host"},
         [CONFIG_LOG_FORMAT] = {.name = "log_format",
                 AT(log_format),
                 .parse = parse_log_format,

@@ -31,7 +31,7 @@ enum config_key {
 	CONFIG_KEYS,
 };
 
-enum config_network { NETWORK_NONE, NETWORK_HOST };
+enum config_network { NETWORK_NONE, NETWORK_HOST, NETWORK_OUTBOUND };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct config {

@@ -115,6 +115,7 @@ void format_text(const struct setting *setting, const void *value, struct buf *o
 static const char *const network_names[] = {
         [NETWORK_NONE] = "none",
         [NETWORK_HOST] = "host",
+        [NETWORK_OUTBOUND] = "outbound",
 };
 
 static const char *const log_format_names[] = {

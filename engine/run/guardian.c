@@ -35,12 +35,12 @@ enum {
 	LOOK_AGAIN_MS = 5,
 };
 
-enum source { FROM_DAEMON, FROM_SIGNAL, FROM_STATUS, FROM_MEMORY };
+enum source { FROM_DAEMON, FROM_SIGNAL, FROM_STATUS, FROM_MEMORY, FROM_OUTBOUND, SOURCE_BITS = 3 };
 
 static void watch(
         struct guardian *guardian, int fd, uint32_t events, enum source source, uint64_t id)
 {
-	struct epoll_event event = {.events = events, .data.u64 = id << 2 | source};
+	struct epoll_event event = {.events = events, .data.u64 = id << SOURCE_BITS | source};
 
 	if (fd >= 0 && epoll_ctl(guardian->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		fail(-errno, "watching a descriptor");
@@ -171,9 +171,18 @@ static void hear_status(struct guardian *guardian, struct ward *ward, uint32_t e
 {
 	if (ward_listen(ward, &guardian->limits))
 		tell(guardian, MESSAGE_STARTED, ward->id, &ward->runtime, sizeof(ward->runtime));
+	if (ward_connect(ward, &guardian->limits))
+		watch(guardian, ward->outbound->words, EPOLLIN, FROM_OUTBOUND, ward->id);
 	/* Everybody who could say something is gone; SIGCHLD tells the rest. */
 	if (events & EPOLLHUP)
 		epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, ward->status, NULL);
+}
+
+static void hear_outbound(struct guardian *guardian, struct ward *ward, uint32_t events)
+{
+	ward_look_at_outbound(ward, &guardian->limits);
+	if (events & EPOLLHUP)
+		epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, ward->outbound->words, NULL);
 }
 
 static struct ward *find_by_pid(struct guardian *guardian, pid_t pid)
@@ -181,7 +190,7 @@ static struct ward *find_by_pid(struct guardian *guardian, pid_t pid)
 	struct ward *ward;
 
 	list_each(ward, &guardian->wards, link)
-		if (ward->bubblewrap == pid)
+		if (ward->bubblewrap == pid || (ward->outbound && ward->outbound->pid == pid))
 			return ward;
 	return NULL;
 }
@@ -195,8 +204,10 @@ static void reap(struct guardian *guardian)
 
 	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
 		ward = find_by_pid(guardian, pid);
-		if (ward)
+		if (ward && ward->bubblewrap == pid)
 			ward_reaped(ward, status, &usage);
+		else if (ward)
+			outbound_reaped(ward->outbound, status);
 	}
 }
 
@@ -239,12 +250,22 @@ static bool something_ends(const struct guardian *guardian)
 
 static int patience_ms(const struct guardian *guardian)
 {
-	return something_ends(guardian) ? LOOK_AGAIN_MS : guardian_memory_patience_ms(guardian);
+	int patience = guardian_memory_patience_ms(guardian), wait;
+	struct ward *ward;
+
+	if (something_ends(guardian))
+		return LOOK_AGAIN_MS;
+	list_each(ward, &guardian->wards, link) {
+		wait = ward->outbound ? outbound_patience_ms(ward->outbound) : -1;
+		if (wait >= 0 && (patience < 0 || wait < patience))
+			patience = wait;
+	}
+	return patience;
 }
 
 static void hear(struct guardian *guardian, const struct epoll_event *event)
 {
-	enum source source = (enum source)(event->data.u64 & 3);
+	enum source source = (enum source)(event->data.u64 & ((1 << SOURCE_BITS) - 1));
 	struct ward *ward;
 
 	if (source == FROM_DAEMON) {
@@ -255,11 +276,22 @@ static void hear(struct guardian *guardian, const struct epoll_event *event)
 		hear_signals(guardian);
 		return;
 	}
-	ward = map_get(&guardian->by_id, event->data.u64 >> 2);
+	ward = map_get(&guardian->by_id, event->data.u64 >> SOURCE_BITS);
 	if (ward && source == FROM_STATUS)
 		hear_status(guardian, ward, event->events);
+	else if (ward && source == FROM_OUTBOUND)
+		hear_outbound(guardian, ward, event->events);
 	else if (ward)
 		guardian_hear_memory(guardian, ward);
+}
+
+static void look_at_outbound(struct guardian *guardian)
+{
+	struct ward *ward;
+
+	list_each(ward, &guardian->wards, link)
+		if (ward->outbound)
+			ward_look_at_outbound(ward, &guardian->limits);
 }
 
 static void turn(struct guardian *guardian)
@@ -271,6 +303,7 @@ static void turn(struct guardian *guardian)
 		hear(guardian, &events[i]);
 	guardian_look_at_memory(guardian);
 	guardian_sample_memory(guardian);
+	look_at_outbound(guardian);
 	bury(guardian);
 }
 

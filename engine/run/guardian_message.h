@@ -42,6 +42,7 @@ struct message_start {
 	int max_processes;
 	bool host_network;
 	bool writable;
+	bool outbound;
 	int sockets;
 	uint32_t layers;
 	uint32_t arguments;

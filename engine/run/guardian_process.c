@@ -70,7 +70,8 @@ static bool is_known(const struct guardian *guardian, pid_t pid)
 	const struct ward *ward;
 
 	list_each(ward, &guardian->wards, link)
-		if (ward->bubblewrap == pid || ward->init == pid)
+		if (ward->bubblewrap == pid || ward->init == pid ||
+		        (ward->outbound && ward->outbound->pid == pid))
 			return true;
 	return false;
 }

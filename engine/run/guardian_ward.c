@@ -73,6 +73,8 @@ struct ward *ward_free(struct ward *ward)
 	list_unlink(&ward->link);
 	close_fd(ward->status);
 	close_fd(ward->memory_event);
+	close_fd(ward->network);
+	outbound_free(ward->outbound);
 	buf_deinit(&ward->words);
 	free(ward->group);
 	free(ward);
@@ -87,7 +89,7 @@ struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit)
 		return NULL;
 	list_init(&ward->link);
 	ward->id = id;
-	ward->status = ward->memory_event = -1;
+	ward->status = ward->memory_event = ward->network = -1;
 	ward->usage = (struct limits_usage){-1, -1, -1, -1};
 	ward->memory_limit = memory_limit;
 	if (asprintf(&ward->group, "%s", name) < 0)
@@ -135,6 +137,7 @@ static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
 	                .working_directory = order->directory,
 	                .environment = order->environment,
 	                .host_network = numbers->host_network,
+	                .outbound = numbers->outbound,
 	                .tmp_bytes = limits_has(limits, LIMITS_MEMORY)
 	                                     ? SANDBOX_TMP_BYTES
 	                                     : smaller(SANDBOX_TMP_BYTES, numbers->memory_bytes)},
@@ -192,6 +195,23 @@ static int launch(struct ward *ward, const struct order *order, struct sandbox *
 	return 0;
 }
 
+static bool plan_outbound(struct ward *ward, const struct order *order,
+        const struct sandbox *sandbox, struct buf *why)
+{
+	const struct message_start *numbers = &order->numbers;
+
+	if (!outbound_find()) {
+		buf_puts(why, OUTBOUND_NEEDS);
+		return false;
+	}
+	ward->outbound = outbound_new(ward->group,
+	        sandbox->is_root ? sandbox_owner(numbers->uid, numbers->function_id) : geteuid(),
+	        owner_group(numbers), sandbox->is_root);
+	if (!ward->outbound)
+		buf_puts(why, "out of memory");
+	return ward->outbound;
+}
+
 int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *limits, uint64_t id,
         const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
         struct buf *why)
@@ -207,6 +227,8 @@ int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *
 		error = -ENOMEM;
 	if (error)
 		buf_printf(why, "reading the order: %s", strerror(-error));
+	else if (order.numbers.outbound && !plan_outbound(ward, &order, sandbox, why))
+		error = -ENOEXEC;
 	else
 		error = launch(ward, &order, sandbox, limits, descriptors, why);
 	order_deinit(&order);
@@ -214,27 +236,36 @@ int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *
 	return error;
 }
 
+static void take_network(struct ward *ward, struct cmsghdr *part)
+{
+	close_fd(ward->network);
+	memcpy(&ward->network, CMSG_DATA(part), sizeof(ward->network));
+}
+
 /* One packet; 0 when there is none now. */
-static ssize_t receive_packet(int socket, char *text, size_t size, pid_t *sender)
+static ssize_t receive_packet(struct ward *ward, char *text, size_t size, pid_t *sender)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(struct ucred))];
+		char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec io = {.iov_base = text, .iov_len = size - 1};
 	struct msghdr header = {.msg_iov = &io,
 	        .msg_iovlen = 1,
 	        .msg_control = &control,
 	        .msg_controllen = sizeof(control)};
-	ssize_t length = recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *first = length > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+	ssize_t length = recvmsg(ward->status, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *part = length > 0 ? CMSG_FIRSTHDR(&header) : NULL;
 	struct ucred credentials = {0};
 
 	if (length <= 0)
 		return 0;
 	text[length] = 0;
-	if (first && first->cmsg_type == SCM_CREDENTIALS)
-		memcpy(&credentials, CMSG_DATA(first), sizeof(credentials));
+	for (; part; part = CMSG_NXTHDR(&header, part))
+		if (part->cmsg_type == SCM_CREDENTIALS)
+			memcpy(&credentials, CMSG_DATA(part), sizeof(credentials));
+		else if (part->cmsg_type == SCM_RIGHTS)
+			take_network(ward, part);
 	*sender = credentials.pid;
 	return length;
 }
@@ -247,6 +278,8 @@ static void take_packet(struct ward *ward, const char *text, size_t length, pid_
 		return;
 	}
 	switch (text[1]) {
+	case 'n':
+		return; /* the descriptor beside it says it all */
 	case 'p':
 		ward->runtime = sender;
 		return;
@@ -268,7 +301,7 @@ bool ward_listen(struct ward *ward, const struct limits *limits)
 	ssize_t length;
 	pid_t sender;
 
-	while ((length = receive_packet(ward->status, text, sizeof(text), &sender)) > 0)
+	while ((length = receive_packet(ward, text, sizeof(text), &sender)) > 0)
 		take_packet(ward, text, (size_t)length, sender);
 	if (was_running || !ward->running)
 		return false;
@@ -290,6 +323,7 @@ void ward_kill(struct ward *ward, const struct limits *limits)
 	else if (ward->bubblewrap > 0)
 		kill(ward->bubblewrap, SIGKILL);
 	limits_kill(limits, ward->group);
+	outbound_kill(ward->outbound, limits);
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -319,7 +353,7 @@ static void errand_ended(struct ward *ward, int status)
 	ssize_t length;
 	pid_t sender;
 
-	while ((length = receive_packet(ward->status, text, sizeof(text), &sender)) > 0)
+	while ((length = receive_packet(ward, text, sizeof(text), &sender)) > 0)
 		take_packet(ward, text, (size_t)length, sender);
 	ward->running = !ward->words.length;
 	ward->has_end = true;
@@ -367,14 +401,18 @@ static void fill_end(const struct ward *ward, struct process_end *end)
 	end->memory_peak_bytes = usage->memory_peak_bytes;
 	end->cpu_us = usage->cpu_us;
 	end->out_of_memory = ward->out_of_memory || usage->oom_kills > 0;
-	end->failed_to_start = !ward->running && (!ward->doomed || end->out_of_memory);
+	end->lost_network = ward->outbound && ward->outbound->broken;
+	end->failed_to_start =
+	        !ward->running && (!ward->doomed || end->out_of_memory || end->lost_network);
 	if (ward->has_end && WIFEXITED(ward->end)) {
 		end->exit_status = WEXITSTATUS(ward->end);
 		end->signal = 0;
 	} else if (ward->has_end) {
 		end->signal = WTERMSIG(ward->end);
 	}
-	if (end->failed_to_start)
+	if (end->lost_network)
+		snprintf(end->reason, sizeof(end->reason), "%s", ward->outbound->why);
+	else if (end->failed_to_start)
 		say_why(ward, end->reason, sizeof(end->reason));
 }
 
@@ -394,6 +432,9 @@ bool ward_over(struct ward *ward, const struct limits *limits, struct process_en
 	if (ward->bubblewrap || !init_is_gone(ward))
 		return false;
 	ward_listen(ward, limits);
+	outbound_kill(ward->outbound, limits);
+	if (ward->outbound && !outbound_over(ward->outbound, limits) && !patience_is_over(ward))
+		return false;
 	/* The counters go with the group. */
 	limits_read(limits, ward->group, &last);
 	ward_used(ward, &last);
@@ -415,4 +456,32 @@ bool ward_ran_out(struct ward *ward, const struct limits *limits)
 	if (now.oom_kills > 0)
 		ward->out_of_memory = true;
 	return ward->out_of_memory;
+}
+
+bool ward_connect(struct ward *ward, const struct limits *limits)
+{
+	int network = ward->network;
+
+	if (network < 0)
+		return false;
+	ward->network = -1;
+	if (ward->outbound && !ward->outbound->pid && !ward->doomed)
+		outbound_start(ward->outbound, limits, network);
+	close(network);
+	ward_look_at_outbound(ward, limits);
+	return ward->outbound && ward->outbound->pid;
+}
+
+void ward_look_at_outbound(struct ward *ward, const struct limits *limits)
+{
+	struct outbound *outbound = ward->outbound;
+
+	if (!outbound)
+		return;
+	if (outbound_listen(outbound) &&
+	        send(ward->status, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		ward_kill(ward, limits);
+	outbound_look_at_clock(outbound);
+	if (outbound->broken && !ward->doomed)
+		ward_kill(ward, limits);
 }

@@ -15,6 +15,7 @@
 #include "run/guardian_message.h"
 #include "run/launcher.h"
 #include "run/instance_limits.h"
+#include "run/outbound.h"
 #include "run/sandbox.h"
 
 struct ward {
@@ -27,6 +28,8 @@ struct ward {
 	int status;       /* packets of bubblewrap and init */
 	int memory_event; /* -1: none */
 	bool errand;      /* no sandbox: `bubblewrap` is the program itself (guardian_errand.h) */
+	struct outbound *outbound; /* NULL: none is wanted */
+	int network;               /* waits for its way out; -1 */
 	bool running;
 	bool doomed; /* a kill was asked for or decided */
 	bool out_of_memory;
@@ -57,6 +60,12 @@ const char **ward_take_strings(const char **place, const char *end, size_t count
 
 /* Reads what bubblewrap and init have said. True when the runtime has begun to run by it. */
 bool ward_listen(struct ward *ward, const struct limits *limits);
+
+/* Its way out, when one is wanted and its network is there. True when it was started now. */
+bool ward_connect(struct ward *ward, const struct limits *limits);
+
+/* Something happened to its way out: lets the runtime start, or ends what has none any more. */
+void ward_look_at_outbound(struct ward *ward, const struct limits *limits);
 
 /* Ends the whole tree. */
 void ward_kill(struct ward *ward, const struct limits *limits);

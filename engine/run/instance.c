@@ -146,6 +146,11 @@ static void describe_end(
 		        end->reason);
 		out->outcome = OUTCOME_SYSTEM_ERROR;
 		out->error = -EIO;
+	} else if (end->lost_network) {
+		error_body(body, "Sandbox.NetworkError", "The instance lost its network: %s",
+		        end->reason);
+		out->outcome = OUTCOME_SYSTEM_ERROR;
+		out->error = -EIO;
 	} else if (end->out_of_memory) {
 		error_body(body, "Runtime.OutOfMemory", "runtime memory limit exceeded");
 		out->error = -ENOMEM;
@@ -254,6 +259,7 @@ static int launch(struct instance *instance)
 	                .cpu_millicores = deployment->config.cpu_millicores,
 	                .max_processes = PROCESSES_MAX,
 	                .host_network = deployment->config.network == NETWORK_HOST,
+	                .outbound = deployment->config.network == NETWORK_OUTBOUND,
 	                .channel_in = runtimes.in,
 	                .channel_out = runtimes.out,
 	                .output = output,

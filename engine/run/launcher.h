@@ -37,6 +37,7 @@ struct launch {
 	int cpu_millicores; /* 0 = no limit */
 	int max_processes;  /* threads included */
 	bool host_network;
+	bool outbound; /* its own network has a way out (run/outbound.h) */
 	/*
 	 * 0, or so many sockets are made inside, in its network, and handed out through channel_in,
 	 * which is a Unix socket then (run/sockets.h), and not seen by the program.
@@ -52,6 +53,7 @@ struct process_end {
 	int signal;                /* 0 when it exited */
 	bool out_of_memory;        /* killed at the memory limit */
 	bool failed_to_start;      /* never reached the runtime; `reason` says why */
+	bool lost_network;         /* ended because its way out broke; `reason` says how */
 	int64_t memory_peak_bytes; /* -1 unknown */
 	int64_t cpu_us;            /* -1 unknown */
 	char reason[256];

@@ -33,6 +33,7 @@ void order_write_start(
 	        .max_processes = launch->max_processes,
 	        .host_network = launch->host_network,
 	        .writable = launch->writable,
+	        .outbound = launch->outbound,
 	        .sockets = launch->sockets,
 	        .layers = count_strings(layers),
 	        .arguments = count_strings(launch->argv),

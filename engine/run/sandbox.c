@@ -159,6 +159,14 @@ static void add_network(struct buf *out)
 	words(out, "--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf");
 }
 
+/* Of the host's only what is reachable from there (resolvers.h). */
+static void add_resolvers(struct buf *out)
+{
+	words(out, "--perms", "0444", NULL);
+	number(out, "--ro-bind-data", SANDBOX_RESOLVERS);
+	words(out, "/etc/resolv.conf", NULL, NULL);
+}
+
 static void add_code(struct buf *out, const struct sandbox_view *view)
 {
 	words(out, view->writable ? "--bind" : "--ro-bind", view->code, "/opt/function/code");
@@ -207,6 +215,8 @@ void sandbox_arguments(struct buf *out, const struct sandbox_view *view)
 	add_code(out, view);
 	if (view->host_network)
 		add_network(out);
+	if (view->outbound)
+		add_resolvers(out);
 	words(out, "--chdir", view->working_directory, NULL);
 	add_environment(out, view);
 }

@@ -20,7 +20,7 @@
 #define SANDBOX_OWNER_COUNT 100000000u
 #define SANDBOX_NOBODY      65534
 
-/* Descriptors as bubblewrap finds them; the last two are read by it and do not reach the instance. */
+/* Descriptors as bubblewrap finds them; the last three are read by it and do not reach the instance. */
 enum sandbox_descriptor {
 	SANDBOX_STATUS = 2, /* its standard error, and the messages of init */
 	SANDBOX_CHANNEL_IN = 3,
@@ -28,6 +28,7 @@ enum sandbox_descriptor {
 	SANDBOX_OUTPUT = 5,
 	SANDBOX_ARGUMENTS,
 	SANDBOX_FILTER,
+	SANDBOX_RESOLVERS, /* with `outbound` alone */
 	SANDBOX_DESCRIPTORS,
 };
 
@@ -49,6 +50,7 @@ struct sandbox_view {
 	const char *working_directory;
 	const char *const *environment;
 	bool host_network;
+	bool outbound;
 	int64_t tmp_bytes;
 };
 

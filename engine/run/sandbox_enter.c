@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "run/resolvers.h"
 #include "run/sandbox_overlay.h"
 
 #define BRIDGE        "/tmp"
@@ -206,18 +207,32 @@ static int reopen(const struct entry *entry, int fd)
 	return again;
 }
 
+static int memory_file(const struct entry *entry, struct buf *content)
+{
+	int fd = memfd_create("fnfs", 0);
+
+	if (fd < 0 || content->failed ||
+	        write(fd, content->data, content->length) != (ssize_t)content->length)
+		give_up(entry, "writing a file in memory");
+	lseek(fd, 0, SEEK_SET);
+	buf_deinit(content);
+	return fd;
+}
+
 static int arguments_file(const struct entry *entry)
 {
 	struct buf arguments = BUF_INIT;
-	int fd = memfd_create("arguments", 0);
 
 	sandbox_arguments(&arguments, &entry->view);
-	if (fd < 0 || arguments.failed ||
-	        write(fd, arguments.data, arguments.length) != (ssize_t)arguments.length)
-		give_up(entry, "writing the arguments");
-	lseek(fd, 0, SEEK_SET);
-	buf_deinit(&arguments);
-	return fd;
+	return memory_file(entry, &arguments);
+}
+
+static int resolvers_file(const struct entry *entry)
+{
+	struct buf resolvers = BUF_INIT;
+
+	resolvers_read(&resolvers);
+	return memory_file(entry, &resolvers);
 }
 
 static void place_descriptors(struct entry *entry)
@@ -233,6 +248,7 @@ static void place_descriptors(struct entry *entry)
 	        [SANDBOX_OUTPUT] = start->output,
 	        [SANDBOX_ARGUMENTS] = arguments_file(entry),
 	        [SANDBOX_FILTER] = reopen(entry, start->sandbox->filter),
+	        [SANDBOX_RESOLVERS] = entry->view.outbound ? resolvers_file(entry) : null,
 	};
 
 	/* First all out of the way of the numbers that bubblewrap is told, then down to them. */
@@ -252,9 +268,9 @@ static _Noreturn void execute(const struct entry *entry)
 	const char *bubblewrap = sandbox_find_bubblewrap();
 	char *environment[] = {NULL};
 	char arguments[16], limit[16], sockets[16];
-	const char *argv[ARGUMENTS_MAX + 9] = {
-	        "bwrap", "--args", arguments, "--", SANDBOX_INIT, limit, sockets};
-	size_t count = 7;
+	const char *argv[ARGUMENTS_MAX + 10] = {"bwrap", "--args", arguments, "--", SANDBOX_INIT,
+	        limit, sockets, entry->view.outbound ? "outbound" : "-"};
+	size_t count = 8;
 
 	snprintf(arguments, sizeof(arguments), "%d", SANDBOX_ARGUMENTS);
 	snprintf(limit, sizeof(limit), "%d", entry->start->process_limit);

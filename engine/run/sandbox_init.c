@@ -4,16 +4,20 @@
  * guardian how the runtime ended, and goes, which ends whatever is left in its pid namespace. Small and
  * static, for it is started with every instance:
  *
- *	fnfs-init PROCESSES SOCKETS PROGRAM [ARGUMENT]...
+ *	fnfs-init PROCESSES SOCKETS outbound|- PROGRAM [ARGUMENT]...
  *
  * With SOCKETS above 0 the program speaks HTTP, and descriptor 3 is a Unix socket to the daemon, which
  * the program never sees. A socket belongs to the network it was made in, whoever holds it: so a
  * listening one (127.0.0.1:9001) and SOCKETS unconnected ones are made here and handed to the daemon, as packets
  * with descriptors ("L", "C"), before the program runs.
  *
+ * With `outbound` the network gets a way out: its namespace goes to the guardian, and the program starts when
+ * the guardian says that it is done.
+ *
  * Messages to the guardian are packets on what was standard error until now, each with the sender's
  * pid attached by the kernel, so that the guardian learns pids of its own namespace:
  *
+ *	\1n          init: this is my network (a descriptor of its namespace); answered with a packet
  *	\1p          the runtime's process, before its exec
  *	\1r          init: the runtime runs
  *	\1e STATUS   init: the runtime ended, as wait(2) said it
@@ -78,14 +82,13 @@ static _Noreturn void give_up(const char *what)
 	_exit(127);
 }
 
-static void hand_out(char kind, const int *fds, size_t count)
+static void hand_out(int channel, struct iovec what, const int *fds, size_t count)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(SOCKETS_AT_ONCE * sizeof(int))];
 	} control = {0};
-	struct iovec io = {.iov_base = &kind, .iov_len = 1};
-	struct msghdr header = {.msg_iov = &io,
+	struct msghdr header = {.msg_iov = &what,
 	        .msg_iovlen = 1,
 	        .msg_control = &control,
 	        .msg_controllen = CMSG_SPACE(count * sizeof(int))};
@@ -94,10 +97,10 @@ static void hand_out(char kind, const int *fds, size_t count)
 	control.header.cmsg_type = SCM_RIGHTS;
 	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
 	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-	while (sendmsg(CHANNEL, &header, MSG_NOSIGNAL) < 0) {
-		/* Too many descriptors of this user are on their way: the daemon will take them. */
+	while (sendmsg(channel, &header, MSG_NOSIGNAL) < 0) {
+		/* Too many descriptors of this user are on their way: they will be taken. */
 		if (errno != ETOOMANYREFS && errno != EINTR && errno != ENOBUFS)
-			give_up("handing out sockets");
+			give_up("handing out descriptors");
 		poll(NULL, 0, 1);
 	}
 	for (size_t i = 0; i < count; i++)
@@ -129,20 +132,35 @@ static int make_listener(void)
 
 static void make_sockets(int count)
 {
+	const struct iovec listener = {"L", 1}, connections = {"C", 1};
 	int fds[SOCKETS_AT_ONCE], made = 0;
 
 	if (!count)
 		return;
 	fds[0] = make_listener();
-	hand_out('L', fds, 1);
+	hand_out(CHANNEL, listener, fds, 1);
 	for (int i = 0; i < count; i++) {
 		fds[made++] = make_socket();
 		if (made == SOCKETS_AT_ONCE || i + 1 == count) {
-			hand_out('C', fds, (size_t)made);
+			hand_out(CHANNEL, connections, fds, (size_t)made);
 			made = 0;
 		}
 	}
 	close_range(CHANNEL, CHANNEL + 1, 0);
+}
+
+/* By descriptor: nobody outside may look into this process. */
+static void await_way_out(void)
+{
+	int network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	char answer;
+
+	if (network < 0)
+		give_up("opening the network");
+	hand_out(STATUS, (struct iovec){"\1n", 2}, &network, 1);
+	while (recv(STATUS, &answer, 1, 0) != 1)
+		if (errno != EINTR)
+			_exit(126); /* the guardian is gone, and so are we */
 }
 
 static pid_t start_runtime(char **argv)
@@ -191,14 +209,16 @@ int main(int argc, char **argv)
 	pid_t runtime;
 	int status;
 
-	if (argc < 4)
+	if (argc < 5)
 		return 126;
 	arrange_descriptors();
 	/* The code inside has our user id; nothing of ours is its business. */
 	prctl(PR_SET_DUMPABLE, 0);
 	limit_processes(argv[1]);
 	make_sockets(atoi(argv[2]));
-	runtime = start_runtime(argv + 3);
+	if (strcmp(argv[3], "outbound") == 0)
+		await_way_out();
+	runtime = start_runtime(argv + 4);
 	say("\1r");
 	close_range(0, STATUS - 1, 0);
 	status = wait_for(runtime);

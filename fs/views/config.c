@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "fs/row.h"
 #include "model/version.h"
+#include "run/outbound.h"
 #include "run/runtime.h"
 
 struct settings *config_settings(const struct subject *subject)
@@ -31,6 +32,10 @@ static int check_network(const struct subject *subject, const char *text, struct
 
 	if (r < 0)
 		return r;
+	if (changed.network == NETWORK_OUTBOUND && !outbound_find()) {
+		buf_puts(why, OUTBOUND_NEEDS);
+		return -EOPNOTSUPP;
+	}
 	if (changed.network == config_settings(subject)->config.network ||
 	        changed.network != NETWORK_HOST)
 		return 0;

@@ -297,7 +297,7 @@ class Cases:
 			import traceback
 			traceback.print_exc()
 			self.failed += 1
-			print('FAIL', function.__name__, error, flush=True)
+			print('FAIL', function.__name__, error, getattr(error, 'body', ''), flush=True)
 
 	def end(self):
 		print('%d passed, %d failed' % (self.passed, self.failed))

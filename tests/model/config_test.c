@@ -72,7 +72,7 @@ static const struct row rows[] = {
         {"idle_timeout", "0", 0, "0s"},
         {"idle_timeout", "73h", -ERANGE},
         {"network", "host", 0, "host"},
-        {"network", "outbound", -EINVAL},
+        {"network", "outbound", 0, "outbound"},
         {"network", "Host", -EINVAL},
         {"log_format", "json", 0, "json"},
         {"log_format", "xml", -EINVAL},

@@ -125,7 +125,7 @@ def values(mount):
 		('handler', '../x.y', 'EINVAL', 'handler'), ('handler', '/x.y', 'EINVAL', 'handler'),
 		('handler', 'x.y\0', 'EINVAL', 'handler'), ('handler', '\0', 'EINVAL', 'handler'),
 		('initializer', 'x', 'EINVAL', 'initializer'),
-		('network', 'outbound', 'EINVAL', 'network'), ('log_format', 'xml', 'EINVAL', 'log_format'),
+		('network', 'outside', 'EINVAL', 'network'), ('log_format', 'xml', 'EINVAL', 'log_format'),
 		('log_retention', '30d', 'EINVAL', 'log_retention'), ('runtime', 'cobol', 'EINVAL', 'runtime'),
 		('description', 'x' * 513, 'ERANGE EINVAL', 'description'),
 		('description', 'a\x1b[1m', 'EINVAL', 'description'),
