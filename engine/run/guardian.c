@@ -146,6 +146,10 @@ static void obey(struct guardian *guardian, const char *data, size_t length,
 		guardian_sample_at_last(guardian);
 		if (ward)
 			ward_kill(ward, &guardian->limits);
+	} else if (message.type == MESSAGE_TERMINATE) {
+		ward = map_get(&guardian->by_id, message.process);
+		if (ward)
+			ward_terminate(ward);
 	}
 }
 

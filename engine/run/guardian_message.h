@@ -20,6 +20,7 @@ enum message_type {
 	MESSAGE_ENDED,     /* guardian: struct process_end */
 	MESSAGE_LOG,       /* guardian: a sentence for the daemon's log */
 	MESSAGE_RUN,       /* daemon: struct message_run, groups, strings, three descriptors */
+	MESSAGE_TERMINATE, /* daemon: SIGTERM to the runtime */
 };
 
 struct message {

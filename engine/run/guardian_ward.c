@@ -326,6 +326,12 @@ void ward_kill(struct ward *ward, const struct limits *limits)
 	outbound_kill(ward->outbound, limits);
 }
 
+void ward_terminate(struct ward *ward)
+{
+	if (ward->init && ward->bubblewrap && !ward->has_end)
+		kill(ward->init, SIGTERM);
+}
+
 static int64_t larger(int64_t a, int64_t b)
 {
 	return a > b ? a : b;

@@ -67,6 +67,9 @@ bool ward_connect(struct ward *ward, const struct limits *limits);
 /* Something happened to its way out: lets the runtime start, or ends what has none any more. */
 void ward_look_at_outbound(struct ward *ward, const struct limits *limits);
 
+/* SIGTERM for the runtime: init hands it on. */
+void ward_terminate(struct ward *ward);
+
 /* Ends the whole tree. */
 void ward_kill(struct ward *ward, const struct limits *limits);
 

@@ -92,10 +92,12 @@ void instance_kill_late(struct alarm *alarm)
 
 void instance_end_gently(struct instance *instance)
 {
+	int64_t patience_us;
+
 	instance_stop_counting(instance, INSTANCE_ENDING);
-	if (!instance->protocol->stop(instance) ||
-	        alarm_set(&instance->pool->host->alarms, &instance->alarm, GENTLE_END_US,
-	                instance_kill_late) < 0)
+	patience_us = instance->protocol->stop(instance);
+	if (!patience_us || alarm_set(&instance->pool->host->alarms, &instance->alarm, patience_us,
+	                            instance_kill_late) < 0)
 		process_kill(instance->process);
 }
 

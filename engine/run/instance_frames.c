@@ -146,10 +146,10 @@ static void cancel(struct instance *instance, struct invocation *invocation)
 	send_header(instance, FRAME_CANCEL, invocation->call);
 }
 
-static bool stop(struct instance *instance)
+static int64_t stop(struct instance *instance)
 {
 	send_header(instance, FRAME_STOP, 0);
-	return true;
+	return GENTLE_END_US;
 }
 
 static void explain_late(struct instance *instance, struct buf *body)

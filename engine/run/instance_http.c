@@ -92,9 +92,11 @@ static void cancel(struct instance *instance, struct invocation *invocation)
 		runtime_api_cancel(http->api, invocation);
 }
 
-static bool stop(struct instance *instance)
+static int64_t stop(struct instance *instance)
 {
-	return instance->http->api && runtime_api_stop(instance->http->api);
+	bool told = instance->http->api && runtime_api_stop(instance->http->api);
+
+	return told ? EXTENSION_END_US : 0;
 }
 
 static void explain_late(struct instance *instance, struct buf *body)

@@ -45,5 +45,9 @@ int runtime_api_new(struct runtime_api **out, struct instance_http *http, int li
 struct runtime_api *runtime_api_free(struct runtime_api *api);
 int runtime_api_call(struct runtime_api *api, struct invocation *invocation);
 void runtime_api_cancel(struct runtime_api *api, struct invocation *invocation);
+
+/* How long a program with extensions has for its end. */
+#define EXTENSION_END_US (500 * 1000)
+
 bool runtime_api_stop(struct runtime_api *api); /* false: there is nobody to tell */
 void runtime_api_drain(struct runtime_api *api);

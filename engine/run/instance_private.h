@@ -26,8 +26,8 @@ struct instance_protocol {
 	int (*call)(struct instance *instance, struct invocation *invocation);
 	/* The invocation, already out of `running`, was given up while others go on. */
 	void (*cancel)(struct instance *instance, struct invocation *invocation);
-	bool (*stop)(
-	        struct instance *instance); /* asks the program to end; false: it cannot be asked */
+	/* Asks the program to end: how long it is given for that; 0: it cannot be asked. */
+	int64_t (*stop)(struct instance *instance);
 	/* The limit of the start has passed: the error's JSON. */
 	void (*explain_late)(struct instance *instance, struct buf *body);
 	void (*drain)(

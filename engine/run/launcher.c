@@ -411,6 +411,15 @@ int launcher_run(struct launcher *launcher, const struct errand *errand, process
 	return error;
 }
 
+static void send_wish(struct process *process, enum message_type wish)
+{
+	struct launcher *launcher = process->launcher;
+
+	message_begin(&launcher->message, wish, process->id);
+	outbox_send(&launcher->outbox, launcher->socket, &launcher->message, NULL);
+	watch_guardian(launcher);
+}
+
 void process_kill(struct process *process)
 {
 	struct launcher *launcher = process ? process->launcher : NULL;
@@ -418,9 +427,13 @@ void process_kill(struct process *process)
 	if (!process || process->killed || launcher->socket < 0)
 		return;
 	process->killed = true;
-	message_begin(&launcher->message, MESSAGE_KILL, process->id);
-	outbox_send(&launcher->outbox, launcher->socket, &launcher->message, NULL);
-	watch_guardian(launcher);
+	send_wish(process, MESSAGE_KILL);
+}
+
+void process_terminate(struct process *process)
+{
+	if (process && !process->killed && process->launcher->socket >= 0)
+		send_wish(process, MESSAGE_TERMINATE);
 }
 
 pid_t process_pid(const struct process *process)

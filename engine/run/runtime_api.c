@@ -65,15 +65,22 @@ __attribute__((format(printf, 3, 4))) static void put_header(
 	buf_append(headers, "", 1);
 }
 
+void api_write_arn(struct buf *out, const struct deployment *deployment)
+{
+	bool latest = strcmp(deployment->version, "latest") == 0;
+
+	buf_printf(out, "arn:aws:lambda:local:000000000000:function:%s%s%s",
+	        deployment->function_name, latest ? "" : ":", latest ? "" : deployment->version);
+}
+
 static void put_lambda_headers(
         struct buf *headers, const struct deployment *deployment, const struct api_call *call)
 {
 	put_header(headers, "Lambda-Runtime-Aws-Request-Id", "%s", call->id);
 	put_header(headers, "Lambda-Runtime-Deadline-Ms", "%" PRId64, call->deadline_ms);
-	put_header(headers, "Lambda-Runtime-Invoked-Function-Arn",
-	        "arn:aws:lambda:local:000000000000:function:%s%s%s", deployment->function_name,
-	        strcmp(deployment->version, "latest") == 0 ? "" : ":",
-	        strcmp(deployment->version, "latest") == 0 ? "" : deployment->version);
+	buf_puts(headers, "Lambda-Runtime-Invoked-Function-Arn: ");
+	api_write_arn(headers, deployment);
+	buf_append(headers, "", 1);
 }
 
 static void put_functiongraph_headers(struct buf *headers, const struct api_call *call)
@@ -103,6 +110,8 @@ static void deliver(struct runtime_api *api, struct api_call *call, struct api_r
 	                                 .body = call->event.data ? call->event.data : "",
 	                                 .length = call->event.length,
 	                         });
+	if (concurrency(api) == 1)
+		api_tell_extensions(api, call);
 }
 
 static void unpark(struct runtime_api *api, struct api_request *request)
@@ -320,6 +329,7 @@ static void gone(void *userdata, struct http_served *served, bool sent)
 	if (!request)
 		return;
 	unpark(api, request);
+	api_extension_gone(request);
 	if (call && call->poll == request)
 		call->poll = NULL;
 	if (call && call->post == request)
@@ -374,6 +384,7 @@ struct runtime_api *runtime_api_free(struct runtime_api *api)
 	http_server_free(api->server);
 	while ((call = list_first(&api->calls, struct api_call, link)))
 		api_call_free(call);
+	api_extensions_free(api);
 	free(api);
 	return NULL;
 }

@@ -113,7 +113,7 @@ void api_take_response(struct runtime_api *api, struct api_request *request)
 {
 	if (request->too_large)
 		api_refuse(request->served, 413, "RequestEntityTooLarge",
-		        "Exceeded maximum allowed payload size (6291556 bytes).");
+		        "Exceeded maximum allowed payload size (6291456 bytes).");
 	else if (!invocation_of(api, request->call))
 		api_refuse(request->served, 400, "InvalidRequestID", "Invalid request ID");
 	else if (request->bad_mode)

@@ -2,11 +2,14 @@
 #pragma once
 /*
  * What the files of the runtime APIs share: events and polls (runtime_api.c), responses and errors
- * (runtime_api_posts.c), which URL is what and the answers that change nothing (runtime_api_routes.c).
+ * (runtime_api_posts.c), extensions (runtime_api_extensions.c), which URL is what and the answers that
+ * change nothing (runtime_api_routes.c).
  */
 #include "base/uuid.h"
 #include "run/http_server.h"
 #include "run/instance_http.h"
+
+struct deployment;
 
 /* Of errors and registrations; what is posted beyond it is read and forgotten. */
 #define API_BODY_MAX (1u << 20)
@@ -34,8 +37,9 @@ struct api_request {
 	enum api_route route;
 	const char *id; /* in the path; not ended by a zero byte */
 	size_t id_length;
-	struct list parked;    /* api.parked or api.extensions, while it rests */
-	struct api_call *call; /* whose event it took, or whose response it is */
+	struct list parked;              /* api.parked, while it rests */
+	struct api_call *call;           /* whose event it took, or whose response it is */
+	struct api_extension *extension; /* that polls with it, while it rests */
 	struct buf body;
 	bool bad_mode, too_large;
 };
@@ -58,14 +62,14 @@ struct runtime_api {
 	struct list calls, waiting;
 	struct list parked; /* polls, oldest first */
 	unsigned parked_count;
-	struct list extensions; /* polls of extensions */
-	char extension_id[UUID_TEXT_SIZE];
-	struct alarm alarm; /* until it is ready */
+	struct list extensions; /* those that registered */
+	struct alarm alarm;     /* until it is ready */
 	bool closing;
 };
 
 enum api_route api_route(const struct http_served *served, const char **id, size_t *id_length);
 
+void api_answer(struct http_served *served, unsigned status, const char *headers, const char *body);
 void api_refuse(struct http_served *served, unsigned status, const char *type, const char *message);
 void api_refuse_state(struct http_served *served);
 void api_accept(struct api_request *request); /* 202 for Lambda's, 200 for FunctionGraph's */
@@ -80,6 +84,19 @@ void api_take_error(struct runtime_api *api, struct api_request *request);
 void api_take_init_error(struct runtime_api *api, struct api_request *request);
 void api_response_broke(struct runtime_api *api, struct api_request *request);
 void api_call_free(struct api_call *call);
+
+/* --- extensions (runtime_api_extensions.c) --- */
+
+void api_register_extension(struct runtime_api *api, struct api_request *request);
+void api_poll_extension(struct runtime_api *api, struct api_request *request);
+void api_extension_gone(struct api_request *request); /* its poll, if it is one */
+void api_extensions_free(struct runtime_api *api);
+void api_tell_extensions(struct runtime_api *api, const struct api_call *call);
+
+/* Who says it is the one that asks; NULL: it is none, and was answered. */
+struct api_extension *api_find_extension(struct runtime_api *api, struct api_request *request);
+
+void api_write_arn(struct buf *out, const struct deployment *deployment);
 
 /* Whatever is not about events. */
 void api_answer_other(struct runtime_api *api, struct api_request *request);

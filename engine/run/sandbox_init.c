@@ -183,6 +183,14 @@ static pid_t start_runtime(char **argv)
 	give_up(argv[0]);
 }
 
+static volatile pid_t terminated; /* who is sent the SIGTERM that we get */
+
+static void hand_on(int signal)
+{
+	if (terminated > 0)
+		kill(terminated, signal);
+}
+
 /* Until the runtime itself has ended; orphans are collected on the way. */
 static int wait_for(pid_t runtime)
 {
@@ -219,9 +227,12 @@ int main(int argc, char **argv)
 	if (strcmp(argv[3], "outbound") == 0)
 		await_way_out();
 	runtime = start_runtime(argv + 4);
+	terminated = runtime;
+	sigaction(SIGTERM, &(struct sigaction){.sa_handler = hand_on}, NULL);
 	say("\1r");
 	close_range(0, STATUS - 1, 0);
 	status = wait_for(runtime);
+	terminated = 0;
 	snprintf(text, sizeof(text), "\1e%d", status);
 	say(text);
 	end_the_rest();

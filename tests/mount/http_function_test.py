@@ -378,6 +378,24 @@ def a_canceled_call_leaves_the_others():
 	assert json.loads(results[0])['pid'] == pid, results
 
 
+def wrong_answers_harm_no_other():
+	"""Of two calls in one process one gets all that is no answer; the other does not notice."""
+	fn.function('pair', {'bootstrap+x': SERVER}, concurrency=2, timeout='20s')
+	pid = json.loads(fn.call('pair'))['pid']
+	fd = os.open(fn.path('functions', 'pair', 'invoke'), os.O_RDWR)
+	try:
+		os.write(fd, b'{"do":"stream","n":2000,"s":0.01}')
+		assert os.read(fd, 9) == b'data: 0\n\n'
+		for event in ({'do': 'garbage'}, {'do': 'half'}, {'do': 'nothing'}, {'do': 'header', 'n': 1 << 20},
+				{'do': 'status', 'status': 500}):
+			fails(errno.EREMOTEIO, 'pair', event)
+		fails(errno.EFBIG, 'pair', {'do': 'big', 'n': 7 << 20})
+		assert json.loads(fn.call('pair'))['pid'] == pid
+		assert os.read(fd, 9) == b'data: 1\n\n'  # it still streams
+	finally:
+		os.close(fd)
+
+
 def a_thousand_may_run():
 	fn.function('thousand', {'bootstrap+x': SERVER}, concurrency=1000, timeout='20s')
 	assert json.loads(fn.call('thousand'))['method'] == 'POST'
@@ -431,7 +449,7 @@ def main():
 				http_can_be_forced, many_run_in_one_process, servers_of_one_connection_work,
 				starts_that_fail_say_why, no_first_line_is_the_shells,
 				functiongraphs_interpreters_are_there, silence_is_a_timeout,
-				connections_may_be_closed_between_calls, a_canceled_call_leaves_the_others,
+				connections_may_be_closed_between_calls, a_canceled_call_leaves_the_others, wrong_answers_harm_no_other,
 				a_thousand_may_run, templates_run_as_they_are, versions_and_aliases_serve_too):
 			cases.run(case)
 	cases.end()

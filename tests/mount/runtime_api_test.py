@@ -17,40 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from mounted import Cases, Mounted  # noqa: E402
-
-# One connection and one HTTP/1.1 exchange at a time, by hand, so that every byte is the test's.
-WIRE = r'''#!/usr/bin/python3 -u
-import base64, json, os, socket, sys, threading, time
-
-class Wire:
-	def __init__(self):
-		host, port = os.environ['AWS_LAMBDA_RUNTIME_API'].split(':')
-		self.socket = socket.create_connection((host, int(port)), 1)
-		self.socket.settimeout(None)
-		self.file = self.socket.makefile('rb')
-	def send(self, method, path, headers=(), body=b'', raw=None):
-		lines = ['%s %s HTTP/1.1' % (method, path), 'host: x', 'user-agent: test/1']
-		lines += ['%s: %s' % header for header in headers]
-		if raw is None and method != 'GET':
-			lines.append('content-length: %d' % len(body))
-		self.socket.sendall('\r\n'.join(lines).encode() + b'\r\n\r\n' + (body if raw is None else raw))
-	def receive(self):
-		status = int(self.file.readline().split()[1])
-		headers = {}
-		while True:
-			line = self.file.readline().strip().decode()
-			if not line:
-				break
-			name, value = line.split(':', 1)
-			headers[name.lower()] = value.strip()
-		return status, headers, self.file.read(int(headers.get('content-length', 0)))
-	def ask(self, *arguments, **named):
-		self.send(*arguments, **named)
-		return self.receive()
-
-LAMBDA = '/2018-06-01/runtime/'
-GRAPH = '/v1/runtime/'
-'''
+from wire import WIRE  # noqa: E402
 
 LAMBDA = WIRE + r'''
 def chunks(*pieces, trailers=()):
@@ -169,6 +136,21 @@ while True:
 			b'{"errorType":"Mine","errorMessage":"seven"}')
 	elif event.get('do') == 'last':
 		last = wire.ask('POST', GRAPH + 'invocation/response/' + request_id, (), b'%d' % last[0])
+	elif event.get('do') == 'unknown':
+		last = wire.ask('POST', GRAPH + 'invocation/response/nobody', (), b'x')
+		wire.ask('POST', GRAPH + 'invocation/response/' + request_id, (), b'1')
+	elif event.get('do') == 'twice':
+		wire.ask('POST', GRAPH + 'invocation/response/' + request_id, (), b'first')
+		last = wire.ask('POST', GRAPH + 'invocation/response/' + request_id, (), b'second')
+	elif event.get('do') == 'big':
+		last = wire.ask('POST', GRAPH + 'invocation/response/' + request_id, (), b'x' * event['n'])
+	elif event.get('do') == 'again':
+		again = wire.ask('GET', GRAPH + 'invocation/request')
+		last = wire.ask('POST', GRAPH + 'invocation/response/' + request_id, (), b'%d' % (again[2] == body))
+	elif event.get('do') == 'break':
+		wire.send('POST', GRAPH + 'invocation/response/' + request_id, [('Content-Length', 100)], raw=b'half')
+		wire.socket.shutdown(socket.SHUT_RDWR)
+		wire = Wire()
 	else:
 		last = wire.ask('POST', GRAPH + 'invocation/response/' + request_id, (),
 			json.dumps([headers['x-cff-invoke-type'], event]).encode())
@@ -418,6 +400,14 @@ def functiongraph_is_spoken():
 	body = json.loads(fails(errno.EREMOTEIO, 'graph', do='error'))
 	assert body == {'errorType': 'Mine', 'errorMessage': 'seven', 'stackTrace': []}, body
 	assert call('graph', do='last') == b'200'
+	assert call('graph', do='unknown') == b'1' and call('graph', do='last') == b'400'
+	assert call('graph', do='twice') == b'first' and call('graph', do='last') == b'400'
+	assert len(call('graph', do='big', n=6 << 20)) == 6 << 20
+	assert b'ResponseSizeTooLarge' in fails(errno.EFBIG, 'graph', do='big', n=7 << 20)[-300:]
+	assert call('graph', do='last') == b'413'
+	assert call('graph', do='again') == b'1'
+	assert b'TruncatedResponse' in fails(errno.EREMOTEIO, 'graph', do='break')
+	assert json.loads(call('graph', n=2)) == ['sync', {'n': 2}]
 	assert status('graph')['speaks'].startswith('FunctionGraph runtime API'), status('graph')
 
 
