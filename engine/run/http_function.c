@@ -28,9 +28,6 @@ enum {
 	TRY_AGAIN_MOST_US = 4 * 1000,
 };
 
-/* A connection that breaks is mostly a process that ends; its end says more than the broken connection. */
-#define END_PATIENCE_US (100 * 1000)
-
 struct http_function {
 	struct instance_http *http;
 	struct http_client *client;
@@ -55,6 +52,7 @@ struct http_call {
 	struct alarm alarm; /* an end that is still to be told */
 	enum outcome outcome;
 	int code;
+	unsigned patiences; /* how often its process's end was waited for in vain */
 };
 
 static struct alarms *alarms_of(const struct http_function *function)
@@ -186,7 +184,11 @@ static void finish(struct http_call *call)
 
 static void finish_late(struct alarm *alarm)
 {
-	finish(container_of(alarm, struct http_call, alarm));
+	struct http_call *call = container_of(alarm, struct http_call, alarm);
+
+	if (call->code != -EREMOTEIO || !instance_http_awaits_end(call->function->http, alarm,
+	                                        &call->patiences, finish_late))
+		finish(call);
 }
 
 static void finish_later(struct http_call *call, int64_t delay_us, enum outcome outcome, int code)

@@ -15,7 +15,10 @@
 #include "run/host.h"
 #include "run/invocation.h"
 #include "run/pool.h"
+#include "run/process_tree.h"
 #include "run/runtime.h"
+
+#define END_PATIENCES 50
 
 static const char *const kinds[] = {
         [HTTP_UNDECIDED] = "undecided",
@@ -36,6 +39,15 @@ bool instance_http_decide(struct instance_http *http, enum http_kind kind)
 	if (kind != HTTP_FUNCTION)
 		http_function_stop_trying(http->function);
 	return true;
+}
+
+bool instance_http_awaits_end(
+        struct instance_http *http, struct alarm *alarm, unsigned *patiences, alarm_fn ring)
+{
+	pid_t pid = process_pid(http->instance->process);
+
+	return pid > 0 && (*patiences)++ < END_PATIENCES && process_ends(pid) &&
+	       alarm_set(&http->instance->pool->host->alarms, alarm, END_PATIENCE_US, ring) == 0;
 }
 
 static void sockets_came(void *userdata)

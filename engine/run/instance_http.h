@@ -39,6 +39,17 @@ int http_function_call(struct http_function *function, struct invocation *invoca
 void http_function_cancel(struct http_function *function, struct invocation *invocation);
 void http_function_drain(struct http_function *function);
 
+/*
+ * A connection that breaks is mostly a process that ends; its end says more than the broken connection, and an
+ * instance that is about to end must get no more calls. So the error of a broken connection is told this much
+ * later; and again, while the process is seen to end (with a full /tmp there is no memory left to end with).
+ */
+#define END_PATIENCE_US (100 * 1000)
+
+/* When that time is over: true, and the alarm is set anew, when it is to be waited for again. */
+bool instance_http_awaits_end(
+        struct instance_http *http, struct alarm *alarm, unsigned *patiences, alarm_fn ring);
+
 /* --- programs that ask (runtime_api.c) --- */
 
 int runtime_api_new(struct runtime_api **out, struct instance_http *http, int listener);

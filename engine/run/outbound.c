@@ -160,6 +160,8 @@ void outbound_reaped(struct outbound *outbound, int status)
 
 	outbound_listen(outbound);
 	outbound->pid = 0;
+	if (outbound->killed)
+		return;
 	outbound_last_words(&outbound->said, last, sizeof(last));
 	if (last[0])
 		give_up(outbound, "pasta, its way out, ended: %s", last);
@@ -173,6 +175,7 @@ void outbound_kill(struct outbound *outbound, const struct limits *limits)
 {
 	if (!outbound)
 		return;
+	outbound->killed = true;
 	if (outbound->pid)
 		kill(outbound->pid, SIGKILL);
 	limits_kill(limits, outbound->group);

@@ -26,6 +26,7 @@ struct outbound {
 	pid_t pid;        /* 0: not started, or reaped */
 	int words;        /* its standard error; -1 */
 	bool ready;       /* the network is as it will be */
+	bool killed;      /* by us: its end says nothing */
 	bool broken;      /* it ended, or did not get ready in time; `why` says how */
 	int64_t until_us; /* ready by then; 0: nothing is waited for */
 	struct buf said;

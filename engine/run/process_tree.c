@@ -16,6 +16,8 @@
 
 #include "base/cleanup.h"
 
+#define EXITING 0x4 /* of the flags in /proc/PID/stat: PF_EXITING */
+
 struct seen {
 	pid_t pid, parent;
 	int64_t ticks;
@@ -151,4 +153,17 @@ bool process_lives(pid_t pid, const char *name)
 		return false;
 	*end = 0;
 	return !strcmp(begin + 1, name) && end[2] != 'Z' && end[2] != 'X';
+}
+
+bool process_ends(pid_t pid)
+{
+	char text[1024], *end, state = 0;
+	unsigned flags = 0;
+
+	if (read_file(pid, "stat", text, sizeof(text)) <= 0)
+		return true;
+	end = strrchr(text, ')');
+	if (!end || sscanf(end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+		return false;
+	return state == 'Z' || state == 'X' || (flags & EXITING);
 }

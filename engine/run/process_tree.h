@@ -17,3 +17,6 @@ void process_tree_sample(struct process_tree *trees, size_t count);
 
 /* Whether a process with that name lives; one that is dead and only not yet waited for does not. */
 bool process_lives(pid_t pid, const char *name);
+
+/* Whether it is on its way out, dead and not yet waited for, or gone. */
+bool process_ends(pid_t pid);

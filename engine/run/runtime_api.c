@@ -45,6 +45,7 @@ void api_call_free(struct api_call *call)
 		call->poll->call = NULL;
 	if (call->post)
 		call->post->call = NULL;
+	alarm_clear(alarms_of(call->api), &call->broken);
 	list_unlink(&call->link);
 	list_unlink(&call->waiting);
 	buf_deinit(&call->event);
@@ -158,6 +159,7 @@ int runtime_api_call(struct runtime_api *api, struct invocation *invocation)
 	list_append(&api->calls, &call->link);
 	list_init(&call->waiting);
 	list_append(&api->waiting, &call->waiting);
+	call->api = api;
 	call->call = invocation->call;
 	call->sync = strcmp(invocation->source, "sync") == 0;
 	call->deadline_ms = clock_wall_us(instance->pool->host->clock) / 1000 +
@@ -230,11 +232,25 @@ static struct api_call *unanswered(const struct runtime_api *api)
 	return NULL;
 }
 
+static struct api_call *broken(const struct runtime_api *api)
+{
+	struct api_call *call;
+
+	list_each(call, &api->calls, link)
+		if (call->is_broken)
+			return call;
+	return NULL;
+}
+
 static void take_poll_request(struct runtime_api *api, struct api_request *request)
 {
 	struct instance *instance = api->http->instance;
-	struct api_call *again = unanswered(api);
+	struct api_call *again;
 
+	/* Whoever asks lives: what broke off is told now. The calls may all be others after each. */
+	while ((again = broken(api)))
+		api_tell_broken(again);
+	again = unanswered(api);
 	if (!instance_http_decide(api->http,
 	            request->route == ROUTE_LAMBDA_NEXT ? HTTP_LAMBDA : HTTP_FUNCTIONGRAPH) &&
 	        api->http->kind == HTTP_FUNCTION) {
@@ -337,7 +353,7 @@ static void gone(void *userdata, struct http_served *served, bool sent)
 	if (call && !sent && !api->closing) {
 		if (request->route != ROUTE_LAMBDA_NEXT &&
 		        request->route != ROUTE_FUNCTIONGRAPH_NEXT) {
-			api_response_broke(api, request);
+			api_response_broke(call);
 		} else {
 			call->delivered = false; /* it never arrived: another poll gets it */
 			list_append(&api->waiting, &call->waiting);

@@ -56,7 +56,7 @@ void api_look_up(struct runtime_api *api, struct api_request *request)
 	        http_served_header(request->served, "Lambda-Runtime-Function-Response-Mode");
 	struct api_call *call = call_by_id(api, request->id, request->id_length);
 
-	if (call && !call->post && invocation_of(api, call)) {
+	if (call && !call->post && !call->is_broken && invocation_of(api, call)) {
 		request->call = call;
 		call->post = request;
 	}
@@ -164,12 +164,28 @@ void api_take_init_error(struct runtime_api *api, struct api_request *request)
 	instance_start_failed(instance, OUTCOME_NOT_LOADED, -ENOEXEC, error.data, error.length);
 }
 
-/* Its client went away in the middle of a response. */
-void api_response_broke(struct runtime_api *api, struct api_request *request)
+void api_tell_broken(struct api_call *call)
 {
 	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
 
 	error_body(&error, "Runtime.TruncatedResponse",
 	        "The connection was closed before the response was complete");
-	finish_with_error(api, request->call, -EREMOTEIO, &error);
+	finish_with_error(call->api, call, -EREMOTEIO, &error);
+}
+
+static void tell_late(struct alarm *alarm)
+{
+	struct api_call *call = container_of(alarm, struct api_call, broken);
+
+	if (!instance_http_awaits_end(call->api->http, alarm, &call->patiences, tell_late))
+		api_tell_broken(call);
+}
+
+/* Its client went away in the middle of a response. */
+void api_response_broke(struct api_call *call)
+{
+	call->is_broken = true;
+	if (alarm_set(&call->api->http->instance->pool->host->alarms, &call->broken,
+	            END_PATIENCE_US, tell_late) < 0)
+		api_tell_broken(call);
 }

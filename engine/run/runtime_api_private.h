@@ -54,6 +54,10 @@ struct api_call {
 	int64_t deadline_ms;
 	struct buf event;
 	struct api_request *poll, *post; /* that take it, and answer it, right now */
+	struct runtime_api *api;
+	struct alarm broken; /* its response broke off; that is to be told */
+	bool is_broken;
+	unsigned patiences;
 };
 
 struct runtime_api {
@@ -82,7 +86,8 @@ void api_take_response_data(
 void api_take_response(struct runtime_api *api, struct api_request *request);
 void api_take_error(struct runtime_api *api, struct api_request *request);
 void api_take_init_error(struct runtime_api *api, struct api_request *request);
-void api_response_broke(struct runtime_api *api, struct api_request *request);
+void api_response_broke(struct api_call *call);
+void api_tell_broken(struct api_call *call); /* now */
 void api_call_free(struct api_call *call);
 
 /* --- extensions (runtime_api_extensions.c) --- */

@@ -95,6 +95,10 @@ class Handler(BaseHTTPRequestHandler):
 		pieces = []
 		while True:
 			pieces.append(b'x' * (1 << 20))
+	def do_fill(self, event):
+		with open('/tmp/full', 'wb') as file:
+			while True:
+				file.write(b'x' * (1 << 20))
 	def do_environment(self, event):
 		self.answer(200, json.dumps(dict(os.environ, cwd=os.getcwd())).encode())
 	do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = any
@@ -254,6 +258,14 @@ def memory_is_bounded():
 		body = json.loads(fails(errno.ENOMEM, 'web', {'do': 'eat'}))
 		assert 'memory limit' in body['errorMessage'], body
 	assert call()
+
+
+def memory_of_files_is_bounded():
+	"""A full /tmp ends the instance, slowly; it is said to the call that filled it, and the next has another."""
+	for _ in range(3):
+		body = json.loads(fails(errno.ENOMEM, 'web', {'do': 'fill'}))
+		assert 'memory limit' in body['errorMessage'], body
+		assert call()
 
 
 def timeouts_hold():
@@ -444,7 +456,7 @@ def main():
 				apig_events_become_requests, apig_methods_work,
 				apig_events_that_are_no_requests_are_refused, other_statuses_are_errors,
 				connections_are_kept, responses_stream, large_requests_and_responses_pass,
-				too_large_is_EFBIG, nonsense_is_an_error, an_exit_is_said, memory_is_bounded, timeouts_hold,
+				too_large_is_EFBIG, nonsense_is_an_error, an_exit_is_said, memory_is_bounded, memory_of_files_is_bounded, timeouts_hold,
 				environment_is_functiongraphs_and_lambdas, status_says_what_it_is,
 				http_can_be_forced, many_run_in_one_process, servers_of_one_connection_work,
 				starts_that_fail_say_why, no_first_line_is_the_shells,

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A function that is up to no good tries what it can, as an event function and as an HTTP function.
+"""A function that is up to no good tries what it can, as an event function and as an HTTP function, and with a
+way out (config/network `outbound`) where root can make a network for the test.
 
 Without this a user would lose: whatever else is on the machine, to the worst program that anybody drops
 into a code/.
@@ -9,6 +10,7 @@ into a code/.
 import json
 import os
 import pwd
+import shutil
 import socket
 import stat
 import subprocess
@@ -17,6 +19,9 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from mounted import BUILD, Cases, Mounted, errno_of  # noqa: E402
+from outside import Outside  # noqa: E402
+
+outside = None
 
 # What runs inside. Each trial returns something that JSON can say; an OSError is its errno's name.
 TRIALS = r'''
@@ -280,13 +285,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(('127.0.0.1', 8000), Handler).serve_forever()
 '''
 
-# The functions that try: an event function, one of a published version, an HTTP function.
+# The functions that try: an event function, one of a published version, an HTTP function; and, when there is a
+# way out, two that have it.
 BAD = ['event', 'event:1', 'web']
+OUT = []
 
 
 def deploy(fn):
 	fn.function('event', {'trials.py': TRIALS, 'index.py': EVENT}, timeout="30s", memory="256M")
 	fn.function('web', {'trials.py': TRIALS, 'bootstrap+x': HTTP}, timeout="30s", memory="256M")
+	for name in OUT:
+		fn.function(name, {'trials.py': TRIALS, 'index.py': EVENT} if name == 'out' else {'trials.py': TRIALS, 'bootstrap+x': HTTP},
+			timeout='30s', memory='256M', network='outbound')
 	fn.function('good', {'index.py': 'def handler(event, context):\n\treturn open(__file__).read()\n'})
 	for name in 'good', 'event':
 		os.mkdir(fn.path('functions', name, 'versions', '1'))
@@ -306,7 +316,7 @@ def attempt(fn, name, do, **event):
 
 
 def everywhere(fn, do, **event):
-	return {name: attempt(fn, name, do, **event) for name in BAD}
+	return {name: attempt(fn, name, do, **event) for name in BAD + OUT}
 
 
 def nobody(fn):
@@ -353,7 +363,7 @@ def system_files(fn):
 
 def its_code(fn):
 	before = fn.call('good')
-	for name in BAD:
+	for name in BAD + OUT:
 		for path in '/opt/function/code/trials.py', '/var/task/trials.py', '/usr/bin/python3', '/etc/hosts':
 			found = attempt(fn, name, 'code', path=path)
 			assert found == {}, (name, path, found)
@@ -367,7 +377,7 @@ def privileges(fn):
 
 
 def processes(fn):
-	for name in BAD:
+	for name in BAD + OUT:
 		seen = attempt(fn, name, 'processes')
 		assert len(seen) <= 4, (name, seen)
 		assert not {'fnfsd', 'fnfs-guardian', 'bash', 'systemd'} & set(seen), (name, seen)
@@ -400,21 +410,28 @@ def network(fn):
 		tcp_targets = [[host, port] for host in ['127.0.0.1', *addresses, '169.254.169.254']] + [['127.0.0.1', 22]]
 		for name, found in everywhere(fn, 'connect', tcp=tcp_targets,
 				unix=['@fnfs-isolation-%d' % os.getpid(), '/run/dbus/system_bus_socket']).items():
-			assert set(found.values()) <= {'ECONNREFUSED', 'ENETUNREACH', 'ENOENT'}, (name, found)
+			allowed = {'ECONNREFUSED', 'ENETUNREACH', 'ENOENT'} | ({'EHOSTUNREACH', 'timeout'} if name in OUT else set())
+			assert set(found.values()) <= allowed, (name, found)
+	for name in OUT:  # it does have a way out
+		assert attempt(fn, name, 'connect', tcp=[[outside.address, outside.port]]) == {'%s %d' % (outside.address, outside.port): 'connected'}
 	# A web server of another instance, on the same port.
 	assert attempt(fn, 'event', 'connect', tcp=[['127.0.0.1', 8000]]) == {'127.0.0.1 8000': 'ECONNREFUSED'}
 	assert attempt(fn, 'web', 'connect', tcp=[['127.0.0.1', 8000]]) == {'127.0.0.1 8000': 'connected'}
+	if OUT:
+		for host in '127.0.0.1', outside.here, outside.address, '169.254.1.1':
+			assert 'connected' not in attempt(fn, 'out', 'connect', tcp=[[host, 8000]]).values(), host
 
 
 def sockets(fn):
 	for name, found in everywhere(fn, 'sockets').items():
-		assert found.pop('interfaces') == ['lo'], (name, found)
+		interfaces = found.pop('interfaces')
+		assert interfaces == ['lo'] or (name in OUT and len(interfaces) == 2), (name, interfaces)
 		assert set(found.values()) <= {'EPERM', 'EACCES', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT'}, (name, found)
 
 
 def greed(fn):
 	"""Memory of its own is all that it can use up; whoever else runs does not feel it."""
-	for name in 'event', 'web':
+	for name in ['event', 'web', *OUT]:
 		for path in '/tmp/big', '/dev/shm/big':
 			try:
 				error, megabytes = attempt(fn, name, 'fill', path=path)
@@ -460,13 +477,27 @@ def secrets(fn):
 			continue  # it ended
 
 
+def make_outside():
+	"""A network with a way out for the daemon, where that can be."""
+	global outside
+	os.environ['PATH'] += ':/usr/sbin:/sbin'
+	if os.getuid() == 0 and shutil.which('ip') and shutil.which('pasta'):
+		outside = Outside()
+		OUT.extend(['out', 'outweb'])
+	else:
+		print('without functions that have a way out: that takes root, iproute2 and passt')
+
+
 def main():
+	make_outside()
 	cases = Cases()
 	with Mounted() as fn:
 		deploy(fn)
 		for case in (nobody, files, others, system_calls, system_files, its_code, privileges, processes, kill_all, network,
 				sockets, greed, secrets):
 			cases.run(case, fn)
+	if outside:
+		outside.close()
 	cases.end()
 
 

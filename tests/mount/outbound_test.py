@@ -50,6 +50,10 @@ def handler(event, context):
 	return {'answer': answer(event)}
 
 def answer(event):
+	if 'eat' in event:
+		pieces = []
+		while True:
+			pieces.append(b'x' * (1 << 20))
 	if 'sleep' in event:
 		print('asleep', flush=True)
 		time.sleep(event['sleep'])
@@ -251,6 +255,13 @@ def a_broken_way_out_is_told(fn, outside):
 	assert probe(fn, speak=[['tcp', outside.address, outside.port]]) == ['hello']
 
 
+def memory_is_told_as_such(fn, outside):
+	"An instance that is ended for its memory says so, though its way out ends with it."
+	for _ in range(3):
+		assert 'memory limit' in error_of(fn, 'probe', eat=1)
+		assert probe(fn, speak=[['tcp', outside.address, outside.port]]) == ['hello']
+
+
 def no_route(fn, outside):
 	"Without a way out of the machine a function does not start, and it is told; or it has what the machine still has."
 	if os.getuid() != 0:
@@ -361,7 +372,7 @@ def main():
 		for name in 'probe', 'other':
 			fn.function(name, {'index.py': PROBE}, network='outbound', timeout='20s')
 		for case in (way_out, protocols, nothing_of_this_machine, nothing_comes_in, never_as_root, by_the_hosts_resolver,
-				ends_with_its_instance, a_broken_way_out_is_told, no_route, with_the_guardian, with_the_daemon):
+				ends_with_its_instance, a_broken_way_out_is_told, memory_is_told_as_such, no_route, with_the_guardian, with_the_daemon):
 			cases.run(case, fn, outside)
 	cases.run(fakes, outside)
 	outside.close()

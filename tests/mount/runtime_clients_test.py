@@ -349,6 +349,19 @@ def wrong_calls_harm_no_other():
 	assert results == [pid], results
 
 
+def a_death_in_mid_answer_is_of_its_call():
+	"The process ends while it answers; the next call has another one."
+	for _ in range(10):
+		error = b''
+		try:
+			do('wire.send("POST", to + "/response", [("Content-Length", 100)], raw=b"half"); time.sleep(0.01); os._exit(3)')
+		except OSError as failed:
+			assert failed.errno == errno.EREMOTEIO, failed
+			error = failed.body
+		assert error.startswith(b'half') and (b'exit status 3' in error or b'TruncatedResponse' in error), error
+		assert do('answer = b"1"') == b'1'
+
+
 def a_poll_after_a_timeout_gets_the_next_event():
 	"A call times out beside another; its process is told so at its answer, and goes on."
 	fn.function('slow', {'bootstrap+x': CLIENT}, timeout='1s', concurrency=3)
@@ -394,7 +407,7 @@ def main():
 				what_rust_needs_is_there, rusts_text_in_the_stream_is_data, nodes_and_pythons_errors_are_whole, causes_may_be_large,
 				python_is_not_forked_or_restored, an_error_of_the_start_and_its_status, refusals_have_types,
 				extensions_hear_what_they_asked_for, ten_extensions_and_no_more, an_extension_polls_once_at_a_time,
-				wrong_calls_harm_no_other, a_poll_after_a_timeout_gets_the_next_event):
+				wrong_calls_harm_no_other, a_death_in_mid_answer_is_of_its_call, a_poll_after_a_timeout_gets_the_next_event):
 			cases.run(case)
 	cases.end()
 
