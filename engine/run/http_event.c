@@ -223,12 +223,19 @@ static cJSON *parse_apig(const char *text, size_t length)
 
 /* --- any event ------------------------------------------------------------------------------ */
 
-static void read_raw(struct http_event *event, const char *text, size_t length)
+size_t http_event_blank(const char *text, size_t length)
 {
 	size_t blank = 0;
 
-	while (blank < length && strchr(" \t\r\n", text[blank]) && text[blank])
+	while (blank < length && text[blank] && strchr(" \t\r\n", text[blank]))
 		blank++;
+	return blank;
+}
+
+static void read_raw(struct http_event *event, const char *text, size_t length)
+{
+	size_t blank = http_event_blank(text, length);
+
 	if (blank == length)
 		text = "{}", length = 2, blank = 0;
 	strcpy(event->method, "POST");

@@ -21,6 +21,9 @@ struct http_event {
 	size_t body_length;
 };
 
+/* How many bytes of white space it begins with; of as many it is the event {}. */
+size_t http_event_blank(const char *text, size_t length);
+
 /* 0, -EBADMSG: it cannot be made an HTTP request, with a sentence in `why`, or -ENOMEM. */
 int http_event_read(struct http_event *event, const char *text, size_t length, struct buf *why);
 void http_event_deinit(struct http_event *event);

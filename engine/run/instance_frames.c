@@ -12,6 +12,14 @@
 #include "run/invocation.h"
 #include "run/pool.h"
 
+/* What runs may still be answered. */
+static void take_no_more(struct instance *instance)
+{
+	if (instance_in(instance, INSTANCE_IDLE) || instance_in(instance, INSTANCE_BUSY))
+		sm_move(&instance->state, INSTANCE_DRAINING);
+	list_unlink(&instance->available);
+}
+
 static void take_error(
         struct instance *instance, struct invocation *invocation, const struct frame *frame)
 {
@@ -22,11 +30,13 @@ static void take_error(
 	        .error_length = frame->length,
 	};
 
-	if (frame->flags & FRAME_ERROR_BAD_REQUEST) {
+	if (frame->flags == FRAME_ERROR_BAD_REQUEST) {
 		end.outcome = OUTCOME_BAD_REQUEST;
 		end.error = -EBADMSG;
-	} else if (frame->flags & FRAME_ERROR_TOO_LARGE) {
+	} else if (frame->flags == FRAME_ERROR_TOO_LARGE) {
 		end.error = -EFBIG;
+	} else if (frame->flags == FRAME_ERROR_LAST) {
+		take_no_more(instance);
 	}
 	instance_finish(instance, invocation, &end);
 }
@@ -86,9 +96,7 @@ static void channel_ended(void *userdata, int status)
 		return;
 	}
 	/* Its end is on the way, unless it closed its descriptors and lives on. */
-	if (instance_in(instance, INSTANCE_IDLE) || instance_in(instance, INSTANCE_BUSY))
-		sm_move(&instance->state, INSTANCE_DRAINING);
-	list_unlink(&instance->available);
+	take_no_more(instance);
 	alarm_set(
 	        &instance->pool->host->alarms, &instance->alarm, GENTLE_END_US, instance_kill_late);
 }

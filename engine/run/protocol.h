@@ -28,13 +28,14 @@ enum frame_type {
 	FRAME_FAILED = 17, /* error JSON: it does not load or initialise; then exits */
 	FRAME_DATA = 18,   /* a piece of the response, in order */
 	FRAME_END = 19,    /* the last piece, possibly empty: the call succeeded */
-	FRAME_ERROR = 20,  /* error JSON: the call failed; FRAME_ERROR_* in flags */
+	FRAME_ERROR = 20,  /* error JSON: the call failed; one FRAME_ERROR_* in flags */
 	FRAME_LOG = 21,    /* u8 enum log_level, text: one log record of this call */
 };
 
 enum {
 	FRAME_ERROR_BAD_REQUEST = 1, /* the event is not what the runtime takes; code was not run */
 	FRAME_ERROR_TOO_LARGE = 2,   /* the response exceeds the limit */
+	FRAME_ERROR_LAST = 3,        /* the process ends with it, and takes no more calls */
 };
 
 struct frame {

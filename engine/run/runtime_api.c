@@ -21,6 +21,7 @@
 #include "base/cleanup.h"
 #include "run/deployment.h"
 #include "run/host.h"
+#include "run/http_event.h"
 #include "run/invocation.h"
 #include "run/pool.h"
 
@@ -167,6 +168,10 @@ int runtime_api_call(struct runtime_api *api, struct invocation *invocation)
 	snprintf(call->id, sizeof(call->id), "%s", invocation->request_id);
 	call->event = invocation->request;
 	buf_init(&invocation->request);
+	if (http_event_blank(call->event.data, call->event.length) == call->event.length) {
+		buf_clear(&call->event);
+		buf_puts(&call->event, "{}");
+	}
 	match(api);
 	return 0;
 }

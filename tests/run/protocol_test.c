@@ -152,7 +152,7 @@ static void headers_are_judged_at_once(void)
 	CHECK_INT(decode_header(from, FRAME_DATA, 0, 1, 1, 0), -EPROTO);
 	CHECK_INT(decode_header(from, FRAME_DATA, 0, 0x8000, 1, 0), -EPROTO);
 	CHECK_INT(decode_header(from, FRAME_DATA, 1, 0, 1, 0), -EPROTO);
-	CHECK_INT(decode_header(from, FRAME_ERROR, 3, 0, 1, 0), -EPROTO);
+	CHECK_INT(decode_header(from, FRAME_ERROR, 4, 0, 1, 0), -EPROTO);
 	CHECK_INT(decode_header(from, FRAME_DATA, 0, 0, 0, 0), -EPROTO);
 	CHECK_INT(decode_header(from, FRAME_READY, 0, 0, 1, 0), -EPROTO);
 	CHECK_INT(decode_header(from, FRAME_READY, 0, 0, 0, 1), -EPROTO);

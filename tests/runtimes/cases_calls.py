@@ -4,7 +4,7 @@ import json
 import time
 
 from bench import RESPONSE_MAX, appears, case, contains, ends_well, equal, fails
-from shim import BAD_REQUEST, CALL, DATA, END, ERROR, HEADER, STOP, TOO_LARGE, Ended
+from shim import BAD_REQUEST, CALL, DATA, END, ERROR, HEADER, LAST, STOP, TOO_LARGE, Ended
 
 
 # ---- the ordinary course ----
@@ -164,7 +164,8 @@ def what_has_no_json_is_an_error(bench):
 @case("exits")
 def an_exit_is_an_error_of_its_call(bench):
     with bench.start("exits") as it:
-        fails(it.ask(1, {"status": 5}), None, "exit status 5" if bench.name == "exec" else "exit(5)")
+        fails(it.ask(1, {"status": 5}), None, "exit status 5" if bench.name == "exec" else "exit(5)",
+              LAST if bench.name == "nodejs" else 0)
         if bench.name != "nodejs":
             fails(it.ask(2, {}))
             return

@@ -15,7 +15,7 @@ import time
 
 INIT, CALL, CANCEL, STOP = 1, 2, 3, 4
 READY, FAILED, DATA, END, ERROR, LOG = 16, 17, 18, 19, 20, 21
-BAD_REQUEST, TOO_LARGE = 1, 2
+BAD_REQUEST, TOO_LARGE, LAST = 1, 2, 3
 NAMES = dict(zip((READY, FAILED, DATA, END, ERROR, LOG), "READY FAILED DATA END ERROR LOG".split()))
 HEADER = struct.Struct("<IBBHQ")
 DEADLINE = 30  # seconds; a shim that says nothing for so long hangs

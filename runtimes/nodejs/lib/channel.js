@@ -18,6 +18,7 @@ const types = {
 	INIT: 1, CALL: 2, CANCEL: 3, STOP: 4,
 	READY: 16, FAILED: 17, DATA: 18, END: 19, ERROR: 20, LOG: 21,
 };
+const LAST = 3; // flag of ERROR: the process ends with it
 const HEADER = 16;
 const PAYLOAD_MAX = 8 << 20;
 const LOG_MAX = 90 << 10;
@@ -183,4 +184,4 @@ class Channel {
 	}
 }
 
-module.exports = { Channel, ...types };
+module.exports = { Channel, LAST, ...types };

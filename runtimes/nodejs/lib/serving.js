@@ -11,7 +11,7 @@
 'use strict';
 
 const { AsyncLocalStorage } = require('async_hooks');
-const { DATA, END, ERROR } = require('./channel');
+const { DATA, END, ERROR, LAST } = require('./channel');
 const { Context } = require('./context');
 const { describe, InitializationError } = require('./errors');
 const { load } = require('./loading');
@@ -144,8 +144,8 @@ class Call {
 		this.end(END, '');
 	}
 
-	fail(error) {
-		this.end(ERROR, describe(error), error?.flags ?? 0);
+	fail(error, flags = error?.flags ?? 0) {
+		this.end(ERROR, describe(error), flags);
 	}
 
 	end(type, data, flags = 0) {
@@ -265,7 +265,7 @@ class Serving {
 	abandon(error) {
 		const calls = [...this.calls.values()];
 		this.stopping = false;
-		calls.forEach((call) => call.fail(error));
+		calls.forEach((call) => call.fail(error, LAST));
 		return calls.length > 0;
 	}
 }
