@@ -18,7 +18,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
-from mounted import BUILD, Cases, Mounted, errno_of  # noqa: E402
+from mounted import BUILD, Cases, Mounted, errno_of, write_file  # noqa: E402
 from outside import Outside  # noqa: E402
 
 outside = None
@@ -443,38 +443,85 @@ def greed(fn):
 		fn.call('good')
 
 
-def secrets(fn):
-	"""config/env/KEY of mode 0600 reaches the function, and nothing that others can read."""
-	word = 'pa55-w0rd-of-mine'
-	fn.function('holder', {'index.py': 'import os\ndef handler(event, context):\n'
-		'\tif event.get("fail"):\n\t\tos._exit(3)\n\treturn os.environ["PASSWORD"] == context.getUserData("PASSWORD")\n'})
-	path = fn.path('functions', 'holder', 'config', 'env', 'PASSWORD')
-	os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-	with open(path, 'w') as file:
-		file.write(word)
-	assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-	assert fn.call('holder') == b'true'
-	assert errno_of(fn.call, 'holder', b'{"fail": true}')
-	assert fn.call('holder') == b'true'
-	os.mkdir(fn.path('functions', 'holder', 'versions', '1'))
-	published = fn.path('functions', 'holder', 'versions', '1', 'config', 'env', 'PASSWORD')
-	assert stat.S_IMODE(os.stat(published).st_mode) & 0o077 == 0, oct(os.stat(published).st_mode)
+HOLDER = 'import os\ndef handler(event, context):\n\tif event.get("fail"):\n\t\tos._exit(3)\n' \
+	'\treturn os.environ["PASSWORD"] == context.getUserData("PASSWORD")\n'
+SERVING_HOLDER = '''#!/usr/bin/python3
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+	def do_POST(self):
+		if b"fail" in self.rfile.read(int(self.headers["Content-Length"])):
+			os._exit(3)
+		body = b"true" if os.environ["PASSWORD"] in os.environ["RUNTIME_USERDATA"] else b"false"
+		self.send_response(200)
+		self.send_header("Content-Length", str(len(body)))
+		self.end_headers()
+		self.wfile.write(body)
+	def log_message(self, *arguments):
+		pass
+http.server.HTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+'''
+
+
+def readable(directory, word, skipped=()):
+	"""Files that others can read, with that word in them."""
 	holding = set()
-	for at, _, names in os.walk(fn.directory):
+	for at, _, names in os.walk(directory):
 		for name in names:
 			file = os.path.join(at, name)
-			if os.stat(file).st_mode & 0o044 and name not in ('follow', 'invoke'):
-				with open(file, 'rb') as text:
-					if word.encode() in text.read():
-						holding.add(file)
-	assert holding == set(), holding
-	others = [pid for pid in os.listdir('/proc') if pid.isdigit() and os.path.exists('/proc/%s/cmdline' % pid)]
-	for pid in others:
-		try:
-			with open('/proc/%s/cmdline' % pid, 'rb') as line:
-				assert word.encode() not in line.read(), pid
-		except OSError:
-			continue  # it ended
+			try:
+				if stat.S_ISREG(os.stat(file).st_mode) and os.stat(file).st_mode & 0o044 and name not in skipped:
+					with open(file, 'rb') as text:
+						if word.encode() in text.read():
+							holding.add(file)
+			except FileNotFoundError:
+				continue  # it has just ended
+	return holding
+
+
+def look_at_arguments(word, seen, enough):
+	"""The arguments of all processes, over and over."""
+	while not enough.is_set():
+		for pid in filter(str.isdigit, os.listdir('/proc')):
+			try:
+				with open('/proc/%s/cmdline' % pid, 'rb') as line:
+					if word.encode() in line.read():
+						seen.add(pid)
+			except OSError:
+				continue  # it ended
+
+
+def secrets(fn):
+	"""config/env/KEY of mode 0600 reaches the function, and nothing that others can read, nor any process's arguments."""
+	word, seen, enough = 'pa55-w0rd-of-mine', set(), threading.Event()
+	looking = threading.Thread(target=look_at_arguments, args=(word, seen, enough))
+	looking.start()
+	holders = {'holder': ({'index.py': HOLDER}, 'none'), 'holder-web': ({'bootstrap+x': SERVING_HOLDER}, 'none')}
+	if OUT:
+		holders['holder-out'] = ({'index.py': HOLDER}, 'outbound')
+	for name, (files, network) in holders.items():
+		fn.function(name, files, network=network)
+		path = fn.path('functions', name, 'config', 'env', 'PASSWORD')
+		os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+		with open(path, 'w') as file:
+			file.write(word)
+		assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+		for _ in range(3):  # each a start
+			assert fn.call(name) == b'true'
+			assert errno_of(fn.call, name, b'{"fail": true}')
+		assert fn.call(name) == b'true'
+		os.mkdir(fn.path('functions', name, 'versions', '1'))
+		published = fn.path('functions', name, 'versions', '1', 'config', 'env', 'PASSWORD')
+		assert stat.S_IMODE(os.stat(published).st_mode) & 0o077 == 0, oct(os.stat(published).st_mode)
+		# A value that cannot be is refused without being repeated.
+		assert errno_of(write_file, path, word + '\0' + word)
+		assert word not in fn.read('functions', name, 'last_error') + fn.read('last_error')
+	enough.set()
+	looking.join()
+	assert seen == set(), seen
+	assert readable(fn.directory, word, ('follow', 'invoke')) == set(), readable(fn.directory, word, ('follow', 'invoke'))
+	assert stat.S_IMODE(os.stat(fn.state).st_mode) & 0o077 == 0  # the database is in there
+	assert readable(os.path.join(fn.state, 'sandbox'), word) == set()
+	assert word not in fn.read('log') + fn.stderr()
 
 
 def make_outside():
