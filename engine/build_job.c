@@ -188,6 +188,7 @@ static int launch(struct build_job *job)
 	                .cpu_millicores = spec->cpu_millicores,
 	                .max_processes = PROCESSES,
 	                .host_network = spec->network == NETWORK_HOST,
+	                .outbound = spec->network == NETWORK_OUTBOUND,
 	                .channel_in = null,
 	                .channel_out = null,
 	                .output = output,

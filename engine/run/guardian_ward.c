@@ -206,7 +206,8 @@ static bool plan_outbound(struct ward *ward, const struct order *order,
 	}
 	ward->outbound = outbound_new(ward->group,
 	        sandbox->is_root ? sandbox_owner(numbers->uid, numbers->function_id) : geteuid(),
-	        owner_group(numbers), sandbox->is_root);
+	        sandbox_owner_group(numbers->uid, numbers->gid, numbers->function_id),
+	        sandbox->is_root);
 	if (!ward->outbound)
 		buf_puts(why, "out of memory");
 	return ward->outbound;

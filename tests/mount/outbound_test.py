@@ -170,6 +170,15 @@ def protocols(fn, outside):
 	assert fn.call('poller', b'{}') == b'from a poller'
 
 
+def builds_have_it(fn, outside):
+	"A build gets what it needs from where the function may go."
+	fn.function('built', {'get.py': 'import socket\nwith socket.create_connection(("%s", %d)) as to:\n\tto.sendall(b"fetched")\n'
+		'\topen("got.txt", "wb").write(to.recv(100))\n' % (outside.address, outside.port),
+		'index.py': 'def handler(event, context):\n\treturn open("/opt/function/code/got.txt").read()\n'},
+		network='outbound', build='python3 get.py')
+	assert fn.call('built') == b'fetched'
+
+
 def nothing_of_this_machine(fn, outside):
 	"What listens on this machine's loopback addresses is reached by no address at all."
 	with socket.create_server(('127.0.0.1', 0)) as server, \
@@ -233,10 +242,8 @@ def ends_with_its_instance(fn, outside):
 	"An instance that is stopped takes its way out with it."
 	probe(fn, speak=[])
 	before = set(pastas(fn))
-	stop_instances(fn, 'probe')
-	stop_instances(fn, 'other')
-	stop_instances(fn, 'web')
-	stop_instances(fn, 'poller')
+	for name in 'probe', 'other', 'web', 'poller', 'built':
+		stop_instances(fn, name)
 	await_ends(before)
 
 
@@ -371,7 +378,7 @@ def main():
 	with Mounted() as fn:
 		for name in 'probe', 'other':
 			fn.function(name, {'index.py': PROBE}, network='outbound', timeout='20s')
-		for case in (way_out, protocols, nothing_of_this_machine, nothing_comes_in, never_as_root, by_the_hosts_resolver,
+		for case in (way_out, protocols, builds_have_it, nothing_of_this_machine, nothing_comes_in, never_as_root, by_the_hosts_resolver,
 				ends_with_its_instance, a_broken_way_out_is_told, memory_is_told_as_such, no_route, with_the_guardian, with_the_daemon):
 			cases.run(case, fn, outside)
 	cases.run(fakes, outside)
