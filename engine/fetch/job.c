@@ -54,8 +54,14 @@ static int read_option(struct bounds *bounds, const char *name, const char *valu
 static int read_options(struct job *job, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--archive") == 0) {
-			job->archive = true;
+		bool archive = strcmp(argv[i], "--archive") == 0;
+		bool image = strcmp(argv[i], "--image") == 0;
+		bool pull = strcmp(argv[i], "--pull") == 0;
+
+		if (archive || image || pull) {
+			job->archive |= archive;
+			job->image |= image;
+			job->pull |= pull;
 			continue;
 		}
 		if (read_option(&job->bounds, argv[i], i + 1 < argc ? argv[i + 1] : NULL) < 0)
@@ -109,7 +115,7 @@ int job_read(struct job *job, int argc, char **argv, int input, struct report *r
 	bounds_defaults(&job->bounds);
 	if (read_options(job, argc, argv) < 0)
 		return report_refuse(report, -EINVAL, "fnfs-fetch does not know these options");
-	if (!job->archive && read_lines(job, input) < 0)
+	if (!job->archive && !job->image && read_lines(job, input) < 0)
 		return report_refuse(report, -EINVAL,
 		        "fnfs-fetch wants lines `source PATH-OR-URL` and `sha256 HEX`");
 	return 0;

@@ -7,7 +7,8 @@
  *	source PATH-OR-URL
  *	sha256 HEX            (optional)
  *
- * With --archive, standard input is the archive itself.
+ * With --archive, standard input is the archive itself. With --image it is an image, an archive or a
+ * directory (image.h); with --pull the source is one in a registry (pull.h).
  */
 #include <limits.h>
 #include <stdbool.h>
@@ -31,6 +32,8 @@ struct bounds {
 struct job {
 	struct bounds bounds;
 	bool archive; /* standard input is the archive */
+	bool image;   /* the same, of an image */
+	bool pull;
 	char source[16384];
 	char sha256[SHA256_TEXT]; /* in small letters; "" = any */
 };

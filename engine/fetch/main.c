@@ -3,7 +3,7 @@
  * fnfs-fetch: gets one archive and unpacks it, with the rights of the user who asked for it. The guardian
  * starts it for the daemon (run/fetch.c), which reads what it says:
  *
- *	0   the job (job.h), or with --archive the archive itself
+ *	0   the job (job.h), or with --archive the archive itself, with --image an image
  *	1   what it says (report.h)
  *	3   the directory to unpack into: empty, and this user's
  *
@@ -14,11 +14,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "fetch/image.h"
 #include "fetch/job.h"
+#include "fetch/pull.h"
 #include "fetch/seal.h"
 #include "fetch/source.h"
 #include "fetch/spool.h"
@@ -55,6 +58,40 @@ static int fetch(const struct job *job, struct report *report)
 	return error;
 }
 
+static int unpack_image(const struct job *job, struct report *report)
+{
+	struct unpacked unpacked = {0};
+	char digest[SHA256_TEXT];
+	int error;
+
+	seal_image(DIRECTORY, INPUT);
+	error = image_unpack(INPUT, DIRECTORY, &job->bounds, report, &unpacked, digest);
+	if (!error)
+		report_done(report, unpacked.files, unpacked.bytes, digest);
+	return error;
+}
+
+static int pull_image(const struct job *job, struct report *report)
+{
+	char digest[SHA256_TEXT];
+	int64_t bytes = 0;
+	int error = pull(job, DIRECTORY, report, &bytes, digest);
+
+	if (!error)
+		report_done(report, 1, bytes, digest);
+	return error;
+}
+
+static int work(const struct job *job, struct report *report)
+{
+	if (job->pull)
+		return pull_image(job, report);
+	if (job->image)
+		return unpack_image(job, report);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	return fetch(job, report);
+}
+
 static bool is_directory(int fd)
 {
 	struct stat st;
@@ -68,7 +105,7 @@ int main(int argc, char **argv)
 	struct report report;
 	int error;
 
-	seal_begin();
+	seal_begin(argc > 1 && strcmp(argv[1], "--pull") == 0);
 	umask(022);
 	/* Names are bytes; where an archive says they are UTF-8, they become just those. */
 	setlocale(LC_ALL, "C.UTF-8");
@@ -78,9 +115,8 @@ int main(int argc, char **argv)
 	if (!error && !is_directory(DIRECTORY))
 		error = report_refuse(&report, -EBADF, "descriptor 3 is no directory");
 	if (!error) {
-		seal_limits(&job.bounds);
-		curl_global_init(CURL_GLOBAL_DEFAULT);
-		error = fetch(&job, &report);
+		seal_limits(&job.bounds, job.pull);
+		error = work(&job, &report);
 	}
 	if (error)
 		report_error(&report, error);

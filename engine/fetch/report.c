@@ -74,6 +74,16 @@ void report_unpacking(struct report *report, int64_t files, int64_t bytes, bool 
 		tell(report, "unpacking %" PRId64 " %" PRId64 "\n", files, bytes);
 }
 
+void report_digest(struct report *report, const char *digest)
+{
+	tell(report, "digest %s\n", digest);
+}
+
+void report_layer(struct report *report, int number, int count)
+{
+	tell(report, "layer %d %d\n", number, count);
+}
+
 void report_error(struct report *report, int error)
 {
 	const char *sentence = report->sentence[0] ? report->sentence : strerror(-error);

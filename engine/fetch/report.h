@@ -5,6 +5,8 @@
  *
  *	progress BYTES TOTAL SPEED     read or loaded so far; of how many (0: unknown); bytes per second
  *	unpacking FILES BYTES
+ *	digest HEX                     of an image, before it is unpacked, or of the one that a name stands for
+ *	layer NUMBER COUNT             of an image, begun
  *	error SENTENCE                 the last line; the exit status is the errno
  *	done FILES BYTES SHA256        the last line; SHA256 is the archive's; the exit status is 0
  *
@@ -29,5 +31,7 @@ int report_refuse(struct report *report, int error, const char *format, ...)
 
 void report_progress(struct report *report, int64_t bytes, int64_t total, int64_t speed, bool last);
 void report_unpacking(struct report *report, int64_t files, int64_t bytes, bool last);
+void report_digest(struct report *report, const char *digest);
+void report_layer(struct report *report, int number, int count);
 void report_error(struct report *report, int error);
 void report_done(struct report *report, int64_t files, int64_t bytes, const char *sha256);

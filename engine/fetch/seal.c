@@ -66,7 +66,7 @@ static void deny_rest(void)
 	seccomp_release(filter);
 }
 
-void seal_begin(void)
+void seal_begin(bool starts_programs)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -75,26 +75,28 @@ void seal_begin(void)
 	prctl(PR_SET_NAME, "fnfs-fetch"); /* it was started by its descriptor */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (SANITIZED)
+	if (SANITIZED || starts_programs)
 		return;
 	prctl(PR_SET_DUMPABLE, 0);
 	deny_rest();
 }
 
-void seal_limits(const struct bounds *bounds)
+void seal_limits(const struct bounds *bounds, bool starts_programs)
 {
 	int64_t largest =
 	        bounds->bytes > bounds->archive_bytes ? bounds->bytes : bounds->archive_bytes;
 
 	limit(RLIMIT_FSIZE, (rlim_t)largest + 1);
 	limit(RLIMIT_CPU, PROCESSOR_S);
+	if (starts_programs)
+		return;
 	limit(RLIMIT_NOFILE, DESCRIPTORS);
 	if (!SANITIZED)
 		limit(RLIMIT_DATA, MEMORY_BYTES);
 }
 
 /* Of the file system only the directory, and of that no more than unpacking does. */
-static void keep_to_directory(int directory)
+static void keep_to_directory(int directory, int source)
 {
 	const struct landlock_ruleset_attr all = {
 	        .handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
@@ -102,8 +104,12 @@ static void keep_to_directory(int directory)
 	        .allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |
 	                          LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
 	                          LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
-	                          LANDLOCK_ACCESS_FS_MAKE_SYM,
+	                          LANDLOCK_ACCESS_FS_MAKE_SYM |
+	                          (source >= 0 ? LANDLOCK_ACCESS_FS_REMOVE_DIR : 0),
 	        .parent_fd = directory};
+	const struct landlock_path_beneath_attr read_only = {
+	        .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+	        .parent_fd = source};
 	struct landlock_ruleset_attr rules = all;
 	struct landlock_path_beneath_attr rule = ours;
 	CLEANUP(close_p) int fd = -1;
@@ -121,6 +127,9 @@ static void keep_to_directory(int directory)
 	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (fd < 0 || syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		return;
+	/* A file is open already, and no directory to have a rule. */
+	if (source >= 0)
+		syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &read_only, 0);
 	syscall(SYS_landlock_restrict_self, fd, 0);
 }
 
@@ -132,12 +141,12 @@ static void keep_to_calls(void)
 	        SCMP_SYS(openat2), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fstat),
 	        SCMP_SYS(newfstatat), SCMP_SYS(fstatat64), SCMP_SYS(fstat64), SCMP_SYS(statx),
 	        SCMP_SYS(mkdirat), SCMP_SYS(unlinkat), SCMP_SYS(symlinkat), SCMP_SYS(linkat),
-	        SCMP_SYS(ftruncate), SCMP_SYS(utimensat), SCMP_SYS(mmap), SCMP_SYS(munmap),
-	        SCMP_SYS(mremap), SCMP_SYS(mprotect), SCMP_SYS(madvise), SCMP_SYS(brk),
-	        SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
-	        SCMP_SYS(getrandom), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-	        SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield), SCMP_SYS(rseq), SCMP_SYS(exit),
-	        SCMP_SYS(exit_group)};
+	        SCMP_SYS(ftruncate), SCMP_SYS(utimensat), SCMP_SYS(getdents64), SCMP_SYS(syncfs),
+	        SCMP_SYS(uname), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap),
+	        SCMP_SYS(mprotect), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(futex),
+	        SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),
+	        SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+	        SCMP_SYS(sched_yield), SCMP_SYS(rseq), SCMP_SYS(exit), SCMP_SYS(exit_group)};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
 	if (!filter)
@@ -151,7 +160,14 @@ static void keep_to_calls(void)
 
 void seal_unpacking(int directory)
 {
-	keep_to_directory(directory);
+	keep_to_directory(directory, -1);
+	if (!SANITIZED)
+		keep_to_calls();
+}
+
+void seal_image(int directory, int source)
+{
+	keep_to_directory(directory, source);
 	if (!SANITIZED)
 		keep_to_calls();
 }

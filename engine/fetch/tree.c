@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "fetch/entry_name.h"
+#include "fetch/tree_private.h"
 
 void tree_init(struct tree *tree, int root, const struct bounds *bounds, int64_t archive_bytes,
         struct report *report)
@@ -32,7 +33,7 @@ void tree_deinit(struct tree *tree)
 	buf_deinit(&tree->directories);
 }
 
-static int open_below(int directory, const char *name, int flags, mode_t mode, uint64_t resolve)
+int tree_open_below(int directory, const char *name, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 	        .flags = (uint64_t)(flags | O_CLOEXEC), .mode = mode, .resolve = resolve};
@@ -42,13 +43,13 @@ static int open_below(int directory, const char *name, int flags, mode_t mode, u
 }
 
 /* Below the directory, and over no link. */
-static int open_strictly(int directory, const char *name, int flags, mode_t mode)
+int tree_open_strictly(int directory, const char *name, int flags, mode_t mode)
 {
-	return open_below(directory, name, flags | O_NOFOLLOW, mode,
+	return tree_open_below(directory, name, flags | O_NOFOLLOW, mode,
 	        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
-static int refuse_system(struct tree *tree, int error, const char *name)
+int tree_refuse_system(struct tree *tree, int error, const char *name)
 {
 	switch (error) {
 	case -ELOOP:
@@ -67,7 +68,7 @@ static int refuse_system(struct tree *tree, int error, const char *name)
 	}
 }
 
-static int count_file(struct tree *tree)
+int tree_count_file(struct tree *tree)
 {
 	if (++tree->files > tree->bounds->files)
 		return report_refuse(tree->report, -EFBIG,
@@ -98,17 +99,17 @@ int tree_take_bytes(struct tree *tree, int64_t bytes)
 /* One step down, made when it is not there. */
 static int descend(struct tree *tree, int directory, const char *step)
 {
-	int fd = open_strictly(directory, step, O_PATH | O_DIRECTORY, 0);
+	int fd = tree_open_strictly(directory, step, O_PATH | O_DIRECTORY, 0);
 
 	if (fd != -ENOENT)
 		return fd;
 	if (mkdirat(directory, step, 0755) < 0)
 		return -errno;
-	fd = count_file(tree);
-	return fd < 0 ? fd : open_strictly(directory, step, O_PATH | O_DIRECTORY, 0);
+	fd = tree_count_file(tree);
+	return fd < 0 ? fd : tree_open_strictly(directory, step, O_PATH | O_DIRECTORY, 0);
 }
 
-static int open_directory(struct tree *tree, char *name)
+static int open_plainly(struct tree *tree, char *name)
 {
 	int fd = fcntl(tree->root, F_DUPFD_CLOEXEC, 3), next;
 	char *rest = name, *step;
@@ -121,8 +122,18 @@ static int open_directory(struct tree *tree, char *name)
 	return fd;
 }
 
+static int open_directory(struct tree *tree, char *name)
+{
+	return tree->is_root ? tree_open_or_make(tree, name) : open_plainly(tree, name);
+}
+
+void tree_forget_parent(struct tree *tree)
+{
+	tree->parent_is_old = true;
+}
+
 /* Takes a name apart; *parent is borrowed until the next call. */
-static int find_parent(struct tree *tree, const char *name, int *parent, const char **leaf)
+int tree_find_parent(struct tree *tree, const char *name, int *parent, const char **leaf)
 {
 	const char *slash = strrchr(name, '/');
 	size_t length = slash ? (size_t)(slash - name) : 0;
@@ -134,13 +145,14 @@ static int find_parent(struct tree *tree, const char *name, int *parent, const c
 		return 0;
 	memcpy(copy, name, length);
 	copy[length] = 0;
-	if (tree->parent < 0 || strcmp(tree->parent_name.data, copy) != 0) {
+	if (tree->parent < 0 || tree->parent_is_old || strcmp(tree->parent_name.data, copy) != 0) {
+		tree->parent_is_old = false;
 		close_fd(tree->parent);
 		buf_clear(&tree->parent_name);
 		buf_puts(&tree->parent_name, copy);
 		tree->parent = tree->parent_name.failed ? -ENOMEM : open_directory(tree, copy);
 		if (tree->parent < 0)
-			return refuse_system(tree, tree->parent, name);
+			return tree_refuse_system(tree, tree->parent, name);
 	}
 	*parent = tree->parent;
 	return 0;
@@ -149,12 +161,18 @@ static int find_parent(struct tree *tree, const char *name, int *parent, const c
 /* The place for something new: what stood there goes, unless it is a directory. */
 static int find_place(struct tree *tree, const char *name, int *parent, const char **leaf)
 {
-	int error = find_parent(tree, name, parent, leaf);
+	int error = tree_find_parent(tree, name, parent, leaf);
 
 	if (!error)
-		error = count_file(tree);
-	if (!error && unlinkat(*parent, *leaf, 0) < 0 && errno != ENOENT)
-		error = refuse_system(tree, -errno, name);
+		error = tree_count_file(tree);
+	if (error)
+		return error;
+	if (unlinkat(*parent, *leaf, 0) == 0)
+		tree_forget_parent(tree);
+	else if (errno == EISDIR && tree->is_root)
+		error = tree_remove_at(tree, *parent, *leaf, name);
+	else if (errno != ENOENT)
+		error = tree_refuse_system(tree, -errno, name);
 	return error;
 }
 
@@ -172,12 +190,16 @@ int tree_directory(struct tree *tree, const char *name, struct timespec mtime)
 
 	if (!*name)
 		return remember_directory(tree, ".", mtime);
-	error = find_parent(tree, name, &parent, &leaf);
+	error = tree_find_parent(tree, name, &parent, &leaf);
 	if (error)
 		return error;
 	fd = descend(tree, parent, leaf);
+	if (tree->is_root && (fd == -ELOOP || fd == -ENOTDIR) && unlinkat(parent, leaf, 0) == 0) {
+		tree_forget_parent(tree);
+		fd = descend(tree, parent, leaf);
+	}
 	if (fd < 0)
-		return refuse_system(tree, fd, name);
+		return tree_refuse_system(tree, fd, name);
 	close(fd);
 	return remember_directory(tree, name, mtime);
 }
@@ -187,26 +209,29 @@ int tree_symlink(struct tree *tree, const char *name, const char *target)
 	const char *leaf;
 	int parent, error;
 
-	if (!*target || strlen(target) >= PATH_MAX || !entry_link_stays(name, target))
+	if (!*target || strlen(target) >= PATH_MAX ||
+	        (!tree->is_root && !entry_link_stays(name, target)))
 		return report_refuse(tree->report, -EPERM,
 		        "%s is a link that leads out of the archive: %s", name, target);
 	error = find_place(tree, name, &parent, &leaf);
 	if (!error && symlinkat(target, parent, leaf) < 0)
-		error = refuse_system(tree, -errno, name);
-	buf_append(&tree->links, name, strlen(name) + 1);
+		error = tree_refuse_system(tree, -errno, name);
+	if (!tree->is_root)
+		buf_append(&tree->links, name, strlen(name) + 1);
 	if (!error && tree->links.failed)
 		error = report_refuse(tree->report, -ENOMEM, "out of memory");
 	return error;
 }
 
-static bool is_regular(int directory, const char *name)
+/* Only files: a symbolic link would mean something else in another place, unless it is the whole root. */
+static bool can_be_linked(const struct tree *tree, int directory, const char *name)
 {
 	struct stat st;
 
-	return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (S_ISREG(st.st_mode) || (tree->is_root && S_ISLNK(st.st_mode)));
 }
 
-/* Only to files: a symbolic link would mean something else in another place. */
 int tree_hard_link(struct tree *tree, const char *name, const char *target)
 {
 	CLEANUP(close_p) int from = -1;
@@ -215,28 +240,28 @@ int tree_hard_link(struct tree *tree, const char *name, const char *target)
 
 	if (strcmp(name, target) == 0)
 		return 0;
-	error = find_parent(tree, target, &parent, &old);
+	error = tree_find_parent(tree, target, &parent, &old);
 	if (error)
 		return error;
 	from = fcntl(parent, F_DUPFD_CLOEXEC, 3);
-	if (from < 0 || !is_regular(from, old))
+	if (from < 0 || !can_be_linked(tree, from, old))
 		return report_refuse(tree->report, -EPERM,
 		        "%s is a link to what is no file of the archive: %s", name, target);
 	error = find_place(tree, name, &parent, &leaf);
 	if (!error && linkat(from, old, parent, leaf, 0) < 0)
-		error = refuse_system(tree, -errno, name);
+		error = tree_refuse_system(tree, -errno, name);
 	return error;
 }
 
-int tree_file(struct tree *tree, const char *name, bool executable, int *fd)
+int tree_file(struct tree *tree, const char *name, mode_t mode, int *fd)
 {
 	const char *leaf;
 	int parent, error = find_place(tree, name, &parent, &leaf);
 
 	if (error)
 		return error;
-	*fd = open_strictly(parent, leaf, O_WRONLY | O_CREAT | O_EXCL, executable ? 0755 : 0644);
-	return *fd < 0 ? refuse_system(tree, *fd, name) : 0;
+	*fd = tree_open_strictly(parent, leaf, O_WRONLY | O_CREAT | O_EXCL, mode);
+	return *fd < 0 ? tree_refuse_system(tree, *fd, name) : 0;
 }
 
 int tree_write(struct tree *tree, int fd, const void *data, size_t length, int64_t at)
@@ -247,7 +272,7 @@ int tree_write(struct tree *tree, int fd, const void *data, size_t length, int64
 	for (; length; next += n, at += n, length -= (size_t)n) {
 		n = pwrite(fd, next, length, at);
 		if (n < 0)
-			return refuse_system(tree, -errno, "unpacking");
+			return tree_refuse_system(tree, -errno, "unpacking");
 	}
 	return 0;
 }
@@ -258,7 +283,7 @@ int tree_file_end(struct tree *tree, int fd, int64_t size, struct timespec mtime
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || (st.st_size != size && ftruncate(fd, size) < 0))
-		return refuse_system(tree, -errno, "unpacking");
+		return tree_refuse_system(tree, -errno, "unpacking");
 	futimens(fd, times); /* a time out of the file system's range is no loss */
 	return 0;
 }
@@ -270,7 +295,7 @@ static int check_links(struct tree *tree)
 
 	for (size_t at = 0; at < tree->links.length; at += strlen(name) + 1) {
 		name = tree->links.data + at;
-		int fd = open_below(
+		int fd = tree_open_below(
 		        tree->root, name, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 
 		if (fd == -EXDEV)
@@ -291,7 +316,7 @@ static void set_directory_times(struct tree *tree)
 	        at += sizeof(times[1]) + strlen(name) + 1) {
 		memcpy(&times[1], tree->directories.data + at, sizeof(times[1]));
 		name = tree->directories.data + at + sizeof(times[1]);
-		fd = open_strictly(tree->root, name, O_RDONLY | O_DIRECTORY, 0);
+		fd = tree_open_strictly(tree->root, name, O_RDONLY | O_DIRECTORY, 0);
 		if (fd >= 0)
 			futimens(fd, times);
 		close_fd(fd);
