@@ -160,6 +160,19 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .may_be_empty = true,
                 .rule = "build is a command of the shell, one line of at most 1024 characters, "
                         "like make or cc -O2 -o bootstrap main.c; or empty"},
+        [CONFIG_IMAGE] = {.name = "image",
+                AT(image),
+                .parse = parse_image,
+                .format = format_text,
+                .initial = "",
+                .redeploys = true,
+                .may_be_empty = true,
+                .rule = "image is the name of an image in a registry, like "
+                        "docker://registry.example.com/team/web:1.0, of at most 300 letters, "
+                        "digits and . _ - / : @, or empty"},
+        /* No file shows it: written beside `image`. */
+        [CONFIG_IMAGE_USER] = {AT(image_user), .name = "image_user", TEXT(CONFIG_TEXT_LINE, 255),
+                .initial = "", .may_be_empty = true, .rule = "image_user is numbers"},
 };
 
 static const struct setting *setting_at(enum config_key key)

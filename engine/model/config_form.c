@@ -2,6 +2,7 @@
 #include "model/config_form.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -110,6 +111,42 @@ int parse_text(const struct setting *setting, const char *text, void *value)
 void format_text(const struct setting *setting, const void *value, struct buf *out)
 {
 	buf_puts(out, value);
+}
+
+#define REGISTRY "docker://"
+
+/* Letters and digits, and between them what names are made of: HOST:PORT/NAME:TAG@DIGEST. */
+static bool is_image_name(const char *text)
+{
+	static const char words[] =
+	        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	bool joined = true;
+
+	for (; *text; text++) {
+		if (strchr(words, *text))
+			joined = false;
+		else if (joined || !strchr("._-/:@", *text))
+			return false;
+		else
+			joined = strchr("/:@", *text);
+	}
+	return !joined;
+}
+
+/* Only from registries: other places that images come from are this machine's. */
+int parse_image(const struct setting *setting, const char *text, void *value)
+{
+	size_t length;
+
+	if (strncmp(text, REGISTRY, strlen(REGISTRY)) == 0)
+		text += strlen(REGISTRY);
+	length = strlen(text);
+	if (!is_image_name(text))
+		return -EINVAL;
+	if (strlen(REGISTRY) + length >= setting->size)
+		return -ERANGE;
+	sprintf(value, REGISTRY "%s", text);
+	return 0;
 }
 
 static const char *const network_names[] = {

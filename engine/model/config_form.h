@@ -42,6 +42,7 @@ int parse_cpu(const struct setting *setting, const char *text, void *value);
 void format_cpu(const struct setting *setting, const void *value, struct buf *out);
 int parse_text(const struct setting *setting, const char *text, void *value);
 void format_text(const struct setting *setting, const void *value, struct buf *out);
+int parse_image(const struct setting *setting, const char *text, void *value);
 int parse_network(const struct setting *setting, const char *text, void *value);
 void format_network(const struct setting *setting, const void *value, struct buf *out);
 int parse_log_format(const struct setting *setting, const char *text, void *value);

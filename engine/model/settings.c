@@ -127,6 +127,18 @@ static int store_setting(
 	return r;
 }
 
+int settings_pin_image(struct settings *settings, const char *name)
+{
+	struct config changed = settings->config;
+	int r = config_load(&changed, CONFIG_IMAGE, name);
+
+	if (r == 0)
+		r = store_setting(settings, &changed, CONFIG_IMAGE);
+	if (r > 0)
+		settings->config = changed;
+	return r < 0 ? r : 0;
+}
+
 int settings_set(struct settings *settings, enum config_key key, const char *text, struct buf *why)
 {
 	struct config changed = settings->config;

@@ -37,6 +37,9 @@ struct settings {
 /* 0, -EINVAL or -ERANGE (config_parse), -EROFS (of a version), -ENOSPC, -EIO. `why` gets a sentence. */
 int settings_set(struct settings *settings, enum config_key key, const char *text, struct buf *why);
 
+/* Of a version that is being published: what its image's name stands for. 0, -EINVAL, -ENOSPC, -EIO. */
+int settings_pin_image(struct settings *settings, const char *name);
+
 /*
  * Environment. Keys: letters, digits, `_`, a letter first, not a reserved one: else -EINVAL. A value has
  * at most 64 KiB (-EFBIG), all of an owner 1 MiB and 1000 variables (-ENOSPC with a sentence).

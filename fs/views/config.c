@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/caller.h"
 #include "base/cleanup.h"
 #include "engine/engine.h"
 #include "fs/row.h"
 #include "model/version.h"
 #include "run/outbound.h"
 #include "run/runtime.h"
+
+enum { IMAGE_USER_FULL = 240 };
 
 struct settings *config_settings(const struct subject *subject)
 {
@@ -61,6 +64,34 @@ static int check_runtime(const struct subject *subject, const char *text, struct
 	return -EINVAL;
 }
 
+/* An image is pulled with the rights of whoever named it: they are kept beside the name. */
+static int keep_user(const struct subject *subject, struct buf *why)
+{
+	const struct caller *caller = &subject->caller;
+	CLEANUP(buf_deinit) struct buf text = BUF_INIT;
+	CLEANUP(free_p) gid_t *groups = NULL;
+	size_t count = 0;
+	int r = caller_groups(caller, &groups, &count);
+
+	if (r < 0)
+		return r;
+	buf_printf(&text, "%u %u", (unsigned)caller->uid, (unsigned)caller->gid);
+	for (size_t i = 0; i < count && text.length < IMAGE_USER_FULL; i++)
+		buf_printf(&text, " %u", (unsigned)groups[i]);
+	if (text.failed)
+		return -ENOMEM;
+	return settings_set(config_settings(subject), CONFIG_IMAGE_USER, text.data, why);
+}
+
+static int check_image(const struct subject *subject, const char *text, struct buf *why)
+{
+	struct config changed = config_settings(subject)->config;
+	int r = config_parse(&changed, CONFIG_IMAGE, text, why);
+
+	/* Before the name: what it says is never pulled with the rights of who wrote another. */
+	return r < 0 || subject->version ? r : keep_user(subject, why);
+}
+
 int config_set(const struct subject *subject, const char *text, struct buf *why)
 {
 	enum config_key key = (enum config_key)subject->row->key;
@@ -70,5 +101,7 @@ int config_set(const struct subject *subject, const char *text, struct buf *why)
 		r = check_network(subject, text, why);
 	else if (key == CONFIG_RUNTIME)
 		r = check_runtime(subject, text, why);
+	else if (key == CONFIG_IMAGE)
+		r = check_image(subject, text, why);
 	return r < 0 ? r : settings_set(config_settings(subject), key, text, why);
 }

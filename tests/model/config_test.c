@@ -118,6 +118,20 @@ static const struct row rows[] = {
         {"initializer", "a.b/init", -EINVAL},
         {"initializer", "a.", -EINVAL},
         {"initializer", ".a", -EINVAL},
+        {"image", "docker://registry.example.com:5000/team/web:1.0", 0,
+                "docker://registry.example.com:5000/team/web:1.0"},
+        {"image", "nginx", 0, "docker://nginx"},
+        {"image", "team/web@sha256:00", 0, "docker://team/web@sha256:00"},
+        {"image", "", 0, ""},
+        {"image", "docker://", -EINVAL},
+        {"image", "dir:/etc", -EINVAL},
+        {"image", "--help", -EINVAL},
+        {"image", "/etc", -EINVAL},
+        {"image", "a//b", -EINVAL},
+        {"image", "a/", -EINVAL},
+        {"image", "a b", -EINVAL},
+        {"image", "a:@b", -EINVAL},
+        {"image", A480, -ERANGE},
         {"description", "It is äöü, 日本.", 0, "It is äöü, 日本."},
         {"description", A480 "1234567890123456789012345678901", 0,
                 A480 "1234567890123456789012345678901"},
@@ -180,7 +194,8 @@ static void accepts_and_refuses(void)
 static void has_the_documented_defaults(void)
 {
 	static const char *const documented[CONFIG_KEYS] = {"auto", "", "", "3s", "10s", "128M",
-	        "max", "1", "100", "0", "1m", "none", "text", "30d 1G", "", ""};
+	        "max", "1", "100", "0", "1m", "none", "text", "30d 1G", "", "", "",
+	        ""};
 	struct config config;
 	struct buf text = BUF_INIT;
 	int key;
