@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "model/dependency.h"
 #include "model/function.h"
+#include "run/image.h"
 #include "run/invocation.h"
 #include "run/layers.h"
 #include "run/runtime.h"
@@ -33,6 +34,11 @@ const char *deployment_handler(const struct deployment *deployment)
 	if (deployment->config.handler[0])
 		return deployment->config.handler;
 	return deployment->runtime ? deployment->runtime->default_handler : "";
+}
+
+const struct image *deployment_image(const struct deployment *deployment)
+{
+	return deployment->layers ? deployment->layers->image : NULL;
 }
 
 /* --- the file the handler is in ------------------------------------------------------------- */
@@ -180,22 +186,52 @@ static void add_bootstrap(
 		add(out, "AWS_XRAY_CONTEXT_MISSING=LOG_ERROR");
 }
 
+/* An image's variables are presets too. Those of ours that follow win over both. */
+static void add_image(
+        struct strings *out, const struct image *image, const struct settings *settings)
+{
+	for (char **variable = image ? image->variables : NULL; variable && *variable; variable++) {
+		CLEANUP(free_p)
+		char *key = strndup(*variable, (size_t)(strchr(*variable, '=') - *variable));
+
+		if (key && !settings_variable_find(settings, key))
+			add(out, "%s", *variable);
+	}
+}
+
+static bool has_variable(const struct strings *strings, const char *key)
+{
+	size_t length = strlen(key);
+
+	for (size_t i = 0; i < strings->count; i++)
+		if (strncmp(strings->items[i], key, length) == 0 &&
+		        strings->items[i][length] == '=')
+			return true;
+	return false;
+}
+
+static void add_presets(struct strings *out)
+{
+	static const char *const presets[][2] = {
+	        {"PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"},
+	        {"HOME", "/tmp"}, {"LANG", "C.UTF-8"}, {"TZ", ":UTC"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(presets); i++)
+		if (!has_variable(out, presets[i][0]))
+			add(out, "%s=%s", presets[i][0], presets[i][1]);
+}
+
 /* A preset that users may replace is left out where they did: of two equal names libc takes the first,
  * others the last. */
-static void add_common(struct strings *out, const struct settings *settings)
+static void add_common(
+        struct strings *out, const struct image *image, const struct settings *settings)
 {
 	struct variable *variable;
 
 	list_each(variable, &settings->variables, link)
 		add(out, "%s=%s", variable->key, variable->value);
-	if (!settings_variable_find(settings, "PATH"))
-		add(out, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
-	if (!settings_variable_find(settings, "HOME"))
-		add(out, "HOME=/tmp");
-	if (!settings_variable_find(settings, "LANG"))
-		add(out, "LANG=C.UTF-8");
-	if (!settings_variable_find(settings, "TZ"))
-		add(out, "TZ=:UTC");
+	add_image(out, image, settings);
+	add_presets(out);
 }
 
 void deployment_free_environment(char **environment)
@@ -219,7 +255,7 @@ char **deployment_build_environment(const struct settings *settings)
 {
 	struct strings out = {0};
 
-	add_common(&out, settings);
+	add_common(&out, NULL, settings);
 	add(&out, "RUNTIME_CODE_ROOT=/opt/function/code");
 	return take_strings(&out);
 }
@@ -228,7 +264,7 @@ static char **make_environment(const struct deployment *deployment, const struct
 {
 	struct strings out = {0};
 
-	add_common(&out, settings);
+	add_common(&out, deployment_image(deployment), settings);
 	add_functiongraph(&out, deployment, settings);
 	add_lambda(&out, deployment);
 	if (deployment->runtime && deployment->runtime->protocol != RUNTIME_FRAMES)
@@ -294,6 +330,8 @@ static const struct runtime *choose(const struct deployment *deployment,
 		buf_puts(why, layers->why);
 		return NULL;
 	}
+	if (layers && layers->image)
+		return runtimes_find(runtimes, RUNTIME_OF_IMAGES);
 	directories[count++] = checkout_fd(deployment->checkout);
 	for (size_t i = 0; layers && i < layers->count; i++)
 		directories[count++] = checkout_fd(layers->checkouts[i]);
@@ -309,6 +347,11 @@ static int fill(struct deployment *deployment, const struct settings *settings,
 	if (!deployment->function_name || !deployment->version)
 		return -ENOMEM;
 	deployment->runtime = choose(deployment, settings, runtimes, &why);
+	if (deployment->runtime && deployment->runtime->protocol == RUNTIME_IMAGE &&
+	        !deployment_image(deployment)) {
+		buf_puts(&why, "the image is not there");
+		deployment->runtime = NULL;
+	}
 	if (deployment->runtime && deployment->runtime->protocol != RUNTIME_FRAMES &&
 	        settings->config.network == NETWORK_HOST) {
 		buf_puts(&why, "config/network is `host`, but programs that speak HTTP need a "

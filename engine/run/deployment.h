@@ -13,6 +13,7 @@
 #include "model/config.h"
 
 struct checkout;
+struct image;
 struct layers;
 struct runtime;
 struct runtimes;
@@ -64,3 +65,6 @@ void deployment_free_environment(char **environment);
 
 /* The handler as configured, or the runtime's default. */
 const char *deployment_handler(const struct deployment *deployment);
+
+/* The image it runs, or NULL. Borrowed. */
+const struct image *deployment_image(const struct deployment *deployment);

@@ -26,6 +26,7 @@ enum {
 	ARGUMENTS_MAX = 16,
 	VARIABLES_MAX = 32,
 	PROCESSES_MAX = 16,
+	PULL_PROCESSES_MAX = 256, /* skopeo has as many threads as it likes */
 	READ_SIZE = 4096,
 	PIPE_READS = 16
 };
@@ -51,7 +52,8 @@ struct words {
 
 static const char *const network_variables[] = {"http_proxy", "https_proxy", "HTTPS_PROXY",
         "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
-        "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"};
+        "FNFS_SKOPEO", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REGION",
+        "AWS_DEFAULT_REGION"};
 static const char *const secret_variables[] = {
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
 
@@ -87,8 +89,11 @@ static int words_init(struct words *words, const struct fetch_spec *spec)
 
 	memset(words, 0, sizeof(*words));
 	words->arguments[words->count++] = spec->program;
-	if (!spec->location)
-		words->arguments[words->count++] = "--archive";
+	if (spec->kind == FETCH_PULL)
+		words->arguments[words->count++] = "--pull"; /* the first: fetch/main.c */
+	else if (!spec->location)
+		words->arguments[words->count++] =
+		        spec->kind == FETCH_IMAGE ? "--image" : "--archive";
 	add_bound(words, "--archive-bytes", spec->archive_bytes);
 	add_bound(words, "--bytes", spec->bytes);
 	add_bound(words, "--files", spec->files);
@@ -230,7 +235,7 @@ static int run(
 	struct words words;
 	int error = words_init(&words, spec);
 	const struct errand errand = {
-	        .name = "fetch",
+	        .name = spec->kind == FETCH_PULL ? "pull" : "fetch",
 	        .argv = words.arguments,
 	        .environment = (const char *const *)words.environment,
 	        .uid = spec->uid,
@@ -238,7 +243,7 @@ static int run(
 	        .groups = spec->groups,
 	        .group_count = spec->group_count,
 	        .memory_bytes = MEMORY_BYTES,
-	        .max_processes = PROCESSES_MAX,
+	        .max_processes = spec->kind == FETCH_PULL ? PULL_PROCESSES_MAX : PROCESSES_MAX,
 	        .input = input,
 	        .output = output,
 	        .directory = spec->directory,

@@ -14,8 +14,15 @@
 struct launcher;
 struct fetch;
 
+enum fetch_kind {
+	FETCH_ARCHIVE, /* get it and unpack it */
+	FETCH_IMAGE,   /* unpack `archive`, which is one, or a directory */
+	FETCH_PULL,    /* get an image: `location` is docker://..., the directory gets `archive` */
+};
+
 /* What is to be got. All is borrowed until fetch_start() returns. */
 struct fetch_spec {
+	enum fetch_kind kind;
 	const char *program;  /* absolute path of fnfs-fetch */
 	const char *location; /* an absolute path, or a URL; NULL: `archive` is it */
 	const char *sha256;   /* 64 hexadecimal digits, or NULL */
@@ -31,13 +38,15 @@ struct fetch_spec {
 	int64_t stall_s; /* how long a server may be silent */
 };
 
+enum { FETCH_SHA256 = 65, FETCH_SENTENCE = 512 };
+
 struct fetch_progress {
 	bool unpacking;
 	int64_t bytes, total, speed; /* of the archive; total 0 = unknown; bytes per second */
 	int64_t files, unpacked;     /* so far */
+	int layer, layers;           /* of an image; 0: none yet */
+	char digest[FETCH_SHA256];   /* of an image, or ""; told before the work begins */
 };
-
-enum { FETCH_SHA256 = 65, FETCH_SENTENCE = 512 };
 
 struct fetch_end {
 	int error; /* 0 or -errno; -ECANCELED after fetch_cancel() */

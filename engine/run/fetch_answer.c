@@ -44,6 +44,7 @@ static bool take_line(struct fetch_answer *answer, const char *line)
 {
 	struct fetch_progress *progress = &answer->progress;
 	int64_t a, b, c;
+	int layer, layers;
 	char sha256[FETCH_SHA256];
 
 	if (sscanf(line, "progress %" SCNd64 " %" SCNd64 " %" SCNd64, &a, &b, &c) == 3) {
@@ -56,6 +57,16 @@ static bool take_line(struct fetch_answer *answer, const char *line)
 		progress->unpacking = true;
 		progress->files = a;
 		progress->unpacked = b;
+		return true;
+	}
+	if (sscanf(line, "digest %64[0-9a-f]", sha256) == 1) {
+		strcpy(progress->digest, sha256);
+		return true;
+	}
+	if (sscanf(line, "layer %d %d", &layer, &layers) == 2) {
+		progress->unpacking = true;
+		progress->layer = layer;
+		progress->layers = layers;
 		return true;
 	}
 	if (sscanf(line, "done %" SCNd64 " %" SCNd64 " %64[0-9a-f]", &a, &b, sha256) == 3) {

@@ -42,6 +42,9 @@ struct message_start {
 	int cpu_millicores;
 	int max_processes;
 	bool host_network;
+	bool image; /* the code path is that of an image's root */
+	uid_t inside_uid;
+	gid_t inside_gid;
 	bool writable;
 	bool outbound;
 	int sockets;

@@ -17,9 +17,11 @@
 #include "run/host.h"
 #include "run/http_client.h"
 #include "run/http_event.h"
+#include "run/http_init.h"
 #include "run/instance_http.h"
 #include "run/invocation.h"
 #include "run/pool.h"
+#include "run/runtime.h"
 #include "run/watch.h"
 
 enum {
@@ -37,6 +39,9 @@ struct http_function {
 	struct watch *trial_watch;
 	struct alarm alarm;
 	int64_t pause_us;
+	struct http_init init; /* of an image */
+	struct http_event init_request;
+	struct buf init_error;
 };
 
 struct http_call {
@@ -60,6 +65,27 @@ static struct alarms *alarms_of(const struct http_function *function)
 	return &function->http->instance->pool->host->alarms;
 }
 
+/* The headers FunctionGraph adds. */
+static void add_headers(
+        struct http_event *event, const struct deployment *deployment, const char *request_id)
+{
+	const struct config *config = &deployment->config;
+	char number[32];
+
+	if (request_id)
+		http_event_header(event, "X-CFF-Request-Id", request_id);
+	snprintf(number, sizeof(number), "%" PRId64, config->memory_bytes >> 20);
+	http_event_header(event, "X-CFF-Memory", number);
+	snprintf(number, sizeof(number), "%" PRId64, (config->timeout_ms + 999) / 1000);
+	http_event_header(event, "X-CFF-Timeout", number);
+	http_event_header(event, "X-CFF-Func-Version", deployment->version);
+	http_event_header(event, "X-CFF-Func-Name", deployment->function_name);
+	http_event_header(event, "X-CFF-Project-Id", "default");
+	http_event_header(event, "X-CFF-Package", "default");
+	http_event_header(event, "X-CFF-Region", "local");
+	buf_append(&event->headers, "", 1);
+}
+
 /* --- readiness ------------------------------------------------------------------------------ */
 
 static void try_to_connect(struct alarm *alarm);
@@ -78,12 +104,59 @@ void http_function_stop_trying(struct http_function *function)
 	give_up_trial(function);
 }
 
+static bool is_image(const struct http_function *function)
+{
+	return function->http->instance->deployment->runtime->protocol == RUNTIME_IMAGE;
+}
+
+static void init_failed(struct alarm *alarm)
+{
+	struct http_function *function = container_of(alarm, struct http_function, alarm);
+	struct instance *instance = function->http->instance;
+
+	if (instance_in(instance, INSTANCE_STARTING))
+		instance_start_failed(instance, OUTCOME_NOT_LOADED, -ENOEXEC,
+		        function->init_error.data, function->init_error.length);
+}
+
+static void initialised(void *userdata, const char *error, size_t length, bool answered)
+{
+	struct http_function *function = userdata;
+
+	if (!error) {
+		instance_loaded(function->http->instance);
+		return;
+	}
+	buf_append(&function->init_error, error, length);
+	buf_append(&function->init_error, "", 0);
+	alarm_set(
+	        alarms_of(function), &function->alarm, answered ? 0 : END_PATIENCE_US, init_failed);
+}
+
+static void initialise(struct http_function *function)
+{
+	struct instance *instance = function->http->instance;
+	struct http_event *request = &function->init_request;
+
+	http_event_header(request, "Content-Type", "application/json");
+	add_headers(request, instance->deployment, NULL);
+	function->init.done = initialised;
+	function->init.userdata = function;
+	if (request->headers.failed ||
+	        http_init_send(&function->init, function->client, request->headers.data) < 0)
+		instance_kill(instance, OUTCOME_SYSTEM_ERROR, -EIO, NULL);
+}
+
 static void trial_ended(struct http_function *function, int error)
 {
 	function->trial_watch = watch_free(function->trial_watch);
 	if (error == 0) {
 		function->connected = true;
-		if (instance_http_decide(function->http, HTTP_FUNCTION))
+		if (!instance_http_decide(function->http, HTTP_FUNCTION))
+			return;
+		if (is_image(function))
+			initialise(function);
+		else
 			instance_loaded(function->http->instance);
 		return;
 	}
@@ -310,32 +383,11 @@ static void exchange_ended(void *userdata, const char *trouble)
 
 static const struct http_exchange_events exchange_events = {head_came, data_came, exchange_ended};
 
-/* The headers FunctionGraph adds. */
-static void add_headers(struct http_call *call, const struct invocation *invocation)
-{
-	const struct deployment *deployment = call->function->http->instance->deployment;
-	const struct config *config = &deployment->config;
-	struct http_event *event = &call->event;
-	char number[32];
-
-	http_event_header(event, "X-CFF-Request-Id", invocation->request_id);
-	snprintf(number, sizeof(number), "%" PRId64, config->memory_bytes >> 20);
-	http_event_header(event, "X-CFF-Memory", number);
-	snprintf(number, sizeof(number), "%" PRId64, (config->timeout_ms + 999) / 1000);
-	http_event_header(event, "X-CFF-Timeout", number);
-	http_event_header(event, "X-CFF-Func-Version", deployment->version);
-	http_event_header(event, "X-CFF-Func-Name", deployment->function_name);
-	http_event_header(event, "X-CFF-Project-Id", "default");
-	http_event_header(event, "X-CFF-Package", "default");
-	http_event_header(event, "X-CFF-Region", "local");
-	buf_append(&event->headers, "", 1);
-}
-
 static int send_request(struct http_call *call, const struct invocation *invocation)
 {
-	const struct http_event *event = &call->event;
+	struct http_event *event = &call->event;
 
-	add_headers(call, invocation);
+	add_headers(event, call->function->http->instance->deployment, invocation->request_id);
 	if (event->headers.failed)
 		return -ENOMEM;
 	call->exchange = http_client_send(call->function->client,
@@ -369,6 +421,10 @@ int http_function_call(struct http_function *function, struct invocation *invoca
 		error_body(&call->error, "BadRequest", "%s", why.data);
 		finish_later(call, 0, OUTCOME_BAD_REQUEST, -EBADMSG);
 		return 0;
+	}
+	if (r == 0 && is_image(function) && !call->event.is_apig) {
+		buf_clear(&call->event.target);
+		buf_puts(&call->event.target, "/invoke");
 	}
 	return r ? r : send_request(call, invocation);
 }
@@ -423,6 +479,9 @@ struct http_function *http_function_free(struct http_function *function)
 	http_function_stop_trying(function);
 	while ((call = list_first(&function->calls, struct http_call, link)))
 		call_free(call);
+	http_init_drop(&function->init);
+	http_event_deinit(&function->init_request);
+	buf_deinit(&function->init_error);
 	http_client_free(function->client);
 	free(function);
 	return NULL;

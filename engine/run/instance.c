@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "run/deployment.h"
 #include "run/host.h"
+#include "run/image.h"
 #include "run/invocation.h"
 #include "run/layers.h"
 #include "run/pool.h"
@@ -132,8 +133,17 @@ static const char *hint_of(const char *reason)
 	return strstr(reason, strerror(ENOEXEC)) ? " (made for another kind of machine?)" : "";
 }
 
-static void describe_end(
-        const struct process_end *end, struct invocation_end *out, struct buf *body)
+/* What could not be executed was the image's own program. */
+static bool is_entrypoint(const struct instance *instance, const char *reason)
+{
+	const struct image *image = deployment_image(instance->deployment);
+	size_t length = image ? strlen(image->argv[0]) : 0;
+
+	return image && strncmp(reason, image->argv[0], length) == 0 && reason[length] == ':';
+}
+
+static void describe_end(const struct instance *instance, const struct process_end *end,
+        struct invocation_end *out, struct buf *body)
 {
 	out->outcome = OUTCOME_FUNCTION_ERROR;
 	out->error = -EREMOTEIO;
@@ -141,6 +151,12 @@ static void describe_end(
 		error_body(body, "Runtime.InvalidEntrypoint",
 		        "The startup file cannot be executed: code/%s%s",
 		        end->reason + strlen(CODE_AT), hint_of(end->reason));
+		out->error = -ENOEXEC;
+		out->outcome = OUTCOME_NOT_LOADED;
+	} else if (end->failed_to_start && is_entrypoint(instance, end->reason)) {
+		error_body(body, "Runtime.InvalidEntrypoint",
+		        "The image's program cannot be executed: %s%s", end->reason,
+		        hint_of(end->reason));
 		out->error = -ENOEXEC;
 		out->outcome = OUTCOME_NOT_LOADED;
 	} else if (end->failed_to_start) {
@@ -199,7 +215,7 @@ static void process_ended(void *userdata, const struct process_end *process_end)
 	if (process_end->memory_peak_bytes >= 0)
 		instance->usage.memory_peak_bytes = process_end->memory_peak_bytes;
 	instance_take_all_output(instance);
-	describe_end(process_end, &end, &body);
+	describe_end(instance, process_end, &end, &body);
 	instance_stop_counting(instance, INSTANCE_ENDED);
 	if (was_starting)
 		pool_instance_failed(pool, instance,
@@ -231,6 +247,7 @@ static void descriptors_close(struct instance_descriptors *descriptors)
 static int launch(struct instance *instance)
 {
 	const struct deployment *deployment = instance->deployment;
+	const struct image *image = deployment_image(deployment);
 	CLEANUP(descriptors_close) struct instance_descriptors runtimes = {-1, -1, 0};
 	CLEANUP(close_p) int output = -1;
 	char name[64];
@@ -248,11 +265,16 @@ static int launch(struct instance *instance)
 	        &(struct launch){
 	                .name = name,
 	                .code_path = layers_code_path(deployment->layers, deployment->checkout),
-	                .layers = layers_paths(deployment->layers),
+	                .layers = image ? NULL : layers_paths(deployment->layers),
 	                .runtime_path = deployment->runtime->path,
-	                .argv = (const char *const *)deployment->runtime->argv,
+	                .argv = (const char *const *)(image ? image->argv
+	                                                    : deployment->runtime->argv),
 	                .environment = (const char *const *)deployment->environment,
-	                .working_directory = deployment->runtime->working_directory,
+	                .working_directory = image ? image->working_directory
+	                                           : deployment->runtime->working_directory,
+	                .image = image ? image->root : NULL,
+	                .inside_uid = image ? image->uid : 0,
+	                .inside_gid = image ? image->gid : 0,
 	                .sockets = runtimes.sockets,
 	                .uid = deployment->uid,
 	                .gid = deployment->gid,
@@ -273,6 +295,7 @@ static const struct instance_protocol *const protocols[] = {
         [RUNTIME_FRAMES] = &instance_frames,
         [RUNTIME_BOOTSTRAP] = &instance_http,
         [RUNTIME_HTTP] = &instance_http,
+        [RUNTIME_IMAGE] = &instance_http,
 };
 
 static struct instance *instance_new(struct pool *pool, bool for_warmth)

@@ -113,12 +113,18 @@ static int64_t stop(struct instance *instance)
 
 static void explain_late(struct instance *instance, struct buf *body)
 {
-	bool asks = instance->deployment->runtime->protocol == RUNTIME_BOOTSTRAP;
+	enum runtime_protocol protocol = instance->deployment->runtime->protocol;
+	double seconds = (double)instance->deployment->config.init_timeout_ms / 1000;
 
-	error_body(body, "Sandbox.InitTimeout",
-	        "Within %.2f seconds bootstrap neither listened on 127.0.0.1:8000%s",
-	        (double)instance->deployment->config.init_timeout_ms / 1000,
-	        asks ? " nor asked a runtime API for an event" : " nor ended");
+	if (instance->http->kind == HTTP_FUNCTION)
+		error_body(body, "Sandbox.InitTimeout",
+		        "Within %.2f seconds POST /init was not answered", seconds);
+	else
+		error_body(body, "Sandbox.InitTimeout",
+		        "Within %.2f seconds %s neither listened on 127.0.0.1:8000%s", seconds,
+		        protocol == RUNTIME_IMAGE ? "the image's program" : "bootstrap",
+		        protocol != RUNTIME_HTTP ? " nor asked a runtime API for an event"
+		                                 : " nor ended");
 }
 
 static void drain(struct instance *instance)

@@ -30,6 +30,10 @@ struct launch {
 	const char *const *argv;        /* inside the sandbox; argv[0] absolute */
 	const char *const *environment; /* KEY=VALUE, the whole environment */
 	const char *working_directory;  /* inside the sandbox */
+	const char
+	        *image;   /* the root of its file system, with no code nor runtime in it; or NULL */
+	uid_t inside_uid; /* of an image; 0: as always */
+	gid_t inside_gid;
 	uid_t uid; /* the owner; 0 is replaced by an unprivileged id of the function's own */
 	gid_t gid;
 	uint64_t function_id;

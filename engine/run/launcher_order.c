@@ -32,6 +32,9 @@ void order_write_start(
 	        .cpu_millicores = launch->cpu_millicores,
 	        .max_processes = launch->max_processes,
 	        .host_network = launch->host_network,
+	        .image = launch->image,
+	        .inside_uid = launch->inside_uid,
+	        .inside_gid = launch->inside_gid,
 	        .writable = launch->writable,
 	        .outbound = launch->outbound,
 	        .sockets = launch->sockets,
@@ -43,7 +46,7 @@ void order_write_start(
 	message_begin(out, MESSAGE_START, process);
 	buf_append(out, &numbers, sizeof(numbers));
 	message_string(out, group);
-	message_string(out, launch->code_path);
+	message_string(out, launch->image ? launch->image : launch->code_path);
 	message_string(out, launch->runtime_path ? launch->runtime_path : "");
 	message_string(out, launch->working_directory);
 	write_strings(out, layers);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "run/image.h"
 #include "store/worktree.h"
 
 struct layers *layers_new(size_t room)
@@ -44,6 +45,7 @@ struct layers *layers_unref(struct layers *layers)
 	for (size_t i = 0; i < layers->count; i++)
 		checkout_unref(layers->checkouts[i]);
 	checkout_unref(layers->merged);
+	image_unref(layers->image);
 	free(layers->checkouts);
 	free(layers->paths);
 	free(layers->why);

@@ -2,11 +2,13 @@
 #pragma once
 /*
  * The dependencies that instances see merged over their code: the dependency wins, between dependencies the
- * first. Filled by whoever makes it, then immutable; counted, and it holds what it names.
+ * first; or the image they run instead. Filled by whoever makes it, then immutable; counted, and it holds
+ * what it names.
  */
 #include <stddef.h>
 
 struct checkout;
+struct image;
 
 struct layers {
 	unsigned references;
@@ -16,6 +18,7 @@ struct layers {
 	struct checkout
 	        *merged; /* the code with all of them over it, where sandboxes cannot; or NULL */
 	char *why;       /* they cannot be had; then there are none */
+	struct image *image; /* what runs instead of the code, as a whole; or NULL */
 };
 
 struct layers *layers_new(size_t room);      /* for so many; NULL: no memory */

@@ -143,6 +143,11 @@ static int command_line_read(struct runtime *runtime, const cJSON *json)
 	        json, "argv", candidates[0] ? interpreter ?: candidates[0] : NULL, &runtime->argv);
 	if (r < 0)
 		return r;
+	if (!runtime->argv[0] && runtime->protocol == RUNTIME_IMAGE) {
+		runtime->argv[0] = strdup(""); /* the image's own */
+		runtime->available = runtime->argv[0];
+		return runtime->available ? 0 : -ENOMEM;
+	}
 	if (!runtime->argv[0])
 		return -EBADMSG;
 	runtime->available = candidates[0] ? interpreter != NULL : shim_present(runtime);
@@ -160,6 +165,7 @@ static const char *const protocols[] = {
         [RUNTIME_FRAMES] = "frames",
         [RUNTIME_BOOTSTRAP] = "bootstrap",
         [RUNTIME_HTTP] = "http",
+        [RUNTIME_IMAGE] = "image",
 };
 
 static int protocol_read(struct runtime *runtime, const cJSON *json)

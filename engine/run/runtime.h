@@ -12,11 +12,14 @@
 
 struct runtimes;
 
+#define RUNTIME_OF_IMAGES "image"
+
 /* What the daemon and the program speak. */
 enum runtime_protocol {
 	RUNTIME_FRAMES,    /* runtimes/README.md */
 	RUNTIME_BOOTSTRAP, /* HTTP, served or asked for: what the program does first decides */
 	RUNTIME_HTTP,      /* HTTP, served on 127.0.0.1:8000 */
+	RUNTIME_IMAGE,     /* as BOOTSTRAP, by the program of an image (run/image.h) */
 };
 
 struct runtime {

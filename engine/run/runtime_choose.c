@@ -24,15 +24,6 @@
 #define HANDLER_MARK "{handler}"
 #define CODE_AT      "/opt/function/code/"
 
-/* What `auto` must recognise although nothing here can run it. */
-static const struct {
-	const char *runtime;
-	const char *sign; /* as in `detect` */
-} not_yet[] = {
-        {"image", "image.tar"},
-        {"image", "oci-layout"},
-};
-
 enum presence { ABSENT, PRESENT, EXECUTABLE };
 
 static enum presence code_file(int code_fd, const char *name)
@@ -230,22 +221,7 @@ static const struct runtime *configured_choose(const struct runtimes *runtimes, 
 
 	if (runtime)
 		return found(runtime, directories, count, why);
-	for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
-		if (strcmp(not_yet[i].runtime, name) == 0) {
-			buf_printf(why, "the runtime %s is not available yet", name);
-			return NULL;
-		}
 	buf_printf(why, "there is no runtime %s; `ls runtimes` shows those there are", name);
-	return NULL;
-}
-
-/* A file for a runtime that would come before all others, were it there. */
-static const char *by_absence(const struct runtimes *runtimes, int code_fd)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(not_yet); i++)
-		if (not_yet[i].sign && !runtimes_find(runtimes, not_yet[i].runtime) &&
-		        sign_holds(not_yet[i].sign, "", code_fd))
-			return not_yet[i].runtime;
 	return NULL;
 }
 
@@ -253,25 +229,15 @@ const struct runtime *runtimes_choose(const struct runtimes *runtimes, const cha
         const char *handler, const int *directories, size_t count, struct buf *why)
 {
 	const struct runtime *runtime;
-	const char *absent;
 
 	if (strcmp(configured, "auto") != 0)
 		return configured_choose(runtimes, configured, directories, count, why);
 	for (size_t i = 0; i < count; i++)
 		if ((runtime = by_handler(runtimes, handler, directories[i])))
 			return found(runtime, directories, count, why);
-	for (size_t i = 0; i < count; i++) {
-		absent = by_absence(runtimes, directories[i]);
-		if (absent) {
-			buf_printf(why,
-			        "%s has a file for the runtime %s, which is not "
-			        "available yet; name another one in config/runtime",
-			        i ? "a dependency" : "code/", absent);
-			return NULL;
-		}
+	for (size_t i = 0; i < count; i++)
 		if ((runtime = by_detection(runtimes, handler, directories[i])))
 			return found(runtime, directories, count, why);
-	}
 	explain_nothing(runtimes, handler, directories[0], why);
 	return NULL;
 }

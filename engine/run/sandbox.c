@@ -114,8 +114,8 @@ static void add_namespaces(struct buf *out, const struct sandbox_view *view)
 		words(out, options[i], NULL, NULL);
 	if (!view->host_network)
 		words(out, "--unshare-net", NULL, NULL);
-	number(out, "--uid", SANDBOX_ID);
-	number(out, "--gid", SANDBOX_ID);
+	number(out, "--uid", (long)view->uid);
+	number(out, "--gid", (long)view->gid);
 	words(out, "--cap-drop", "ALL", NULL);
 	words(out, "--hostname", view->hostname, NULL);
 	number(out, "--seccomp", SANDBOX_FILTER);
@@ -175,6 +175,46 @@ static void add_code(struct buf *out, const struct sandbox_view *view)
 	words(out, "--ro-bind", view->init, SANDBOX_INIT);
 }
 
+/* A /dev of its own, for the image's may be anything. */
+static void add_image_devices(struct buf *out, int64_t tmp_bytes)
+{
+	static const char *const links[][2] = {{"/proc/self/fd", "/dev/fd"},
+	        {"/proc/self/fd/0", "/dev/stdin"}, {"/proc/self/fd/1", "/dev/stdout"},
+	        {"/proc/self/fd/2", "/dev/stderr"}};
+
+	add_tmpfs(out, "0755", 64 * 1024, "/dev");
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		words(out, "--symlink", links[i][0], links[i][1]);
+	add_devices(out, tmp_bytes);
+	words(out, "--remount-ro", "/dev", NULL);
+}
+
+/* What is mounted over was made by fnfs-fetch (fetch/image.c). */
+static void add_image(struct buf *out, const struct sandbox_view *view)
+{
+	char path[PATH_MAX];
+
+	words(out, view->writable ? "--bind" : "--ro-bind", view->code, "/");
+	words(out, "--proc", "/proc", NULL);
+	add_image_devices(out, view->tmp_bytes);
+	add_tmpfs(out, "1777", view->tmp_bytes, "/tmp");
+	snprintf(path, sizeof(path), "%s/etc/hosts", view->root);
+	words(out, "--ro-bind", path, "/etc/hosts");
+	snprintf(path, sizeof(path), "%s/etc/resolv.conf", view->root);
+	words(out, "--ro-bind", path, "/etc/resolv.conf");
+	words(out, "--ro-bind", view->init, SANDBOX_IMAGE_INIT);
+}
+
+static void add_machine(struct buf *out, const struct sandbox_view *view)
+{
+	words(out, "--ro-bind", view->root, "/");
+	add_system(out);
+	add_devices(out, view->tmp_bytes);
+	words(out, "--proc", "/proc", NULL);
+	add_tmpfs(out, "1777", view->tmp_bytes, "/tmp");
+	add_code(out, view);
+}
+
 static bool has_variable(const struct sandbox_view *view, const char *name)
 {
 	size_t length = strlen(name);
@@ -207,12 +247,10 @@ static void add_environment(struct buf *out, const struct sandbox_view *view)
 void sandbox_arguments(struct buf *out, const struct sandbox_view *view)
 {
 	add_namespaces(out, view);
-	words(out, "--ro-bind", view->root, "/");
-	add_system(out);
-	add_devices(out, view->tmp_bytes);
-	words(out, "--proc", "/proc", NULL);
-	add_tmpfs(out, "1777", view->tmp_bytes, "/tmp");
-	add_code(out, view);
+	if (view->is_image)
+		add_image(out, view);
+	else
+		add_machine(out, view);
 	if (view->host_network)
 		add_network(out);
 	if (view->outbound)

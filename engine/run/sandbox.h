@@ -10,15 +10,14 @@
 
 #include "base/buf.h"
 #include "run/instance_limits.h"
+#include "run/sandbox_owner.h"
 #include "run/sandbox_root.h"
 
-#define SANDBOX_ID          1003 /* uid and gid inside */
-#define SANDBOX_INIT        "/opt/fnfs/init"
-#define SANDBOX_TMP_BYTES   (INT64_C(512) << 20)
-#define SANDBOX_FILE_BYTES  (INT64_C(2) << 30) /* of a file, where the code is writable */
-#define SANDBOX_OWNER_BASE  1900000000u        /* host ids of functions that root owns begin here */
-#define SANDBOX_OWNER_COUNT 100000000u
-#define SANDBOX_NOBODY      65534
+#define SANDBOX_ID         1003 /* uid and gid inside */
+#define SANDBOX_INIT       "/opt/fnfs/init"
+#define SANDBOX_IMAGE_INIT "/.fnfs-init"
+#define SANDBOX_TMP_BYTES  (INT64_C(512) << 20)
+#define SANDBOX_FILE_BYTES (INT64_C(2) << 30) /* of a file, where the code is writable */
 
 /* Descriptors as bubblewrap finds them; the last three are read by it and do not reach the instance. */
 enum sandbox_descriptor {
@@ -44,7 +43,10 @@ struct sandbox {
 struct sandbox_view {
 	/* sources of bind mounts, as the owner can reach them */
 	const char *root, *code, *runtime, *init; /* runtime NULL: there is none */
-	bool writable;                            /* the code is */
+	bool is_image;                            /* `code` is the root of a file system */
+	bool writable; /* the code is; or an image has a layer of the instance's own over it */
+	uid_t uid;     /* inside */
+	gid_t gid;
 	const char *const *layers; /* over the code, the first uppermost, NULL-ended; or NULL */
 	const char *hostname;
 	const char *working_directory;
@@ -79,13 +81,6 @@ void sandbox_arguments(struct buf *out, const struct sandbox_view *view);
 
 /* bubblewrap's path (FNFS_BUBBLEWRAP names another), or NULL when it is not installed. Borrowed. */
 const char *sandbox_find_bubblewrap(void);
-
-/*
- * The host's user for a function: its owner, or for root's functions one of the function's own, from
- * SANDBOX_OWNER_BASE on; where that is not mapped (inside a container), nobody.
- */
-uid_t sandbox_owner(uid_t uid, uint64_t function_id);
-gid_t sandbox_owner_group(uid_t uid, gid_t gid, uint64_t function_id); /* never root's either */
 
 /* What every forked child begins with: signals, limits and umask as if nobody had ever changed them. */
 void sandbox_fresh_process(void);

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,6 +107,53 @@ static void cover_code(const struct entry *entry)
 	mount_layers(entry, &overlay, entry->view.code);
 }
 
+/* With a layer of its own where that can be, else as it is. */
+static const char *lay_over_image(
+        const struct entry *entry, const char *source, const char *target, bool *writable)
+{
+	static char merged[PATH_MAX];
+	int image = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct sandbox_start *start = entry->start;
+
+	if (image < 0)
+		give_up(entry, "%s", source);
+	snprintf(merged, sizeof(merged), "%s/merged", target);
+	*writable = start->sandbox->overlays &&
+	            sandbox_overlay_write(image, target, entry->view.tmp_bytes, start->uid,
+	                    start->gid, start->sandbox->is_root) == 0;
+	close(image);
+	return *writable ? merged : NULL;
+}
+
+/* As an ordinary user. The layer covers the directory that the image's root is in, in its own namespace. */
+static void cover_image(struct entry *entry)
+{
+	static char parent[PATH_MAX];
+	struct sandbox_view *view = &entry->view;
+	const char *merged;
+	int error = sandbox_overlay_unshare();
+
+	errno = -error;
+	if (error)
+		give_up(entry, "making a namespace for the image");
+	snprintf(parent, sizeof(parent), "%.*s", (int)(strrchr(view->code, '/') - view->code),
+	        view->code);
+	merged = lay_over_image(entry, view->code, parent, &view->writable);
+	if (!merged)
+		umount2(parent, MNT_DETACH);
+	view->code = merged ? merged : view->code;
+}
+
+static const char *bridge_image(struct entry *entry, const char *source)
+{
+	const char *merged;
+
+	if (mkdir(BRIDGE "/image", 0755) < 0)
+		give_up(entry, "preparing " BRIDGE);
+	merged = lay_over_image(entry, source, BRIDGE "/image", &entry->view.writable);
+	return merged ? merged : bind_source(entry, source, BRIDGE "/code");
+}
+
 static void bridge_sources(struct entry *entry)
 {
 	struct sandbox_view *view = &entry->view;
@@ -128,8 +176,11 @@ static void bridge_sources(struct entry *entry)
 	        mkdir(BRIDGE "/runtime", 0755) < 0 || mknod(BRIDGE "/init", S_IFREG | 0755, 0) < 0)
 		give_up(entry, "preparing " BRIDGE);
 	view->root = bind_source(entry, root, BRIDGE "/root");
-	view->code = view->layers ? mount_layers(entry, &overlay, BRIDGE "/code")
-	                          : bind_source(entry, code, BRIDGE "/code");
+	if (view->is_image)
+		view->code = bridge_image(entry, code);
+	else
+		view->code = view->layers ? mount_layers(entry, &overlay, BRIDGE "/code")
+		                          : bind_source(entry, code, BRIDGE "/code");
 	if (view->runtime)
 		view->runtime = bind_source(entry, runtime, BRIDGE "/runtime");
 	view->init = bind_source(entry, init, BRIDGE "/init");
@@ -169,14 +220,17 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Who opens /dev/stdout or /dev/stderr by that name opens the pipe anew, and must be let in. */
+/* Who opens /dev/stdout or /dev/stderr by that name opens the pipe anew, and must be let in. Only pipes: what
+ * else may stand there, like /dev/null, is everybody's. */
 static void give_pipes(uid_t uid, gid_t gid)
 {
 	static const int pipes[] = {SANDBOX_OUTPUT, SANDBOX_CHANNEL_IN, SANDBOX_CHANNEL_OUT};
+	struct stat st;
 
 	for (size_t i = 0; i < sizeof(pipes) / sizeof(*pipes); i++)
-		if (fchown(pipes[i], uid, gid) < 0)
-			continue; /* not a pipe: nobody can open it by name anyhow */
+		if (fstat(pipes[i], &st) == 0 && S_ISFIFO(st.st_mode) &&
+		        fchown(pipes[i], uid, gid) < 0)
+			continue; /* then it cannot be opened by name */
 }
 
 static void take_identity(const struct entry *entry, pid_t guardian)
@@ -268,8 +322,9 @@ static _Noreturn void execute(const struct entry *entry)
 	const char *bubblewrap = sandbox_find_bubblewrap();
 	char *environment[] = {NULL};
 	char arguments[16], limit[16], sockets[16];
-	const char *argv[ARGUMENTS_MAX + 10] = {"bwrap", "--args", arguments, "--", SANDBOX_INIT,
-	        limit, sockets, entry->view.outbound ? "outbound" : "-"};
+	const char *argv[ARGUMENTS_MAX + 10] = {"bwrap", "--args", arguments, "--",
+	        entry->view.is_image ? SANDBOX_IMAGE_INIT : SANDBOX_INIT, limit, sockets,
+	        entry->view.outbound ? "outbound" : "-"};
 	size_t count = 8;
 
 	snprintf(arguments, sizeof(arguments), "%d", SANDBOX_ARGUMENTS);
@@ -312,6 +367,8 @@ _Noreturn void sandbox_enter(const struct sandbox_start *start, pid_t guardian)
 		bridge_sources(&entry);
 	else if (entry.view.layers)
 		cover_code(&entry);
+	else if (entry.view.is_image && start->sandbox->overlays)
+		cover_image(&entry);
 	if (chdir("/") < 0)
 		give_up(&entry, "/");
 	place_descriptors(&entry);

@@ -91,6 +91,49 @@ int sandbox_overlay_mount(const struct sandbox_overlay *overlay, const char *tar
 	return 0;
 }
 
+/* --- to be written to ------------------------------------------------------------------------- */
+
+/* A descriptor, or -errno. */
+static int make_layer(int target, const char *name, uid_t uid, gid_t gid)
+{
+	int fd;
+
+	if (mkdirat(target, name, 0755) < 0 ||
+	        fchownat(target, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	fd = openat(target, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* An ordinary user's overlay keeps its notes in attributes that ordinary users may have. */
+int sandbox_overlay_write(
+        int image, const char *target, int64_t bytes, uid_t uid, gid_t gid, bool is_root)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV;
+	CLEANUP(close_p) int covered = -1;
+	CLEANUP(close_p) int upper = -1;
+	CLEANUP(close_p) int work = -1;
+	CLEANUP(close_p) int merged = -1;
+	char options[128], point[16];
+	int error = 0;
+
+	snprintf(options, sizeof(options), "size=%lld,mode=0711", (long long)bytes);
+	if (mount("fnfs", target, "tmpfs", flags, options) < 0)
+		return -errno;
+	covered = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	upper = make_layer(covered, "upper", uid, gid);
+	work = make_layer(covered, "work", uid, gid);
+	merged = make_layer(covered, "merged", uid, gid);
+	if (covered < 0 || upper < 0 || work < 0 || merged < 0)
+		return -EIO;
+	snprintf(options, sizeof(options), "lowerdir=%d,upperdir=%d,workdir=%d%s", image, upper,
+	        work, is_root ? "" : ",userxattr");
+	snprintf(point, sizeof(point), "%d", merged);
+	if (chdir("/proc/self/fd") < 0 || mount("fnfs", point, "overlay", flags, options) < 0)
+		error = -errno;
+	return chdir("/") < 0 ? -errno : error;
+}
+
 /* --- is it possible? -------------------------------------------------------------------------- */
 
 static int become_private(bool is_root)

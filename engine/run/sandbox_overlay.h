@@ -6,6 +6,8 @@
  * can do it, and not for every user: the guardian tries it once.
  */
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "run/sandbox_root.h"
 
@@ -32,6 +34,14 @@ int sandbox_overlay_unshare(void);
  */
 int sandbox_overlay_open(
         struct sandbox_overlay *overlay, const char *const *layers, const char *code);
+
+/*
+ * A layer of one instance's own over the root of an image: `target`/merged is the image, and whatever is written
+ * there stays in a tmpfs of at most `bytes` that covers `target`, and goes with the instance. The image's
+ * root is open as `image`; `uid` and `gid` are who will write. Leaves the working directory at `/`. 0 or -errno.
+ */
+int sandbox_overlay_write(
+        int image, const char *target, int64_t bytes, uid_t uid, gid_t gid, bool is_root);
 
 /* Onto a directory, which may be the code's own. Leaves the working directory at `/`. 0 or -errno. */
 int sandbox_overlay_mount(const struct sandbox_overlay *overlay, const char *target);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose a function's processes are on the host: the daemon asks, too, for builds write files of theirs. */
-#include <inttypes.h>
-#include <stdio.h>
+#include "run/sandbox_owner.h"
 
-#include "run/sandbox.h"
+#include <stdbool.h>
+#include <stdio.h>
 
 /* Whether a user of this namespace has that id. */
 static bool is_mapped(uid_t uid)

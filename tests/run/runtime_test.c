@@ -215,9 +215,32 @@ static void finds_by_what_code_holds(void)
 	CHECK_STR(choose(runtimes, "auto", ""), "exec");
 	write_file("code/index.py", "", 0644);
 	CHECK_STR(choose(runtimes, "auto", ""), "python");
-	write_file("code/image.tar", "", 0644);
-	CHECK(strstr(choose(runtimes, "auto", ""), "the runtime image, which is not available"));
 	CHECK_STR(choose(runtimes, "exec", ""), "exec");
+	runtimes_free(runtimes);
+}
+
+static void an_image_comes_before_all_else(void)
+{
+	struct runtimes *runtimes;
+
+	write_file("images/image/runtime.json",
+	        "{\"protocol\": \"image\", \"order\": 1, \"detect\": [\"image.tar\", "
+	        "\"oci-layout\"]}",
+	        0644);
+	runtimes_free(load_three());
+	runtimes = load("%/images:%/r");
+	clean_code();
+	write_file("code/index.py", "", 0644);
+	CHECK_STR(choose(runtimes, "auto", ""), "python");
+	write_file("code/image.tar", "", 0644);
+	CHECK_STR(choose(runtimes, "auto", ""), "image");
+	CHECK_STR(choose(runtimes, "python", ""), "python");
+	clean_code();
+	write_file("code/oci-layout", "", 0644);
+	CHECK_STR(choose(runtimes, "auto", ""), "image");
+	CHECK_STR(choose(runtimes, "image", ""), "image");
+	CHECK(runtimes_find(runtimes, "image")->protocol == RUNTIME_IMAGE);
+	CHECK(runtimes_find(runtimes, "image")->available);
 	runtimes_free(runtimes);
 }
 
@@ -282,7 +305,7 @@ static void a_name_decides_alone(void)
 	clean_code();
 	CHECK_STR(choose(runtimes, "python", "anything"), "python");
 	CHECK(strstr(choose(runtimes, "nodejs", ""), "apt install nodejs"));
-	CHECK_STR(choose(runtimes, "image", ""), "the runtime image is not available yet");
+	CHECK(strstr(choose(runtimes, "image", ""), "there is no runtime image"));
 	CHECK(strstr(choose(runtimes, "perl", ""), "there is no runtime perl"));
 	runtimes_free(runtimes);
 }
@@ -345,6 +368,7 @@ int main(int argc, char **argv)
 	        TEST(the_first_on_the_path_wins),
 	        TEST(what_cannot_be_used_is_said_and_left_out),
 	        TEST(finds_by_what_code_holds),
+	        TEST(an_image_comes_before_all_else),
 	        TEST(a_handler_decides_first),
 	        TEST(a_name_decides_alone),
 	        TEST(links_do_not_lead_out),
