@@ -12,6 +12,7 @@
 #include "engine/error_text.h"
 #include "engine/function_state.h"
 #include "engine/gathering.h"
+#include "engine/images.h"
 #include "engine/preparing.h"
 #include "run/deployment.h"
 #include "run/host.h"
@@ -168,7 +169,8 @@ static void submit_waiting(struct deploy *deploy)
 static bool is_empty(const struct deploy *deploy)
 {
 	return worktree_empty(deploy->owner->worktree) &&
-	       !gathering_wanted(deploy->owner->engine, &function(deploy)->settings);
+	       !gathering_wanted(deploy->owner->engine, &function(deploy)->settings) &&
+	       !image_is_named(&function(deploy)->settings);
 }
 
 static void install(struct deploy *deploy, struct deployment *deployment)
@@ -202,6 +204,18 @@ static void give_up(struct deploy *deploy, const char *why)
 	deploy->requesting = false;
 	deploy->trial = false;
 	refuse_waiting(deploy, OUTCOME_SYSTEM_ERROR, -EIO, why);
+}
+
+/* It cannot run now; the next call finds out whether that has changed. */
+static void give_up_broken(struct deploy *deploy, const char *why)
+{
+	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
+
+	deploy->requesting = false;
+	deploy->trial = false;
+	error_body(&body, "Unavailable", "%s", why);
+	settle(deploy, DEPLOY_BROKEN, body.data ? body.data : "", body.length);
+	refuse_waiting(deploy, OUTCOME_NOT_LOADED, -ENOEXEC, why);
 }
 
 static void code_failed(struct deploy *deploy, int status)
@@ -257,7 +271,9 @@ static void is_prepared(
 	struct deploy *deploy = userdata;
 
 	deploy->preparing = NULL;
-	if (status < 0) {
+	if (status == -ENOEXEC) {
+		give_up_broken(deploy, why);
+	} else if (status < 0) {
 		give_up(deploy, why);
 	} else if (deploy->config_generation == function(deploy)->settings.config_generation) {
 		take_in(deploy, prepared);
@@ -272,7 +288,7 @@ static void is_prepared(
 static void prepare(struct deploy *deploy, struct checkout *code)
 {
 	struct settings *settings = &function(deploy)->settings;
-	struct preparing *preparing = preparing_start(deploy->owner->engine, settings, code,
+	struct preparing *preparing = preparing_start(deploy->owner->engine, settings, code, false,
 	        deploy->owner->directory, is_prepared, deploy);
 
 	/* NULL: it is over, and another one may have begun. */
@@ -295,8 +311,8 @@ static void checked_out(void *userdata, int status, struct checkout *checkout)
 	} else {
 		deploy->code_generation = checkout_generation(checkout);
 		deploy->config_generation = function(deploy)->settings.config_generation;
-		if (!is_empty(deploy) &&
-		        preparing_wanted(deploy->owner->engine, &function(deploy)->settings))
+		if (!is_empty(deploy) && preparing_wanted(deploy->owner->engine,
+		                                 &function(deploy)->settings, checkout, false))
 			prepare(deploy, checkout);
 		else
 			take_in(deploy, &(struct prepared){.code = checkout});

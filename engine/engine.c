@@ -348,6 +348,11 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	}
 	removal_init(&engine->removal, options->loop, engine->state_fd);
 	removal_resume(&engine->removal);
+	r = images_open(&engine->images, engine);
+	if (r < 0) {
+		engine_free(engine);
+		return r;
+	}
 	removal_sweep(&engine->removal, "functions", function_exists, engine);
 	package_states_sweep(engine);
 	build_jobs_init(engine);
@@ -370,8 +375,8 @@ static void settle(void *userdata)
 static bool is_idle(struct engine *engine)
 {
 	return list_empty(&engine->states) && package_states_idle(engine) && builds_idle(engine) &&
-	       collection_idle(&engine->collection) && checks_idle(engine) &&
-	       snapshot_cache_stop(engine->snapshot_cache, settle, engine);
+	       images_idle(engine->images) && collection_idle(&engine->collection) &&
+	       checks_idle(engine) && snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
 
 void engine_settle(struct engine *engine)
@@ -411,6 +416,7 @@ void engine_drain(
 	collection_stop(&engine->collection);
 	package_states_stop(engine);
 	checks_stop(engine);
+	images_stop(engine->images);
 	alarm_set(&engine->host.alarms, &engine->drain_limit, timeout_ms * 1000, drain_rings);
 	list_each_safe(state, following, &engine->states, link)
 		function_state_close(state, true);
@@ -424,6 +430,7 @@ struct engine *engine_free(struct engine *engine)
 	assert(list_empty(&engine->states) && checks_idle(engine));
 	uploads_free(engine);
 	package_states_free(engine);
+	images_close(engine->images);
 	if (engine->host.loop) {
 		alarm_clear(&engine->host.alarms, &engine->saving);
 		alarm_clear(&engine->host.alarms, &engine->drain_limit);

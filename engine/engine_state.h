@@ -11,6 +11,7 @@
 #include "engine/collection.h"
 #include "engine/engine.h"
 #include "engine/function_state.h"
+#include "engine/images.h"
 #include "engine/package_fetch.h"
 #include "engine/removal.h"
 #include "engine/uploads.h"
@@ -28,7 +29,8 @@ struct engine {
 	struct store *store;
 	struct blobs *blobs;
 	struct snapshot_cache *snapshot_cache; /* versions on disk, to run from */
-	struct merges *merges;                 /* dependencies over code, where sandboxes cannot */
+	struct images *images;
+	struct merges *merges; /* dependencies over code, where sandboxes cannot */
 	struct snapshot_recent *snapshot_recent; /* manifests and chunks read lately */
 	struct functions *functions;
 	struct packages *packages;

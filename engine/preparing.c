@@ -8,8 +8,11 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "engine/build.h"
+#include "engine/engine_state.h"
 #include "engine/gathering.h"
+#include "engine/images.h"
 #include "model/settings.h"
+#include "run/image.h"
 #include "run/layers.h"
 #include "store/worktree.h"
 
@@ -20,15 +23,19 @@ struct preparing {
 	int directory; /* borrowed */
 	struct gathering *gathering;
 	struct build_request *build;
+	struct image_request *image;
+	bool made;
 	prepared_fn done;
 	void *userdata;
 	bool starting; /* whoever asked has not got us yet */
 	bool over;     /* meanwhile */
 };
 
-bool preparing_wanted(const struct engine *engine, const struct settings *settings)
+bool preparing_wanted(const struct engine *engine, const struct settings *settings,
+        const struct checkout *code, bool made)
 {
-	return settings->config.build[0] || gathering_wanted(engine, settings);
+	return (!made && (settings->config.build[0] || gathering_wanted(engine, settings))) ||
+	       image_wanted(settings, engine->runtimes, checkout_fd(code));
 }
 
 void preparing_cancel(struct preparing *preparing)
@@ -37,6 +44,8 @@ void preparing_cancel(struct preparing *preparing)
 		gathering_cancel(preparing->gathering);
 	if (preparing->build)
 		build_cancel(preparing->build);
+	if (preparing->image)
+		image_request_cancel(preparing->image);
 	checkout_unref(preparing->prepared.code);
 	layers_unref(preparing->prepared.layers);
 	free(preparing->prepared.failure);
@@ -58,6 +67,52 @@ static void finish(struct preparing *preparing, int status, const char *why)
 	done(userdata, status, status == 0 ? &prepared : NULL, why);
 }
 
+/* It has everything in itself. */
+static void image_came(void *userdata, int status, struct image *image, const char *why)
+{
+	struct preparing *preparing = userdata;
+	struct prepared *prepared = &preparing->prepared;
+
+	preparing->image = NULL;
+	prepared->layers = layers_unref(prepared->layers);
+	if (status == 0)
+		prepared->layers = layers_new(0);
+	else if (status == -EINVAL)
+		prepared->layers = layers_new_broken(strdup(why));
+	else
+		status = -ENOEXEC;
+	if (status == -EINVAL && prepared->layers)
+		status = 0;
+	if (prepared->layers)
+		prepared->layers->image = image;
+	else
+		image_unref(image);
+	if (status != -ENOEXEC && !prepared->layers)
+		finish(preparing, fail(-ENOMEM, "taking in an image"),
+		        "The image could not be taken in: no memory");
+	else
+		finish(preparing, status, why);
+}
+
+/* The last step, for a build may have made the image. */
+static void unpack(struct preparing *preparing)
+{
+	struct prepared *prepared = &preparing->prepared;
+	bool broken = prepared->failure || (prepared->layers && prepared->layers->why);
+	struct image_request *request;
+
+	if (broken || !image_wanted(preparing->settings, preparing->engine->runtimes,
+	                      checkout_fd(prepared->code))) {
+		finish(preparing, 0, "");
+		return;
+	}
+	request = image_request_start(preparing->engine, preparing->settings,
+	        checkout_fd(prepared->code), image_came, preparing);
+	/* NULL: it is over. */
+	if (request)
+		preparing->image = request;
+}
+
 static void built(void *userdata, int status, struct checkout *checkout, const char *why)
 {
 	struct preparing *preparing = userdata;
@@ -71,7 +126,11 @@ static void built(void *userdata, int status, struct checkout *checkout, const c
 		prepared->failure = strdup(why);
 	if (status == -ENOEXEC && prepared->failure)
 		status = 0;
-	finish(preparing, status, why);
+	/* Otherwise a failure of ours; one of an image alone may be another next time. */
+	if (status < 0)
+		finish(preparing, status == -ENOEXEC ? -ENOMEM : status, why);
+	else
+		unpack(preparing);
 }
 
 static void build(struct preparing *preparing)
@@ -79,8 +138,8 @@ static void build(struct preparing *preparing)
 	struct prepared *prepared = &preparing->prepared;
 	bool broken = prepared->layers && prepared->layers->why;
 
-	if (!preparing->settings->config.build[0] || broken) {
-		finish(preparing, 0, "");
+	if (preparing->made || !preparing->settings->config.build[0] || broken) {
+		unpack(preparing);
 		return;
 	}
 	preparing->build = build_start(preparing->engine, preparing->settings, prepared->code,
@@ -106,7 +165,7 @@ static void gather(struct preparing *preparing)
 {
 	struct gathering *gathering;
 
-	if (!gathering_wanted(preparing->engine, preparing->settings)) {
+	if (preparing->made || !gathering_wanted(preparing->engine, preparing->settings)) {
 		build(preparing);
 		return;
 	}
@@ -118,7 +177,7 @@ static void gather(struct preparing *preparing)
 }
 
 struct preparing *preparing_start(struct engine *engine, const struct settings *settings,
-        struct checkout *code, int directory, prepared_fn done, void *userdata)
+        struct checkout *code, bool made, int directory, prepared_fn done, void *userdata)
 {
 	struct preparing *preparing = calloc(1, sizeof(*preparing));
 
@@ -131,6 +190,7 @@ struct preparing *preparing_start(struct engine *engine, const struct settings *
 	preparing->engine = engine;
 	preparing->settings = settings;
 	preparing->prepared.code = code;
+	preparing->made = made;
 	preparing->directory = directory;
 	preparing->done = done;
 	preparing->userdata = userdata;
@@ -145,11 +205,14 @@ struct preparing *preparing_start(struct engine *engine, const struct settings *
 
 bool preparing_builds(const struct preparing *preparing)
 {
-	return preparing && preparing->build && build_works(preparing->build);
+	return preparing &&
+	       (preparing->image || (preparing->build && build_works(preparing->build)));
 }
 
 void preparing_show(const struct preparing *preparing, struct buf *out)
 {
-	if (preparing_builds(preparing))
+	if (preparing && preparing->image)
+		image_request_show(preparing->image, out);
+	else if (preparing_builds(preparing))
 		build_show(preparing->build, out);
 }

@@ -11,12 +11,17 @@
 #include "engine/publish_wait.h"
 #include "model/function.h"
 #include "model/version.h"
+#include "run/deployment.h"
+#include "run/image.h"
 #include "store/snapshot.h"
 
 /* So long a version that was finished while nobody waited stands back for whoever asks for it again. */
 #define CLAIM_US (INT64_C(60) * 1000 * 1000)
 
+enum pinning { PINNED, PIN_WAITS, PIN_FAILED };
+
 static bool begin(struct publish *publish);
+static bool fail_publish(struct publish *publish, int status, const char *why);
 
 static void tell(struct publish *publish, int status, struct version *version, const char *why)
 {
@@ -29,13 +34,16 @@ static void publish_free(struct publish *publish)
 {
 	struct function_state *owner = publish->owner;
 
+	if (publish->pinning)
+		image_request_cancel(publish->pinning);
 	alarm_clear(&owner->engine->host.alarms, &publish->settling);
 	list_unlink(&publish->link);
 	free(publish);
 	function_state_settle(owner);
 }
 
-static void fail_publish(struct publish *publish, int status, const char *why)
+/* False: it is gone. */
+static bool fail_publish(struct publish *publish, int status, const char *why)
 {
 	struct version *draft = publish->draft;
 
@@ -44,6 +52,7 @@ static void fail_publish(struct publish *publish, int status, const char *why)
 		version_abandon(draft);
 	tell(publish, status, NULL, why);
 	publish_free(publish);
+	return false;
 }
 
 static void taken(void *userdata, int status, const struct snapshot_summary *summary,
@@ -77,12 +86,70 @@ static void settled(struct alarm *alarm)
 	begin(container_of(alarm, struct publish, settling));
 }
 
+/* --- the name of an image ----------------------------------------------------------------------- */
+
+static bool pin_as(struct publish *publish, const struct image *image)
+{
+	struct settings *settings = &publish->draft->settings;
+	CLEANUP(buf_deinit) struct buf name = BUF_INIT;
+	int r;
+
+	publish->pinned = true;
+	if (!image_pinned_name(image, settings->config.image, &name))
+		return true;
+	r = settings_pin_image(settings, name.data);
+	return r < 0 ? fail_publish(publish, r, "the name of the image could not be kept") : true;
+}
+
+static void image_came(void *userdata, int status, struct image *image, const char *why)
+{
+	struct publish *publish = userdata;
+
+	if (publish->starting)
+		return; /* it could not begin; pin() sees that */
+	publish->pinning = NULL;
+	if (status < 0)
+		fail_publish(publish, -ENOEXEC, why);
+	else if (pin_as(publish, image))
+		begin(publish);
+	image_unref(image);
+}
+
+/*
+ * A tag may stand for something else tomorrow: the version gets what `latest` runs now, or would, by its
+ * digest.
+ */
+static enum pinning pin(struct publish *publish)
+{
+	const struct settings *settings = &publish->draft->settings;
+	const struct deployment *deployment = publish->owner->latest.pool.deployment;
+	const struct image *image = deployment ? deployment_image(deployment) : NULL;
+
+	publish->pinned = !image_is_named(settings) || strchr(settings->config.image, '@');
+	if (publish->pinned)
+		return PINNED;
+	if (image && strcmp(deployment->config.image, settings->config.image) == 0)
+		return pin_as(publish, image) ? PINNED : PIN_FAILED;
+	publish->starting = true;
+	publish->pinning =
+	        image_request_start(publish->owner->engine, settings, -1, image_came, publish);
+	publish->starting = false;
+	if (publish->pinning)
+		return PIN_WAITS;
+	fail_publish(publish, -EAGAIN, "the image cannot be asked for now");
+	return PIN_FAILED;
+}
+
 /* False: it failed, and is gone. */
 static bool begin(struct publish *publish)
 {
 	struct function_state *owner = publish->owner;
-	int64_t wait = deploy_unsettled_us(&owner->deploy);
+	enum pinning pinning = publish->pinned ? PINNED : pin(publish);
+	int64_t wait;
 
+	if (pinning != PINNED)
+		return pinning == PIN_WAITS;
+	wait = deploy_unsettled_us(&owner->deploy);
 	if (wait) {
 		alarm_set(&owner->engine->host.alarms, &publish->settling, wait, settled);
 		return true;
@@ -220,5 +287,7 @@ void publishes_show(const struct function_state *owner, struct buf *out)
 		        " bytes\n",
 		        publish->draft->name, progress.files, progress.files_all, progress.bytes,
 		        progress.bytes_all);
+		if (publish->pinning)
+			image_request_show(publish->pinning, out);
 	}
 }

@@ -14,6 +14,7 @@
 
 struct function;
 struct function_state;
+struct image_request;
 struct snapshot_taking;
 struct version;
 
@@ -22,8 +23,11 @@ struct publish {
 	struct function_state *owner;
 	struct version *draft; /* NULL: it was removed with its function */
 	struct snapshot_taking *taking;
-	struct alarm settling; /* an editor or git is in the middle of something */
-	struct list waits;     /* struct publish_wait */
+	struct image_request *pinning; /* what the name of its image stands for is found out */
+	bool starting;                 /* it is being asked for */
+	bool pinned;                   /* it was, or need not be */
+	struct alarm settling;         /* an editor or git is in the middle of something */
+	struct list waits;             /* struct publish_wait */
 };
 
 /* The function goes or the daemon ends: all that wait hear of it, and the work is stopped. */

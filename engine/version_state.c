@@ -108,6 +108,18 @@ static void give_up(struct version_state *state, const char *why)
 	refuse_waiting(state, OUTCOME_SYSTEM_ERROR, -EIO, "Unavailable", why);
 }
 
+/* It cannot run now; the next call finds out whether that has changed. */
+static void give_up_broken(struct version_state *state, const char *why)
+{
+	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
+
+	state->requesting = false;
+	state->trial = false;
+	error_body(&body, "Unavailable", "%s", why);
+	settle(state, VERSION_BROKEN, body.data ? body.data : "", body.length);
+	refuse_waiting(state, OUTCOME_NOT_LOADED, -ENOEXEC, "Unavailable", why);
+}
+
 static void code_failed(struct version_state *state, int status)
 {
 	char why[160];
@@ -155,6 +167,8 @@ static void is_prepared(
 	state->preparing = NULL;
 	if (status == 0)
 		deploy(state, prepared);
+	else if (status == -ENOEXEC)
+		give_up_broken(state, why);
 	else
 		give_up(state, why);
 }
@@ -169,12 +183,12 @@ static void on_disk(void *userdata, int status, struct checkout *checkout)
 		code_failed(state, status);
 		return;
 	}
-	if (state->made || !preparing_wanted(engine_of(state), &state->version->settings)) {
+	if (!preparing_wanted(engine_of(state), &state->version->settings, checkout, state->made)) {
 		deploy(state, &(struct prepared){.code = checkout});
 		return;
 	}
 	preparing = preparing_start(engine_of(state), &state->version->settings, checkout,
-	        state->target.state->directory, is_prepared, state);
+	        state->made, state->target.state->directory, is_prepared, state);
 	/* NULL: it is over, and another one may have begun. */
 	if (preparing)
 		state->preparing = preparing;
