@@ -141,6 +141,21 @@ static bool look_at_runtimes(const struct options *options)
 	return missing ? report(MISSING, "runtimes", "run the code", options->runtimes) : false;
 }
 
+/* Only config/image needs it, so nothing is missing without it. */
+static void look_at_skopeo(void)
+{
+	static const char *const places[] = {
+	        "/usr/bin/skopeo", "/usr/local/bin/skopeo", "/bin/skopeo"};
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		found = found || access(places[i], X_OK) == 0;
+	report(found ? FOUND : LIMITED, "skopeo",
+	        found ? "pulls the images that config/image names"
+	              : "images that config/image names cannot be pulled",
+	        "type: sudo apt-get install skopeo");
+}
+
 int doctor(const struct options *options)
 {
 	bool missing = look_at_sandbox(options);
@@ -148,5 +163,6 @@ int doctor(const struct options *options)
 	missing |= look_at_limits(options);
 	look_at_outbound();
 	missing |= look_at_runtimes(options);
+	look_at_skopeo();
 	return missing;
 }
