@@ -185,9 +185,10 @@ static pid_t start_runtime(char **argv)
 
 static volatile pid_t terminated; /* who is sent the SIGTERM that we get */
 
-static void hand_on(int signal)
+/* Of the guardian alone, which has no pid in here; what is in here must not end us by ending each other. */
+static void hand_on(int signal, siginfo_t *info, void *context)
 {
-	if (terminated > 0)
+	if (terminated > 0 && info->si_pid == 0)
 		kill(terminated, signal);
 }
 
@@ -228,7 +229,8 @@ int main(int argc, char **argv)
 		await_way_out();
 	runtime = start_runtime(argv + 4);
 	terminated = runtime;
-	sigaction(SIGTERM, &(struct sigaction){.sa_handler = hand_on}, NULL);
+	sigaction(SIGTERM, &(struct sigaction){.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO},
+	        NULL);
 	say("\1r");
 	close_range(0, STATUS - 1, 0);
 	status = wait_for(runtime);
