@@ -108,7 +108,8 @@ static const struct row config_rows[] = {
         SETTING(ROW_CONFIG_BUILD, "build", CONFIG_BUILD,
                 "command that makes of the code what runs; empty: the code itself runs"),
         SETTING(ROW_CONFIG_IMAGE, "image", CONFIG_IMAGE,
-                "reference of an image to pull and run, `docker://NAME:TAG`, instead of the code; or empty"),
+                "reference of an image to pull and run, `docker://NAME:TAG`, instead of the code; "
+                "or empty"),
         SETTING(ROW_CONFIG_TIMEOUT, "timeout", CONFIG_TIMEOUT,
                 "limit of one call: `500ms`, `3s`, `15m`"),
         SETTING(ROW_CONFIG_INIT_TIMEOUT, "init_timeout", CONFIG_INIT_TIMEOUT, "limit of a start"),

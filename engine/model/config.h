@@ -54,7 +54,7 @@ struct config {
 	int64_t log_retention_bytes;
 	char description[512 * 4 + 1]; /* UTF-8, at most 512 characters */
 	char build[1024 * 4 + 1]; /* a command of the shell, the same, at most 1024; "" = none */
-	char image[320]; /* "docker://NAME:TAG", "docker://NAME@sha256:..."; "" = none */
+	char image[320];          /* "docker://NAME:TAG", "docker://NAME@sha256:..."; "" = none */
 	char image_user
 	        [256]; /* "UID GID GROUP...": with whose rights it is pulled; "" = the owner's */
 };
