@@ -470,6 +470,27 @@ def what_nobody_runs_any_more_goes():
 		assert other.call('web', b'echo $N') == b'2'
 
 
+def what_a_version_names_stays():
+	"""However little room there is, and with the registry gone."""
+	shop = Registry()
+	with Mounted(env={'FNFS_IMAGES_BYTES': '1'}) as other:
+		images = os.path.join(other.state, 'images')
+		os.mkdir(other.path('functions', 'web'))
+		for number in range(3):
+			shop.tags['team/web:1'] = simple(config={'Env': ['PATH=/bin', 'N=%d' % number]})
+			other.set('web', 'image', shop.name('team/web:1'))
+			other.set('web', 'memory', '%dM' % (64 + number))  # deployed anew
+			assert other.call('web', b'echo $N') == b'%d' % number
+			if number == 0:
+				os.mkdir(other.path('functions', 'web', 'versions', 'first'))
+		wait_for(lambda: len(os.listdir(images)) == 2)
+		shop.end()
+		with open(other.path('functions', 'web', 'versions', 'first', 'invoke'), 'r+b', buffering=0) as invoke:
+			invoke.write(b'echo $N')
+			assert invoke.read(10) == b'0'
+		assert len(os.listdir(images)) == 2
+
+
 def main():
 	global fn, packed, registry, base
 	if tools_missing():
@@ -493,7 +514,8 @@ def main():
 					the_template_packs_an_image, a_named_image_is_pulled, a_version_keeps_its_image,
 					status_says_how_far_it_is, what_cannot_be_pulled_says_why_and_is_tried_again,
 					names_that_are_none_are_refused, it_lives_through_the_daemon_and_the_registry,
-					without_skopeo_it_says_what_to_install, what_nobody_runs_any_more_goes]:
+					without_skopeo_it_says_what_to_install, what_nobody_runs_any_more_goes,
+					what_a_version_names_stays]:
 				cases.run(case)
 	cases.end()
 
