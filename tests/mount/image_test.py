@@ -31,7 +31,7 @@ def code(name, *parts):
 
 def make(name, **settings):
 	os.mkdir(fn.path('functions', name))
-	for setting, value in settings.items():
+	for setting, value in dict({'timeout': '30s', 'init_timeout': '30s'}, **settings).items():
 		fn.set(name, setting, str(value))
 
 
@@ -46,6 +46,14 @@ def shell(name, command):
 def status(name, *parts):
 	text = fn.read('functions', name, *parts, 'status')
 	return dict(line.split(' ', 1) for line in text.splitlines() if ' ' in line), text
+
+
+def command_of(pid):
+	try:
+		with open('/proc/%d/comm' % pid) as file:
+			return file.read().strip()
+	except OSError:
+		return None  # it has just ended
 
 
 def wait_for(what, patience=30):
@@ -427,7 +435,7 @@ def it_lives_through_the_daemon_and_the_registry():
 	assert registry.waiting.wait(30)
 	assert os.listdir(os.path.join(fn.state, 'unpacking'))
 	children = descendants(fn.process.pid)
-	assert any('skopeo' in open('/proc/%d/comm' % pid).read() for pid in children), children
+	assert 'skopeo' in map(command_of, children), children
 	fn.kill()
 	registry.gate.set()
 	wait_for(lambda: not any(os.path.exists('/proc/%d' % pid) for pid in children))
