@@ -152,6 +152,11 @@ static const struct row rows[] = {
         {"build", "", 0, ""},
         {"build", "make\nmake", -EINVAL},
         {"build", A480 A480 A480, -ERANGE},
+        {"build", " cc -O2 -o bootstrap 'main.c' ", 0, "cc -O2 -o bootstrap 'main.c'"},
+        {"build", "make && make install", 0, "make && make install"},
+        {"build", "", 0, ""},
+        {"build", "make\nmake", -EINVAL},
+        {"build", A480 A480 A480, -ERANGE},
 };
 
 static void check_row(const struct row *row)
