@@ -18,7 +18,7 @@ EVENT = {'name': 'world', 'long': 'x' * 20000}
 # What must be on the machine; how one installs it is in the sample's first lines.
 NEEDS = {'python': 'python3', 'nodejs': 'node', 'bootstrap': 'python3', 'http': 'python3',
 	'bootstrap/shell': 'curl', 'bootstrap/c': 'cc make', 'http/nodejs': 'node', 'http/php': 'php',
-	'http/nginx': 'nginx'}
+	'http/nginx': 'nginx', 'image': 'umoci skopeo busybox'}
 # What speaks HTTP answers a gateway's request, too: its body, or a part of it.
 PAGES = {'bootstrap': 'Hello from /a/path', 'http': 'Hello from /a/path', 'bootstrap/c': '"from":"c"',
 	'http/nodejs': '"from":"nodejs"', 'http/php': '"from":"php"', 'http/nginx': 'served by nginx'}
@@ -64,6 +64,9 @@ def try_sample(fn, what):
 	made = subprocess.run([command, 'new', name, what], env=environment, check=True,
 		stdout=subprocess.PIPE, universal_newlines=True).stdout.strip()
 	assert made == fn.path('functions', name, 'code')
+	if os.path.exists(os.path.join(made, 'pack')):  # what runs is made of it first
+		subprocess.run(['sh', os.path.join(made, 'pack')], check=True, stdout=subprocess.DEVNULL,
+			stderr=subprocess.DEVNULL)
 	waited = subprocess.run([command, 'wait', name, '--timeout', '60s'], env=environment,
 		stdout=subprocess.PIPE, universal_newlines=True)
 	assert waited.returncode == 0, (what, waited.stdout)
