@@ -326,6 +326,7 @@ def test_broken_version(fn):
 	until('it is broken', lambda: status(fn, 'bad', 'versions', '1')[0]['state'] == 'broken')
 	assert 'BuildFailed' in status(fn, 'bad', 'versions', '1')[1]
 	assert errno_of(call_version, fn, 'bad', '1') == 'ENOEXEC'
+	until('it was tried ahead of calls, too', lambda: status(fn, 'bad')[0]['state'] == 'broken')
 	modified = os.stat(fn.path('functions', 'bad', 'logs', 'build')).st_mtime_ns
 	fn.stop()
 	fn.start()
