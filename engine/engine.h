@@ -24,6 +24,7 @@ struct worktree;
 struct logbook;
 struct metrics;
 struct packages;
+struct queue;
 struct recorder;
 struct runtimes;
 
@@ -142,6 +143,9 @@ void engine_check_leave(struct check *check); /* before `ended` came */
 
 /* The same of a state directory that no daemon has, at once. 1: something is wrong; 0; -errno. */
 int engine_check_state(const char *state_dir, check_said_fn said, void *userdata);
+
+/* Asynchronous calls: events/queue.h. */
+struct queue *engine_queue(struct engine *engine);
 
 /*
  * A call. `request` is moved out of the buf. 0, or a negative errno with a sentence in `why`
