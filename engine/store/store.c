@@ -202,30 +202,36 @@ static void store_close_p(struct store **store)
 	store_close(*store);
 }
 
-int store_open_with(
-        struct store **out, const char *state_dir, const char *const *migrations, size_t count)
+int store_open_file(struct store **out, const char *state_dir, const struct store_file *file)
 {
 	CLEANUP(store_close_p) struct store *store = calloc(1, sizeof(*store));
 	int r;
 
 	if (!store)
 		return fail(-ENOMEM, "opening the store");
-	if (asprintf(&store->path, "%s/fnfs.db", state_dir) < 0) {
+	if (asprintf(&store->path, "%s/%s", state_dir, file->name) < 0) {
 		store->path = NULL;
 		return fail(-ENOMEM, "opening the store");
 	}
 	r = open_database(store);
 	if (r == 0)
 		r = take_possession(store);
-	if (r == 0)
+	if (r == 0 && file->checked)
 		r = check_integrity(store);
 	if (r == 0)
 		r = prepare_transactions(store);
 	if (r == 0)
-		r = store_migrate(store, migrations, count);
+		r = store_migrate(store, file->migrations, file->count);
 	if (r == 0)
 		*out = take(store);
 	return r;
+}
+
+int store_open_with(
+        struct store **out, const char *state_dir, const char *const *migrations, size_t count)
+{
+	return store_open_file(
+	        out, state_dir, &(struct store_file){"fnfs.db", migrations, count, true});
 }
 
 int store_open(struct store **out, const char *state_dir)
@@ -252,7 +258,7 @@ struct store *store_close(struct store *store)
 	return NULL;
 }
 
-static int set_durability(struct store *store, bool syncs)
+int store_set_durability(struct store *store, bool syncs)
 {
 	int r = 0;
 
@@ -271,7 +277,7 @@ int store_apply(struct store *store, const struct command *command, struct comma
 	int r;
 
 	store_roll_back(store); /* where the last one failed there was perhaps no memory for it */
-	r = set_durability(store, command->durable);
+	r = store_set_durability(store, command->durable);
 	if (r == 0)
 		r = store_finish(store, store->begin, "beginning a change");
 	if (r < 0)

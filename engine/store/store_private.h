@@ -35,3 +35,6 @@ int store_prepare(struct store *store, const char *sql, sqlite3_stmt **out);
 
 /* Steps a statement that returns nothing, and resets it. */
 int store_finish(struct store *store, sqlite3_stmt *statement, const char *what);
+
+/* Whether commits wait for the disk from here on. Outside of transactions. */
+int store_set_durability(struct store *store, bool syncs);
