@@ -26,8 +26,9 @@ static int64_t machine_memory(void)
 	.offset = offsetof(struct config, member), .size = sizeof(((struct config *)NULL)->member)
 #define TEXT(kind, longest) \
 	.parse = parse_text, .format = format_text, .least = (kind), .most = (longest)
-#define COUNT    .parse = parse_count, .format = format_count
-#define DURATION .parse = parse_duration, .format = format_duration
+#define COUNT       .parse = parse_count, .format = format_count
+#define DURATION    .parse = parse_duration, .format = format_duration
+#define DESTINATION .parse = parse_destination, .format = format_destination
 
 static const struct setting settings[CONFIG_KEYS] = {
         [CONFIG_RUNTIME] = {.name = "runtime",
@@ -129,6 +130,37 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .initial = "none",
                 .redeploys = true,
                 .rule = "network is none, outbound or host"},
+        [CONFIG_MAX_RETRIES] = {.name = "max_retries",
+                AT(max_retries),
+                COUNT,
+                .least = 0,
+                .most = 8,
+                .initial = "1",
+                .rule = "max_retries is 0 to 8 further tries, like 1"},
+        [CONFIG_MAX_EVENT_AGE] = {.name = "max_event_age",
+                AT(max_event_age_ms),
+                DURATION,
+                .least = 1000,
+                .most = DAYS(30),
+                .initial = "1h",
+                .rule = "max_event_age is 1s to 30d, like 90s or 1h"},
+        [CONFIG_QUEUE_LIMIT] = {.name = "queue_limit",
+                AT(queue_limit),
+                COUNT,
+                .least = 1,
+                .most = 1000 * 1000,
+                .initial = "100000",
+                .rule = "queue_limit is 1 to 1000000 calls that may wait, like 100000"},
+        [CONFIG_ON_SUCCESS] = {.name = "on_success",
+                AT(on_success),
+                DESTINATION,
+                .initial = "nowhere",
+                .rule = "on_success is a link to a queue"},
+        [CONFIG_ON_FAILURE] = {.name = "on_failure",
+                AT(on_failure),
+                DESTINATION,
+                .initial = "nowhere",
+                .rule = "on_failure is a link to a queue"},
         [CONFIG_LOG_FORMAT] = {.name = "log_format",
                 AT(log_format),
                 .parse = parse_log_format,

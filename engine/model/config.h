@@ -24,6 +24,11 @@ enum config_key {
 	CONFIG_MIN_INSTANCES,
 	CONFIG_IDLE_TIMEOUT,
 	CONFIG_NETWORK,
+	CONFIG_MAX_RETRIES,
+	CONFIG_MAX_EVENT_AGE,
+	CONFIG_QUEUE_LIMIT,
+	CONFIG_ON_SUCCESS,
+	CONFIG_ON_FAILURE,
 	CONFIG_LOG_FORMAT,
 	CONFIG_LOG_RETENTION,
 	CONFIG_DESCRIPTION,
@@ -31,6 +36,12 @@ enum config_key {
 	CONFIG_IMAGE,
 	CONFIG_IMAGE_USER, /* no file: who wrote `image` */
 	CONFIG_KEYS,
+};
+
+/* Where the record of an asynchronous call goes: the queue of a function, or of its alias. By ids, so it may be gone. */
+struct config_destination {
+	uint64_t function; /* 0: nowhere */
+	uint64_t alias;    /* 0: the function itself */
 };
 
 enum config_network { NETWORK_NONE, NETWORK_HOST, NETWORK_OUTBOUND };
@@ -49,6 +60,10 @@ struct config {
 	int min_instances;
 	int64_t idle_timeout_ms;
 	enum config_network network;
+	int max_retries;
+	int64_t max_event_age_ms;
+	int queue_limit;
+	struct config_destination on_success, on_failure;
 	enum config_log_format log_format;
 	int64_t log_retention_ms;
 	int64_t log_retention_bytes;

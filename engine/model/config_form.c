@@ -2,6 +2,7 @@
 #include "model/config_form.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -236,3 +237,31 @@ void format_retention(const struct setting *setting, const void *value, struct b
 _Static_assert(offsetof(struct config, log_retention_bytes) ==
                        offsetof(struct config, log_retention_ms) + sizeof(int64_t),
         "parse_retention writes both");
+
+/* `12`, a function's id; `12/34` with an alias's; `nowhere`. Nobody but the store sees it. */
+int parse_destination(const struct setting *setting, const char *text, void *value)
+{
+	struct config_destination parsed = {};
+	int length = 0;
+
+	if (strcmp(text, "nowhere") != 0) {
+		if (sscanf(text, "%" SCNu64 "%n/%" SCNu64 "%n", &parsed.function, &length,
+		            &parsed.alias, &length) < 1 ||
+		        text[length] || !parsed.function)
+			return -EINVAL;
+	}
+	*(struct config_destination *)value = parsed;
+	return 0;
+}
+
+void format_destination(const struct setting *setting, const void *value, struct buf *out)
+{
+	const struct config_destination *destination = value;
+
+	if (!destination->function)
+		buf_puts(out, "nowhere");
+	else if (!destination->alias)
+		buf_printf(out, "%" PRIu64, destination->function);
+	else
+		buf_printf(out, "%" PRIu64 "/%" PRIu64, destination->function, destination->alias);
+}

@@ -47,5 +47,7 @@ int parse_network(const struct setting *setting, const char *text, void *value);
 void format_network(const struct setting *setting, const void *value, struct buf *out);
 int parse_log_format(const struct setting *setting, const char *text, void *value);
 void format_log_format(const struct setting *setting, const void *value, struct buf *out);
+int parse_destination(const struct setting *setting, const char *text, void *value);
+void format_destination(const struct setting *setting, const void *value, struct buf *out);
 int parse_retention(const struct setting *setting, const char *text, void *value);
 void format_retention(const struct setting *setting, const void *value, struct buf *out);

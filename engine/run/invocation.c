@@ -20,7 +20,11 @@ struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, st
 	list_init(&invocation->link);
 	invocation->pool = pool;
 	pool->open++;
-	uuid_make(ids, invocation->request_id);
+	if (options->request_id)
+		snprintf(invocation->request_id, sizeof(invocation->request_id), "%s",
+		        options->request_id);
+	else
+		uuid_make(ids, invocation->request_id);
 	snprintf(invocation->source, sizeof(invocation->source), "%s", options->source);
 	if (options->alias) {
 		invocation->alias_id = options->alias->id;

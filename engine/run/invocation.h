@@ -43,6 +43,8 @@ struct invocation_options {
 	struct version *version; /* NULL: `latest` */
 	struct alias *alias;     /* chooses the version; else NULL */
 	const char *name;        /* of a queue entry, "" */
+	const char *request_id;  /* NULL: a fresh one */
+	unsigned attempt;        /* from 1; 0 = 1 */
 };
 
 struct invocation {
