@@ -91,11 +91,12 @@ static struct alias_state *alias_of(const struct invocation *invocation)
 
 /* --- before ----------------------------------------------------------------------------------- */
 
-void account_accepted(struct target *target, struct invocation *invocation, struct alias *alias)
+void account_accepted(struct target *target, struct invocation *invocation,
+        const struct invocation_options *options)
 {
+	struct alias *alias = options->alias;
 	struct function_state *state = target->state;
 	struct call_record *record = recorder_begin(state->recorder, invocation->request_id);
-
 	struct alias_state *counted = alias ? alias_state_of(state, alias) : NULL;
 
 	if (counted)
@@ -110,7 +111,8 @@ void account_accepted(struct target *target, struct invocation *invocation, stru
 		record->routes_generation = alias->generation;
 	}
 	snprintf(record->source, sizeof(record->source), "%s", invocation->source);
-	record->attempt = 1;
+	snprintf(record->name, sizeof(record->name), "%s", options->name ? options->name : "");
+	record->attempt = options->attempt ? (int)options->attempt : 1;
 	call_record_append(&record->request, invocation->request.data, invocation->request.length);
 }
 

@@ -8,13 +8,15 @@
 
 struct alias;
 struct invocation;
+struct invocation_options;
 struct pool_events;
 struct target;
 
 extern const struct pool_events account_events; /* userdata: struct target */
 
 /* The invocation was accepted, by an alias or (NULL) directly; its request is still whole. */
-void account_accepted(struct target *target, struct invocation *invocation, struct alias *alias);
+void account_accepted(struct target *target, struct invocation *invocation,
+        const struct invocation_options *options);
 
 /* It was refused before it became an invocation. */
 void account_rejected(struct target *target, struct alias *alias);

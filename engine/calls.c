@@ -95,7 +95,7 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
 		buf_puts(why, "no memory");
 		return -ENOMEM;
 	}
-	account_accepted(target, invocation, options->alias);
+	account_accepted(target, invocation, options);
 	*out = invocation;
 	if (is_latest(target))
 		deploy_submit(&state->deploy, invocation);

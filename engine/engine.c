@@ -20,8 +20,10 @@
 #include "engine/metrics.h"
 #include "engine/package_state.h"
 #include "engine/publish.h"
+#include "engine/queue_calls.h"
 #include "engine/uploads.h"
 #include "engine/versions.h"
+#include "events/queue_host.h"
 #include "model/alias.h"
 #include "model/package.h"
 #include "model/version.h"
@@ -58,6 +60,11 @@ struct runtimes *engine_runtimes(struct engine *engine)
 struct last_error *engine_last_error(struct engine *engine)
 {
 	return &engine->last_error;
+}
+
+struct queue *engine_queue(struct engine *engine)
+{
+	return engine->queue;
 }
 
 const struct clock *engine_clock(const struct engine *engine)
@@ -125,6 +132,7 @@ static void function_configured(void *userdata, struct function *function, int k
 {
 	struct function_state *state = engine_state(userdata, function);
 
+	queue_target_changed(engine_queue(userdata), &(struct queue_target){function->id, 0, 0});
 	if (state)
 		function_state_configured(state);
 }
@@ -134,6 +142,7 @@ static void function_removed(void *userdata, struct function *function)
 	struct function_state *state = function->runtime_state;
 	struct engine *engine = userdata;
 
+	queue_remove_function(engine->queue, function->id);
 	function->runtime_state = NULL;
 	builds_forget(&engine->builds, function->id);
 	if (state)
@@ -144,11 +153,16 @@ static void function_removed(void *userdata, struct function *function)
 
 static void version_configured(void *userdata, struct version *version, int key)
 {
+	queue_target_changed(engine_queue(userdata),
+	        &(struct queue_target){version->function->id, version->id, 0});
 	version_was_configured(userdata, version);
 }
 
 static void version_removed(void *userdata, struct version *version)
 {
+	if (version->published)
+		queue_remove_target(engine_queue(userdata),
+		        &(struct queue_target){version->function->id, version->id, 0});
 	version_was_removed(userdata, version);
 }
 
@@ -159,11 +173,15 @@ static void version_created(void *userdata, struct version *version)
 
 static void alias_routed(void *userdata, struct alias *alias)
 {
+	queue_target_changed(
+	        engine_queue(userdata), &(struct queue_target){alias->function->id, 0, alias->id});
 	versions_were_routed(userdata, alias->function);
 }
 
 static void alias_removed(void *userdata, struct alias *alias)
 {
+	queue_remove_target(
+	        engine_queue(userdata), &(struct queue_target){alias->function->id, 0, alias->id});
 	alias_was_removed(userdata, alias);
 }
 
@@ -203,6 +221,8 @@ int engine_remove_function(struct engine *engine, struct function *function, str
 	}
 	publishes_drop_unclaimed(function, why);
 	r = function_check_empty(function, why);
+	if (r == 0)
+		r = queue_calls_check_empty(engine, function, why);
 	return r < 0 ? r : function_remove(function, why);
 }
 
@@ -253,6 +273,7 @@ static void save_metrics(struct alarm *alarm)
 	struct engine *engine = container_of(alarm, struct engine, saving);
 	struct function_state *state;
 
+	queue_calls_measure(engine);
 	list_each(state, &engine->states, link)
 		function_state_save_metrics(state);
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
@@ -311,6 +332,8 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 		r = builds_init(&engine->builds, engine->store, is_version, build_dropped, engine);
 	if (r == 0)
 		r = merges_open(&engine->merges, options->loop, engine->state_fd, "merged");
+	if (r == 0)
+		r = queue_calls_open(engine, options->loop);
 	return r;
 }
 
@@ -360,6 +383,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	collection_resume(&engine->collection);
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
 	wake_reserved(engine);
+	queue_start(engine->queue);
 	*out = engine;
 	return 0;
 }
@@ -374,9 +398,10 @@ static void settle(void *userdata)
 /* What works for calls ends after the last of them. */
 static bool is_idle(struct engine *engine)
 {
-	return list_empty(&engine->states) && package_states_idle(engine) && builds_idle(engine) &&
-	       images_idle(engine->images) && collection_idle(&engine->collection) &&
-	       checks_idle(engine) && snapshot_cache_stop(engine->snapshot_cache, settle, engine);
+	return list_empty(&engine->states) && queue_idle(engine->queue) &&
+	       package_states_idle(engine) && builds_idle(engine) && images_idle(engine->images) &&
+	       collection_idle(&engine->collection) && checks_idle(engine) &&
+	       snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
 
 void engine_settle(struct engine *engine)
@@ -413,6 +438,7 @@ void engine_drain(
 	engine->drained = done;
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
+	queue_stop(engine->queue, settle, engine);
 	collection_stop(&engine->collection);
 	package_states_stop(engine);
 	checks_stop(engine);
@@ -428,6 +454,7 @@ struct engine *engine_free(struct engine *engine)
 	if (!engine)
 		return NULL;
 	assert(list_empty(&engine->states) && checks_idle(engine));
+	queue_free(engine->queue);
 	uploads_free(engine);
 	package_states_free(engine);
 	images_close(engine->images);

@@ -35,6 +35,7 @@ struct engine {
 	struct functions *functions;
 	struct packages *packages;
 	struct attributes *attributes;
+	struct queue *queue; /* asynchronous calls */
 	struct runtimes *runtimes;
 	struct launcher *launcher;
 	struct removal removal;

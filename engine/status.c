@@ -10,6 +10,7 @@
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
 #include "engine/publish.h"
+#include "engine/queue_calls.h"
 #include "model/package.h"
 #include "model/version.h"
 #include "run/instance.h"
@@ -58,6 +59,7 @@ void engine_show_status(struct engine *engine, struct buf *out)
 	buf_printf(out, "instances %zu\n", engine->host.instances.count);
 	buf_printf(out, "running %u\n", running);
 	buf_printf(out, "waiting %u\n", waiting);
+	queue_calls_show(engine, out);
 	launcher_describe(engine->launcher, out);
 	show_runtimes(engine, out);
 }
@@ -74,6 +76,7 @@ void engine_show_openmetrics(struct engine *engine, struct buf *out)
 
 		if (!names || !metrics)
 			return;
+		queue_calls_measure(engine);
 		list_each(state, &engine->states, link) {
 			if (!state->function || count == most)
 				continue;

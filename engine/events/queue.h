@@ -69,6 +69,10 @@ typedef void (*queue_accepted_fn)(
 int queue_enqueue(struct queue *queue, struct queue_event *events, size_t count,
         queue_accepted_fn done, void *userdata, struct buf *why);
 
+/* Whether `more` calls may be made there: 0, -ENOSPC, -ENOENT, -ESHUTDOWN; with a sentence. */
+int queue_check_room(
+        struct queue *queue, const struct queue_target *target, size_t more, struct buf *why);
+
 /* 0 or -EINVAL with a sentence: printable UTF-8 of 1 to 200 bytes, no dot first, no `/`, not ending in `.error`. */
 int queue_name_check(const char *name, struct buf *why);
 
@@ -104,6 +108,9 @@ struct queue_info {
 int queue_get(struct queue *queue, uint64_t entry, struct queue_info *out);
 int queue_find(struct queue *queue, const struct queue_target *target, const char *name,
         struct queue_info *out);
+/* The next one of a place, by id; 0 = from the start. */
+bool queue_next(struct queue *queue, const struct queue_target *target, enum queue_place place,
+        uint64_t after, struct queue_info *out);
 int queue_find_request(struct queue *queue, const char *request_id, struct queue_info *out);
 
 /* Embedded in whoever wants to know. `ended` comes once, when it has a result, has failed, or is gone. */
@@ -121,6 +128,47 @@ typedef void (*queue_read_fn)(void *userdata, int status, const char *data, size
 int queue_read(struct queue *queue, uint64_t entry, enum queue_part part, queue_read_fn done,
         void *userdata);
 
-/* 0; -ENOENT. What waits goes, what runs is cancelled; `done` (may be NULL) when that is on the disk. */
+/* 0; -ENOENT. What waits goes, what runs is cancelled, a result or a failed call is removed: at once here. */
+int queue_remove(struct queue *queue, uint64_t entry);
+/* The body of the error of a failed call alone. */
+int queue_remove_error(struct queue *queue, uint64_t entry);
+
+/* The same call again, from failed/: tries and age begin anew. `done` when that is on the disk. 0, -ENOENT, -ENOMEM. */
 typedef void (*queue_done_fn)(void *userdata, int status);
-int queue_cancel(struct queue *queue, uint64_t entry, queue_done_fn done, void *userdata);
+int queue_redrive(struct queue *queue, uint64_t entry, queue_done_fn done, void *userdata);
+
+/* When what waits is due; a past time changes nothing. -ENOENT, also of what waits no more. */
+int queue_postpone(struct queue *queue, uint64_t entry, int64_t due_us);
+int queue_set_access(struct queue *queue, uint64_t entry, uid_t uid, gid_t gid, mode_t mode);
+
+/* Of one target now. */
+struct queue_counts {
+	size_t waiting, running, results, failed;
+	int64_t oldest_us; /* when the oldest one that waits was accepted; 0 = none */
+};
+void queue_count(struct queue *queue, const struct queue_target *target, struct queue_counts *out);
+
+/* --- entries that are written as files -------------------------------------------------------- */
+
+/*
+ * A draft is an entry that somebody writes. It stands in queue/ from the first moment, but is due only when
+ * nobody has it open any more, and never under a name with a dot in front, which is in memory alone. What a flush
+ * acknowledged is on the disk; what was not flushed by the time its writer is killed never was.
+ */
+int queue_draft_new(struct queue *queue, const struct queue_target *target, const char *name,
+        uid_t uid, gid_t gid, mode_t mode, uint64_t *entry, struct buf *why);
+bool queue_draft_is(struct queue *queue, uint64_t entry);  /* it is being written */
+int queue_draft_open(struct queue *queue, uint64_t entry); /* for its maker; -EEXIST for others */
+/* All of these accept an entry that was removed meanwhile, without effect. -EFBIG, -ENOSPC (memory). */
+int queue_draft_write(struct queue *queue, uint64_t entry, const void *data, size_t length,
+        off_t offset, struct buf *why);
+int queue_draft_resize(struct queue *queue, uint64_t entry, off_t size, struct buf *why);
+/* 1: `done` comes; 0: there is nothing to wait for; -errno. `killed`: whoever flushes was ended by a signal. */
+int queue_draft_flush(
+        struct queue *queue, uint64_t entry, bool killed, queue_done_fn done, void *userdata);
+void queue_draft_close(struct queue *queue, uint64_t entry);
+/* A dot-name gets another name; `done` when it is on the disk. 0 (and `done` came not: it is a dot-name still), 1, -errno. */
+int queue_draft_rename(struct queue *queue, uint64_t entry, const char *name, queue_done_fn done,
+        void *userdata, struct buf *why);
+/* Its bytes as they are now, or those of any entry that memory holds; else NULL: queue_read(). */
+const char *queue_peek(struct queue *queue, uint64_t entry, size_t *length);
