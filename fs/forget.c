@@ -28,6 +28,8 @@ static void collect_inside(struct forget *forget, struct fs *fs, const struct su
 		struct each_entry entry = {};
 
 		inside.row = child;
+		if (child->flags & ROW_MOVES)
+			continue; /* nothing of them is stored by number */
 		if (!child->each) {
 			collect_inside(forget, fs, &inside);
 			continue;

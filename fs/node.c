@@ -95,10 +95,14 @@ void node_path(const struct fs *fs, const struct node *node, bool function, stru
 		return;
 	/* Below an item row the object is the item; above it, what the item stands in. */
 	above = node_of(parent, node->object);
-	if (node->row->each)
-		above = node_of(parent, node_subject(fs, node, &nobody, &subject) == 0
-		                                ? owner_of(fs->tree.scopes[parent->id], &subject)
-		                                : 0);
+	if (node->row->each) {
+		bool there = node_subject(fs, node, &nobody, &subject) == 0;
+
+		if (there && node->row->each->stands_in)
+			parent = fs->tree.rows[node->row->each->stands_in(&subject)];
+		above = node_of(
+		        parent, there ? owner_of(fs->tree.scopes[parent->id], &subject) : 0);
+	}
 	node_path(fs, &above, function, out);
 	path_part(fs, node, name);
 	buf_printf(out, "%s%s", out->length ? "/" : "", name);

@@ -23,6 +23,8 @@ enum {
 	ROW_DYNAMIC = 4, /* DIR: entries come and go without the kernel's doing: nothing cached */
 	ROW_FLEETING =
 	        8, /* item rows: objects do not outlive the daemon, so nobody can chmod them */
+	ROW_MOVES =
+	        16, /* item rows: objects go from one directory to another, each with a row of this id */
 };
 
 struct row {
@@ -44,7 +46,8 @@ struct row {
 
 extern const struct behaviour dir_behaviour, text_behaviour, knob_behaviour, link_behaviour,
         call_behaviour, code_behaviour, snapshot_behaviour, tail_behaviour, follow_behaviour,
-        files_behaviour, scratch_behaviour, upload_behaviour;
+        files_behaviour, scratch_behaviour, upload_behaviour, entry_behaviour, batch_behaviour,
+        wait_behaviour;
 
 /* A text rendered at open and fixed until close. */
 #define TEXT(row_id, row_name, row_show, row_help, ...) \

@@ -24,7 +24,10 @@ enum row_id {
 	/* 33 triggers */
 	ROW_ALIASES = 34,
 	ROW_VERSIONS = 35,
-	/* 36 queue, 37 running, 38 results, 39 failed */
+	ROW_QUEUE = 36,
+	ROW_RUNNING = 37,
+	ROW_RESULTS = 38,
+	ROW_FAILED = 39,
 	ROW_CALLS = 40,
 	ROW_INSTANCES = 41,
 	ROW_CONFIG = 42,
@@ -50,7 +53,11 @@ enum row_id {
 	ROW_CONFIG_MIN_INSTANCES = 75,
 	ROW_CONFIG_IDLE_TIMEOUT = 76,
 	ROW_CONFIG_NETWORK = 77,
-	/* 78 max_retries, 79 max_event_age, 80 queue_limit, 81 on_success, 82 on_failure */
+	ROW_CONFIG_MAX_RETRIES = 78,
+	ROW_CONFIG_MAX_EVENT_AGE = 79,
+	ROW_CONFIG_QUEUE_LIMIT = 80,
+	ROW_CONFIG_ON_SUCCESS = 81,
+	ROW_CONFIG_ON_FAILURE = 82,
 	ROW_CONFIG_LOG_FORMAT = 83,
 	ROW_CONFIG_LOG_RETENTION = 84,
 	ROW_CONFIG_DESCRIPTION = 85,
@@ -96,7 +103,10 @@ enum row_id {
 	ROW_VERSION = 192,
 	ROW_VERSION_LATEST = 193,
 	ROW_VERSION_INVOKE = 194,
-	/* 195 queue, 196 running, 197 results, 198 failed */
+	ROW_VERSION_QUEUE = 195,
+	ROW_VERSION_RUNNING = 196,
+	ROW_VERSION_RESULTS = 197,
+	ROW_VERSION_FAILED = 198,
 	ROW_VERSION_INSTANCES = 199,
 	ROW_VERSION_CONFIG = 200,
 	ROW_VERSION_METRICS = 201,
@@ -112,7 +122,10 @@ enum row_id {
 	ROW_ALIAS_ROUTES = 257,
 	ROW_ALIAS_PREVIOUS = 258,
 	ROW_ALIAS_INVOKE = 259,
-	/* 260 queue, 261 running, 262 results, 263 failed */
+	ROW_ALIAS_QUEUE = 260,
+	ROW_ALIAS_RUNNING = 261,
+	ROW_ALIAS_RESULTS = 262,
+	ROW_ALIAS_FAILED = 263,
 	ROW_ALIAS_METRICS = 264,
 	ROW_ALIAS_STATUS = 265,
 	ROW_ALIAS_DESCRIPTION = 266,
@@ -135,8 +148,18 @@ enum row_id {
 	ROW_DEPENDENCY = 393,         /* in config/dependencies/ of a function, */
 	ROW_VERSION_DEPENDENCY = 394, /* and of a version */
 
-	/* 320 triggers, 416 topics, 432 gateway,
-	 * 448 queue, running, results, failed */
+	/* Asynchronous calls, of whatever target. An error stands before its call: what sorts by number removes it first. */
+	ROW_ENTRY_ERROR = 448,
+	ROW_ENTRY = 449,
+	ROW_ENTRY_RESULT = 450,
+	ROW_QUEUE_BATCH = 451,
+	ROW_VERSION_QUEUE_BATCH = 452,
+	ROW_ALIAS_QUEUE_BATCH = 453,
+	ROW_RESULTS_WAIT = 454,
+	ROW_VERSION_RESULTS_WAIT = 455,
+	ROW_ALIAS_RESULTS_WAIT = 456,
+
+	/* 320 triggers, 416 topics, 432 gateway */
 
 	ROW_SCRATCH = 1000,
 };

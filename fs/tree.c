@@ -12,11 +12,13 @@
 #include "fs/behaviour.h"
 #include "fs/behaviours/files.h"
 #include "fs/row_ids.h"
+#include "fs/tree_queue.h"
 #include "fs/views/aliases.h"
 #include "fs/views/calls.h"
 #include "fs/views/check.h"
 #include "fs/views/config.h"
 #include "fs/views/dependencies.h"
+#include "fs/views/destinations.h"
 #include "fs/views/env.h"
 #include "fs/views/function.h"
 #include "fs/views/functions.h"
@@ -95,6 +97,13 @@ static const struct row version_dependencies_rows[] = {
         {},
 };
 
+/* At most one link each. */
+#define EACH_DESTINATION(row_id, row_each, config_key, row_help) \
+	{ \
+		.id = row_id, .behaviour = &link_behaviour, .mode = S_IFLNK | 0777, \
+		.each = row_each, .show = destination_show, .key = config_key, .help = row_help \
+	}
+
 #define SETTING(row_id, row_name, config_key, row_help) \
 	KNOB(row_id, row_name, config_show, config_set, row_help, .key = config_key)
 
@@ -125,6 +134,16 @@ static const struct row config_rows[] = {
                 "an idle instance above `min_instances` is stopped after this"),
         SETTING(ROW_CONFIG_NETWORK, "network", CONFIG_NETWORK,
                 "`none`, `outbound`, or `host`, which only root and the mount's owner can set"),
+        SETTING(ROW_CONFIG_MAX_RETRIES, "max_retries", CONFIG_MAX_RETRIES,
+                "further tries of an asynchronous call"),
+        SETTING(ROW_CONFIG_MAX_EVENT_AGE, "max_event_age", CONFIG_MAX_EVENT_AGE,
+                "an asynchronous call older than this goes to `failed/`"),
+        SETTING(ROW_CONFIG_QUEUE_LIMIT, "queue_limit", CONFIG_QUEUE_LIMIT,
+                "calls that may wait in the queue"),
+        EACH_DESTINATION(ROW_CONFIG_ON_SUCCESS, &on_success_each, CONFIG_ON_SUCCESS,
+                "on_success: link to the `queue` that gets a record of each success"),
+        EACH_DESTINATION(ROW_CONFIG_ON_FAILURE, &on_failure_each, CONFIG_ON_FAILURE,
+                "on_failure: link to the `queue` that gets a record of each failed call"),
         SETTING(ROW_CONFIG_LOG_FORMAT, "log_format", CONFIG_LOG_FORMAT, "`text` or `json`"),
         SETTING(ROW_CONFIG_LOG_RETENTION, "log_retention", CONFIG_LOG_RETENTION,
                 "how long logs are kept, and how much: `30d 1G`"),
@@ -255,6 +274,18 @@ static const struct row version_config_rows[] = {
                 "an idle instance above `min_instances` is stopped after this"),
         FIXED(ROW_CONFIG_NETWORK, "network", CONFIG_NETWORK,
                 "`none`, `outbound`, or `host`, which only root and the mount's owner can set"),
+        FIXED(ROW_CONFIG_MAX_RETRIES, "max_retries", CONFIG_MAX_RETRIES,
+                "further tries of an asynchronous call"),
+        FIXED(ROW_CONFIG_MAX_EVENT_AGE, "max_event_age", CONFIG_MAX_EVENT_AGE,
+                "an asynchronous call older than this goes to `failed/`"),
+        FIXED(ROW_CONFIG_QUEUE_LIMIT, "queue_limit", CONFIG_QUEUE_LIMIT,
+                "calls that may wait in the queue"),
+        EACH_DESTINATION(ROW_VERSION_CONFIG_FIRST + ROW_CONFIG_ON_SUCCESS - ROW_CONFIG_RUNTIME,
+                &on_success_each, CONFIG_ON_SUCCESS,
+                "on_success: link to the `queue` that gets a record of each success"),
+        EACH_DESTINATION(ROW_VERSION_CONFIG_FIRST + ROW_CONFIG_ON_FAILURE - ROW_CONFIG_RUNTIME,
+                &on_failure_each, CONFIG_ON_FAILURE,
+                "on_failure: link to the `queue` that gets a record of each failed call"),
         FIXED(ROW_CONFIG_LOG_FORMAT, "log_format", CONFIG_LOG_FORMAT, "`text` or `json`"),
         FIXED(ROW_CONFIG_LOG_RETENTION, "log_retention", CONFIG_LOG_RETENTION,
                 "how long logs are kept, and how much: `30d 1G`"),
@@ -269,6 +300,8 @@ static const struct row version_config_rows[] = {
 
 static const struct row version_rows[] = {
         CALL(ROW_VERSION_INVOKE, "invoke", "call this version"),
+        QUEUES(ROW_VERSION_QUEUE, version_queue_rows, ROW_VERSION_RUNNING, ROW_VERSION_RESULTS,
+                version_results_rows, ROW_VERSION_FAILED),
         DIR(ROW_VERSION_INSTANCES, "instances", version_instances_rows, "its running processes",
                 .flags = ROW_DYNAMIC),
         DIR(ROW_VERSION_CONFIG, "config", version_config_rows,
@@ -301,6 +334,8 @@ static const struct row alias_rows[] = {
         TEXT(ROW_ALIAS_PREVIOUS, "previous", alias_show_previous,
                 "the routes before: `cat previous > routes` rolls back"),
         CALL(ROW_ALIAS_INVOKE, "invoke", "call the version that the routes choose"),
+        QUEUES(ROW_ALIAS_QUEUE, alias_queue_rows, ROW_ALIAS_RUNNING, ROW_ALIAS_RESULTS,
+                alias_results_rows, ROW_ALIAS_FAILED),
         DIR(ROW_ALIAS_METRICS, "metrics", alias_metrics_rows,
                 "one number per file, and a directory for each version", .flags = ROW_DYNAMIC),
         TEXT(ROW_ALIAS_STATUS, "status", alias_show_status,
@@ -319,6 +354,7 @@ static const struct row aliases_rows[] = {
 static const struct row function_rows[] = {
         DIR(ROW_ALIASES, "aliases", aliases_rows, "names that route traffic to versions"),
         DIR(ROW_VERSIONS, "versions", versions_rows, "published snapshots", .flags = ROW_DYNAMIC),
+        QUEUES(ROW_QUEUE, queue_rows, ROW_RUNNING, ROW_RESULTS, results_rows, ROW_FAILED),
         DIR(ROW_CALLS, "calls", calls_rows, "the flight recorder: the last 64 calls",
                 .flags = ROW_DYNAMIC),
         DIR(ROW_INSTANCES, "instances", instances_rows, "the running processes",
@@ -453,7 +489,10 @@ static void index_row(
 {
 	const struct row *child;
 
-	assert(row->id < TREE_ROWS && !tree->rows[row->id]);
+	assert(row->id < TREE_ROWS);
+	if (row->flags & ROW_MOVES && tree->rows[row->id])
+		return; /* known from the first directory of its kind */
+	assert(!tree->rows[row->id]);
 	if (row->each)
 		scope = row;
 	tree->rows[row->id] = row;

@@ -86,6 +86,9 @@ struct each {
 	/* The object's name, for sentences. NULL: its id in decimal. */
 	void (*name)(const struct subject *subject, char name[EACH_NAME_SIZE]);
 
+	/* The row of the directory it is in now, where objects go from one to another (ROW_MOVES). */
+	uint16_t (*stands_in)(const struct subject *subject);
+
 	/* Whether a new object may have this name; others can be scratch files. NULL: any name. */
 	bool (*claims)(const char *name);
 
@@ -105,6 +108,11 @@ struct each {
 	/* Asked before anything inside it is removed, which has no effect: 0 or -EBUSY. NULL: 0. */
 	int (*busy)(const struct subject *subject, struct buf *why);
 	int (*rename)(const struct subject *subject, const char *name, struct buf *why);
+	/* Instead of `rename`: into this or another directory of rows, and it may take its time. 0; -errno, as
+	 * -EXDEV where it does not belong; 1: `done` comes later, on the loop, and soon. */
+	int (*move)(const struct subject *subject, const struct subject *directory,
+	        const char *name, void (*done)(void *userdata, int status), void *userdata,
+	        struct buf *why);
 	bool replaces; /* `rename` onto another object of the directory replaces it; else -EEXIST */
 	int (*own)(const struct subject *subject, uid_t uid, gid_t gid); /* chown of the item */
 };

@@ -303,11 +303,10 @@ static int dir_mknod(struct request *request, const char *name, mode_t mode, dev
 	return r < 0 ? r : node_entry(request, &child, entry);
 }
 
-static int make_link(struct request *request, const struct row *maker, const char *name,
-        const char *target, struct fuse_entry_param *entry)
+int dir_make_link(struct request *request, const struct row *maker, const char *name,
+        const char *target, struct node *child)
 {
 	struct subject subject;
-	struct node child;
 	uint64_t object;
 	int r = node_subject(request->fs, &request->node, &request->caller, &subject);
 
@@ -317,8 +316,19 @@ static int make_link(struct request *request, const struct row *maker, const cha
 	if (r < 0)
 		return r;
 	dir_note_change(request);
-	child = node_of(maker, object);
-	return node_entry(request, &child, entry);
+	*child = node_of(maker, object);
+	return 0;
+}
+
+/* `ln -sf` makes a link of another name and renames it over; which link that will be is seen then. */
+static bool holds_links(const struct row *directory)
+{
+	const struct row *row;
+
+	for (row = directory->children; row->id; row++)
+		if (row->each && row->each->link)
+			return true;
+	return false;
 }
 
 /* Where no links are kept: Emacs locks a file by a symbolic link that leads nowhere. */
@@ -330,9 +340,11 @@ static int dir_symlink(struct request *request, const char *target, const char *
 	struct node child;
 	int r = check_free(request, name);
 
-	if (r == 0 && maker)
-		return make_link(request, maker, name, target, entry);
-	if (r == 0 && strncmp(name, ".#", 2) != 0) {
+	if (r == 0 && maker) {
+		r = dir_make_link(request, maker, name, target, &child);
+		return r < 0 ? r : node_entry(request, &child, entry);
+	}
+	if (r == 0 && strncmp(name, ".#", 2) != 0 && !holds_links(request->node.row)) {
 		buf_puts(&request->why,
 		        "no link can be made here (ln follows one that leads to a directory: "
 		        "replace it with ln -sfn)");

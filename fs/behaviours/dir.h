@@ -12,6 +12,10 @@ const struct row *dir_maker(const struct row *directory, mode_t type, const char
 /* Whether a writable value stands in it, or may: then editors may put scratch files there. */
 bool dir_holds_values(const struct row *directory);
 
+/* Makes an object that is a link. */
+int dir_make_link(struct request *request, const struct row *maker, const char *name,
+        const char *target, struct node *child);
+
 /* Makes an object; `mode` is kept when it is not the row's. */
 int dir_make(struct request *request, const struct row *maker, const char *name, mode_t mode,
         struct node *child);
@@ -29,6 +33,10 @@ void dir_note_change(struct request *request);
 /* The kernel keeps a removed directory as dead while anybody stands in it: what is not gone after all
  * comes back as another generation. 0 or -ENOMEM. */
 int dir_raise_generation(struct fs *fs, uint64_t ino);
+
+/* Where the objects of a row go from one directory to another. As behaviours return. */
+int dir_move(struct request *request, const struct node *source, const struct node *to_directory,
+        const char *to_name);
 
 int dir_rename(struct request *request, const char *name, const struct node *to_directory,
         const char *to_name, unsigned flags);

@@ -55,14 +55,27 @@ static int scratch_to_value(
 	return 0;
 }
 
+static int scratch_to_link(struct request *request, struct scratch_file *file,
+        const struct row *maker, const char *to_name)
+{
+	struct node child;
+	int r = dir_make_link(
+	        request, maker, to_name, file->data.data ? file->data.data : "", &child);
+
+	if (r == 0)
+		scratch_unlink(request->fs->scratch, file);
+	return r;
+}
+
 static int scratch_to_new(struct request *request, struct scratch_file *file, const char *to_name)
 {
-	const struct row *maker =
-	        S_ISREG(file->mode) ? dir_maker(request->node.row, S_IFREG, to_name) : NULL;
+	const struct row *maker = dir_maker(request->node.row, file->mode & S_IFMT, to_name);
 	struct node child;
 	int r;
 
 	request->change = maker;
+	if (maker && S_ISLNK(file->mode))
+		return scratch_to_link(request, file, maker, to_name);
 	if (!maker)
 		return scratch_rename(request->fs->scratch, file, to_name);
 	r = dir_make(request, maker, to_name, file->mode, &child);
@@ -84,6 +97,8 @@ static int rename_scratch(struct request *request, struct scratch_file *file,
 		return scratch_to_new(request, file, to_name);
 	if (is_value(target))
 		return scratch_to_value(request, file, target);
+	if (target->row->each && target->row->each->link && S_ISLNK(file->mode))
+		return scratch_to_link(request, file, target->row, to_name);
 	if (!is_scratch(target))
 		return -EXDEV;
 	request->change = false;
@@ -168,6 +183,8 @@ int dir_rename(struct request *request, const char *name, const struct node *to_
 	r = dir_find(request, name, &source);
 	if (r < 0)
 		return r;
+	if (source.row->each && source.row->each->move)
+		return dir_move(request, &source, to_directory, to_name);
 	if (to_directory->ino != request->node.ino)
 		return -EXDEV;
 	r = dir_find(request, to_name, &found);

@@ -5,7 +5,9 @@
 
 #include "engine/engine.h"
 #include "engine/metrics.h"
+#include "engine/queue_calls.h"
 #include "fs/row.h"
+#include "fs/views/queue.h"
 
 static struct metrics *metrics_of(const struct subject *subject)
 {
@@ -22,7 +24,13 @@ int metrics_show_number(const struct subject *subject, struct buf *out)
 {
 	struct metrics *metrics = metrics_of(subject);
 
-	return metrics ? metrics_show(metrics, subject->row->name, out) : -EIO;
+	struct queue_target target = queue_target_of(subject);
+
+	if (!metrics)
+		return -EIO;
+	if (!subject->metrics)
+		queue_calls_measure_target(subject->engine, &target, metrics);
+	return metrics_show(metrics, subject->row->name, out);
 }
 
 int metrics_show_history_csv(const struct subject *subject, struct buf *out)
