@@ -147,10 +147,10 @@ int queue_calls_check_empty(struct engine *engine, const struct function *functi
 	struct queue_counts counts;
 
 	queue_count(engine->queue, &(struct queue_target){.function = function->id}, &counts);
-	if (!counts.waiting)
+	if (!counts.waiting && !counts.dots)
 		return 0;
-	buf_printf(why, "%zu calls wait in the queue of %s: rm -r removes them too", counts.waiting,
-	        function->name);
+	buf_printf(why, "%zu calls wait in the queue of %s: rm -r removes them too",
+	        counts.waiting + counts.dots, function->name);
 	return -ENOTEMPTY;
 }
 

@@ -144,6 +144,7 @@ int queue_set_access(struct queue *queue, uint64_t entry, uid_t uid, gid_t gid, 
 /* Of one target now. */
 struct queue_counts {
 	size_t waiting, running, results, failed;
+	size_t dots;       /* files in queue/ that are no calls yet */
 	int64_t oldest_us; /* when the oldest one that waits was accepted; 0 = none */
 };
 void queue_count(struct queue *queue, const struct queue_target *target, struct queue_counts *out);

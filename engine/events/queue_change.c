@@ -107,10 +107,11 @@ int queue_find_request(struct queue *queue, const char *request_id, struct queue
 /* Entries stand by id, which is by age but for those that were redriven: near enough for a number to look at. */
 static int64_t oldest_of(const struct queue_line *line)
 {
-	for (size_t i = 0; line->counts[QUEUE_WAITING] && i < line->slot_count; i++) {
+	for (size_t i = 0; line->counts[QUEUE_WAITING] > line->dots && i < line->slot_count; i++) {
 		const struct queue_entry *entry = line->slots[i].entry;
 
-		if (entry && entry->place == QUEUE_WAITING && !entry->hidden)
+		if (entry && entry->place == QUEUE_WAITING && !entry->hidden &&
+		        !(entry->draft && entry->draft->dot))
 			return entry->accepted_us;
 	}
 	return 0;
@@ -123,7 +124,8 @@ void queue_count(struct queue *queue, const struct queue_target *target, struct 
 	*out = (struct queue_counts){};
 	if (!line)
 		return;
-	out->waiting = line->counts[QUEUE_WAITING];
+	out->waiting = line->counts[QUEUE_WAITING] - line->dots;
+	out->dots = line->dots;
 	out->running = line->counts[QUEUE_RUNNING];
 	out->results = line->counts[QUEUE_RESULT];
 	out->failed = line->counts[QUEUE_FAILED];

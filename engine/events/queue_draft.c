@@ -40,10 +40,17 @@ static void say(struct buf *why, const char *sentence)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static void set_dot(struct queue_entry *entry, bool dot)
+{
+	entry->line->dots += (size_t)dot - (size_t)entry->draft->dot;
+	entry->draft->dot = dot;
+}
+
 void queue_draft_free(struct queue_entry *entry)
 {
 	struct queue_draft *draft = entry->draft;
 
+	set_dot(entry, false);
 	entry->line->queue->draft_bytes -= draft->data.length;
 	buf_deinit(&draft->data);
 	list_unlink(&draft->link);
@@ -144,9 +151,9 @@ int queue_draft_new(struct queue *queue, const struct queue_target *target, cons
 	entry->gid = gid;
 	entry->mode = mode & 07777;
 	draft->entry = entry;
-	draft->dot = *name == '.';
 	list_init(&draft->link);
 	entry->draft = take(draft);
+	set_dot(entry, *name == '.');
 	wait_for_opener(entry->draft, SECOND_US);
 	*id = entry->id;
 	return 0;
@@ -217,6 +224,15 @@ int queue_draft_resize(struct queue *queue, uint64_t id, off_t size, struct buf 
 	return r;
 }
 
+/* All or nothing: half of an event would be another event. */
+static int refuse_all(struct queue_draft *draft, int error)
+{
+	draft->dirty = false;
+	draft->dropped = true;
+	draft->refused = error;
+	return error;
+}
+
 int queue_draft_write(struct queue *queue, uint64_t id, const void *data, size_t length,
         off_t offset, struct buf *why)
 {
@@ -226,14 +242,16 @@ int queue_draft_write(struct queue *queue, uint64_t id, const void *data, size_t
 
 	if (!entry)
 		return 0;
+	if (entry->draft->refused)
+		return entry->draft->refused;
 	if (offset > (off_t)QUEUE_EVENT_MOST || end > QUEUE_EVENT_MOST) {
 		say(why, "an event has at most 6M");
-		return -EFBIG;
+		return refuse_all(entry->draft, -EFBIG);
 	}
 	if (end > entry->draft->data.length)
 		r = grow(entry->draft, end, why);
 	if (r < 0)
-		return r;
+		return refuse_all(entry->draft, r);
 	memcpy(entry->draft->data.data + offset, data, length);
 	entry->draft->dirty = true;
 	entry->draft->dropped = false;
@@ -258,7 +276,7 @@ static void flushed(void *userdata, int status)
 		}
 		if (status < 0 && flush->old_name &&
 		        queue_entry_rename(entry, entry->line, flush->old_name) == 0)
-			entry->draft->dot = true;
+			set_dot(entry, true);
 	}
 	if (flush->done)
 		flush->done(flush->userdata, status);
@@ -316,7 +334,11 @@ int queue_draft_flush(
 	struct queue_entry *entry = draft_of(queue, id);
 	struct queue_draft *draft = entry ? entry->draft : NULL;
 
-	if (!draft || (draft->dot && !killed))
+	if (!draft)
+		return 0;
+	if (draft->refused)
+		return draft->refused;
+	if (draft->dot && !killed)
 		return 0;
 	if (killed) {
 		if (!draft->dirty && draft->stored)
@@ -405,6 +427,10 @@ int queue_draft_rename(struct queue *queue, uint64_t id, const char *name, queue
 		say(why, "a call that was queued keeps its name");
 		return -EPERM;
 	}
+	if (entry->draft->refused) {
+		say(why, "not all of it was written");
+		return entry->draft->refused;
+	}
 	r = rename_check(queue, entry, name, why);
 	if (r == 0)
 		about.old_name = strdup(entry->name);
@@ -416,13 +442,14 @@ int queue_draft_rename(struct queue *queue, uint64_t id, const char *name, queue
 	}
 	list_unlink(&entry->draft->link);
 	entry->draft->until_us = 0;
-	entry->draft->dot = entry->draft->dropped = false;
+	set_dot(entry, false);
+	entry->draft->dropped = false;
 	entry->accepted_us = queue_now(queue);
 	r = store_draft(entry, &about);
 	if (r > 0)
 		return r;
 	if (queue_entry_rename(entry, entry->line, about.old_name) == 0)
-		entry->draft->dot = true;
+		set_dot(entry, true);
 	free(about.old_name);
 	return r;
 }

@@ -40,6 +40,7 @@ struct queue_draft {
 	bool dot;
 	bool moved; /* its time or permissions changed since it was stored */
 	bool dropped; /* what was written last does not count: its writer was killed, or was told so */
+	int refused;      /* a write did not fit: what was written is no call. -errno; 0 */
 	int64_t until_us; /* nobody has it open: it goes then; 0 = never */
 	struct list link; /* queue.drafts */
 };
@@ -86,6 +87,7 @@ struct queue_line {
 	struct queue_slot *slots;
 	size_t slot_count, slot_capacity, holes;
 	size_t counts[QUEUE_PLACES];
+	size_t dots;             /* of those that wait: dot-names, nobody's call yet */
 	struct queue_heap ready; /* due, by id: the oldest first */
 	unsigned running;        /* calls */
 	unsigned short_running;  /* of those, begun less than a second ago */

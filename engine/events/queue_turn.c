@@ -115,11 +115,13 @@ static void begin_calls(struct queue *queue, int64_t now)
 
 	list_init(&waiting);
 	while ((line = list_first(&queue->turns, struct queue_line, turn_link))) {
+		bool begun;
+
 		list_unlink(&line->turn_link);
-		if (begin_one(line, now))
-			list_append(&queue->turns, &line->turn_link);
-		else if (line->ready.count)
-			list_append(&waiting, &line->turn_link);
+		begun = begin_one(line, now);
+		list_unlink(&line->turn_link); /* what was refused stands in line already */
+		if (line->ready.count)
+			list_append(begun ? &queue->turns : &waiting, &line->turn_link);
 	}
 	while (!list_empty(&waiting)) {
 		struct list *link = waiting.next;
