@@ -68,5 +68,5 @@ void queue_target_changed(struct queue *queue, const struct queue_target *target
 
 /* The function goes, and with it all that is in its queues. */
 void queue_remove_function(struct queue *queue, uint64_t function);
-/* A version or alias goes: what waits or failed there is found in failed/ of its function (ESTALE). */
+/* A version or alias goes: what stood there is found in failed/ and results/ of its function; what waited: ESTALE. */
 void queue_remove_target(struct queue *queue, const struct queue_target *target);

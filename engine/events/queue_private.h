@@ -193,6 +193,7 @@ void queue_settle_idle(struct queue *queue);
 int queue_begin(struct queue_entry *entry, const struct queue_limits *limits); /* -ENOMEM */
 void queue_run_retry(struct queue_run *run);   /* what could not be written is written now */
 void queue_run_is_long(struct queue_run *run); /* counts as a short one no more */
+void queue_run_leave(struct queue_run *run); /* its end is written, or is left to the next daemon */
 void queue_run_abandon(struct queue_run *run); /* the entry goes elsewhere */
 /* Ends an entry that does not run, in failed/. */
 void queue_fail(struct queue_entry *entry, const char *condition, const char *type, int error,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Functions go with all that is in their queues. When a version or an alias goes, its calls cannot be made
- * any more, but they were acknowledged: what waits or runs fails with ESTALE, and that and what had
- * failed before is found in failed/ of the function, under its name, or under its request id where
- * that is taken. From there `mv` into the function's queue makes the call of `latest`.
+ * any more, but they were acknowledged: what waits or runs fails with ESTALE, and that, and what had
+ * failed or ended before, is found in failed/ and results/ of the function, under its name, or under its
+ * request id where that is taken. From there `mv` into the function's queue makes the call of `latest`.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static void lose_target(struct queue_entry *entry, struct queue_line *home)
 		queue_draft_drop(entry);
 		return;
 	}
-	if (entry->place == QUEUE_RESULT || entry->place == QUEUE_GONE) {
+	if (entry->place == QUEUE_GONE) {
 		drop(entry, NULL);
 		return;
 	}
@@ -95,7 +95,7 @@ static void lose_target(struct queue_entry *entry, struct queue_line *home)
 	queue_store(entry);
 	if (entry->place == QUEUE_WAITING)
 		queue_fail(entry, "Removed", "Removed", -ESTALE, QUEUE_REMOVED_TEXT);
-	else if (entry->place == QUEUE_FAILED)
+	else if (entry->place != QUEUE_RUNNING)
 		entry->stale = entry->rewrite = false;
 }
 
@@ -112,7 +112,7 @@ void queue_remove_target(struct queue *queue, const struct queue_target *target)
 	for (size_t i = 0; commit && i < line->slot_count; i++) {
 		const struct queue_entry *entry = line->slots[i].entry;
 
-		if (entry && (entry->place == QUEUE_RESULT || entry->place == QUEUE_GONE))
+		if (entry && entry->place == QUEUE_GONE)
 			entry_commit_drop(commit, entry->id);
 	}
 	for (size_t i = line->slot_count; i-- > 0;) {

@@ -67,7 +67,7 @@ static struct queue_run *run_new(struct queue_entry *entry)
 	return run;
 }
 
-static void run_free(struct queue_run *run)
+void queue_run_leave(struct queue_run *run)
 {
 	struct queue *queue = run->queue;
 
@@ -91,7 +91,7 @@ static void settle_later(struct queue_run *run)
 	run->retry_us = queue_now(run->queue) + SECOND_US;
 	queue_wake(run->queue);
 	if (run->queue->stopping)
-		run_free(run); /* the next daemon tries it again */
+		queue_run_leave(run); /* the next daemon tries it again */
 }
 
 static bool destination_of(const struct queue_run *run, struct queue_target *out)
@@ -198,7 +198,7 @@ static void got_request(void *userdata, int status, const char *data, size_t len
 
 	run->reading = false;
 	if (!run->entry) {
-		run_free(run);
+		queue_run_leave(run);
 		return;
 	}
 	buf_append(&run->request, data, length);
@@ -276,7 +276,7 @@ static void settled(void *userdata, int status)
 	if (status == 0 || !run->entry) {
 		if (run->entry)
 			entry_settled(run);
-		run_free(run);
+		queue_run_leave(run);
 		return;
 	}
 	if (commit->writes) {
@@ -330,7 +330,7 @@ static void wait_again(struct queue_run *run, int64_t due_us)
 	queue_store(entry);
 	if (!run->queue->stopping)
 		queue_arm(entry);
-	run_free(run);
+	queue_run_leave(run);
 }
 
 /* It was not even tried: all instances are busy, or the function is disabled. */
@@ -402,7 +402,7 @@ static void ended(void *userdata, const struct invocation_end *end)
 
 	run->queue->host->release(take(run->invocation));
 	if (!run->entry) {
-		run_free(run);
+		queue_run_leave(run);
 		return;
 	}
 	run->error = end->error;
@@ -469,7 +469,7 @@ static void loaded(void *userdata, int status, const char *data, size_t length)
 
 	run->reading = false;
 	if (!run->entry) {
-		run_free(run);
+		queue_run_leave(run);
 	} else if (run->queue->stopping) {
 		judge(run, OUTCOME_REJECTED);
 	} else if (status < 0) {
@@ -519,5 +519,5 @@ void queue_run_abandon(struct queue_run *run)
 	if (run->invocation)
 		run->queue->host->cancel(run->invocation);
 	else if (!run->commit && !run->reading)
-		run_free(run);
+		queue_run_leave(run);
 }

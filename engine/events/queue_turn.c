@@ -10,7 +10,9 @@
 
 #include "events/queue_private.h"
 
-#define LONGEST_WAIT_US (60 * SECOND_US) /* somebody may set the clock */
+/* Somebody may set the clock: looks again at least this often while calls wait, or are kept. */
+#define LONGEST_WAIT_US (60 * SECOND_US)
+#define LONGEST_KEEP_US HOUR_US
 
 static void turn(struct alarm *alarm);
 
@@ -224,7 +226,7 @@ static int64_t next_begin(const struct queue *queue, int64_t now)
 static void turn(struct alarm *alarm)
 {
 	struct queue *queue = container_of(alarm, struct queue, alarm);
-	int64_t now = queue_now(queue), next;
+	int64_t now = queue_now(queue), next, most;
 
 	become_due(queue, now);
 	long_calls_make_room(queue);
@@ -236,11 +238,10 @@ static void turn(struct alarm *alarm)
 	next = earlier(next, next_begin(queue, now));
 	if (queue->later.count)
 		next = earlier(next, queue_heap_least(&queue->later));
-	if (alarm_is_set(&queue->alarm))
-		return; /* something new came up meanwhile */
-	if (next != INT64_MAX)
-		alarm_set(queue->alarms, &queue->alarm,
-		        next <= now ? 0 : earlier(next - now, LONGEST_WAIT_US), turn);
+	if (alarm_is_set(&queue->alarm) || next == INT64_MAX)
+		return; /* something new came up meanwhile, or nothing ever will */
+	most = queue->later.count || !list_empty(&queue->turns) ? LONGEST_WAIT_US : LONGEST_KEEP_US;
+	alarm_set(queue->alarms, &queue->alarm, next <= now ? 0 : earlier(next - now, most), turn);
 }
 
 void queue_start(struct queue *queue)
@@ -281,9 +282,14 @@ void queue_settle_idle(struct queue *queue)
 
 void queue_stop(struct queue *queue, void (*idle)(void *userdata), void *userdata)
 {
+	struct queue_run *run, *following;
+
 	queue->stopping = true;
 	queue->idle = idle;
 	queue->idle_userdata = userdata;
 	alarm_clear(queue->alarms, &queue->alarm);
+	list_each_safe(run, following, &queue->runs, link)
+		if (run->retry_us)
+			queue_run_leave(run);
 	queue_settle_idle(queue);
 }

@@ -243,6 +243,8 @@ static int64_t now(const struct clock *clock)
 static int limits(void *userdata, const struct queue_target *target, struct queue_limits *out)
 {
 	*out = world.limits;
+	if (target->function == 2) /* the end of chains */
+		out->on_success = out->on_failure = (struct queue_target){};
 	return target->function == 1 || target->function == 2
 	               ? target->version && world.version_gone ? -ENOENT : 0
 	               : -ENOENT;
