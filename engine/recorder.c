@@ -111,9 +111,29 @@ static struct call_record *record_get(struct recorder *recorder)
 	return record;
 }
 
+static void drop(struct recorder *recorder, struct call_record *record)
+{
+	unlink_record(recorder, record);
+	record_free(record);
+}
+
+/* A further try of an asynchronous call takes the place of the one before: a request is shown once. */
+static void forget_earlier_try(struct recorder *recorder, const char *request_id)
+{
+	struct call_record *record = recorder_find(recorder, request_id);
+
+	if (record && record->ended)
+		drop(recorder, record);
+	else if (record)
+		recorder_hide(recorder, record);
+}
+
 struct call_record *recorder_begin(struct recorder *recorder, const char *request_id)
 {
-	struct call_record *record = record_get(recorder);
+	struct call_record *record;
+
+	forget_earlier_try(recorder, request_id);
+	record = record_get(recorder);
 
 	if (!record)
 		return NULL;
@@ -123,12 +143,6 @@ struct call_record *recorder_begin(struct recorder *recorder, const char *reques
 	list_append(&recorder->records, &record->link);
 	recorder->count++;
 	return record;
-}
-
-static void drop(struct recorder *recorder, struct call_record *record)
-{
-	unlink_record(recorder, record);
-	record_free(record);
 }
 
 void recorder_end(struct recorder *recorder, struct call_record *record, const char *state)

@@ -359,7 +359,7 @@ static void get_in_line(struct queue_entry *entry)
 	if (!entry->draft->dropped && entry->draft->data.length == entry->request_bytes)
 		queue_entry_keep_body(entry, &entry->draft->data);
 	queue_draft_free(entry);
-	queue_arm(entry);
+	queue_show(entry);
 }
 
 /* Nobody has it open, and it has its name. */

@@ -78,7 +78,7 @@ static bool move_home(struct queue_entry *entry, struct queue_line *home)
 
 static void lose_target(struct queue_entry *entry, struct queue_line *home)
 {
-	if (entry->draft) {
+	if (entry->draft && entry->draft->dot) {
 		queue_draft_drop(entry);
 		return;
 	}
@@ -90,8 +90,8 @@ static void lose_target(struct queue_entry *entry, struct queue_line *home)
 	if (!move_home(entry, home))
 		return; /* no memory: the next daemon does it */
 	entry->stale = entry->rewrite = true;
-	if (entry->settling || entry->hidden)
-		return;
+	if (entry->settling || entry->hidden || entry->draft)
+		return; /* it fails when that is over */
 	queue_store(entry);
 	if (entry->place == QUEUE_WAITING)
 		queue_fail(entry, "Removed", "Removed", -ESTALE, QUEUE_REMOVED_TEXT);

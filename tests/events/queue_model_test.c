@@ -96,6 +96,10 @@ static const struct script scripts[] = {
         {"a destination", {{ENQUEUE, "a"}}, 1, 1, 1, 0, .with_destination = true},
         {"a version lost", {{ENQUEUE, "a"}, {ENQUEUE, "b"}, {LOSE_VERSION}}, 1, 1, 1, 0,
                 .to_version = true},
+        {"a file of a version lost", {{WRITE, "a"}, {CLOSE, "a"}, {LOSE_VERSION}}, 1, 1, 1, 0,
+                .to_version = true},
+        {"a version lost, then the file", {{WRITE, "a"}, {LOSE_VERSION}, {CLOSE, "a"}}, 1, 1, 1, 0,
+                .to_version = true},
         {"more of it", {{ENQUEUE, "a"}, {ENQUEUE, "b"}, {REMOVE, "a"}, {REDRIVE, "b"}}, 2, 1, 2, 0},
 };
 
