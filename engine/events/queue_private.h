@@ -190,7 +190,13 @@ void queue_settle_idle(struct queue *queue);
 
 /* --- queue_run.c: tries --- */
 
+struct queue_run *queue_run_new(struct queue_entry *entry); /* NULL: no memory */
+void queue_run_over(struct queue_run *run);                 /* it makes no call any more */
 int queue_begin(struct queue_entry *entry, const struct queue_limits *limits); /* -ENOMEM */
+
+/* --- queue_settle.c: their ends --- */
+
+void queue_settle(struct queue_run *run, enum queue_place place, const char *condition);
 void queue_run_retry(struct queue_run *run);   /* what could not be written is written now */
 void queue_run_is_long(struct queue_run *run); /* counts as a short one no more */
 void queue_run_leave(struct queue_run *run); /* its end is written, or is left to the next daemon */

@@ -199,7 +199,8 @@ static void accepts_and_refuses(void)
 static void has_the_documented_defaults(void)
 {
 	static const char *const documented[CONFIG_KEYS] = {"auto", "", "", "3s", "10s", "128M",
-	        "max", "1", "100", "0", "1m", "none", "text", "30d 1G", "", "", "", ""};
+	        "max", "1", "100", "0", "1m", "none", "1", "1h", "100000", "nowhere", "nowhere",
+	        "text", "30d 1G", "", "", "", ""};
 	struct config config;
 	struct buf text = BUF_INIT;
 	int key;
