@@ -99,6 +99,12 @@ static void work(void *userdata)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
+static void closed(struct entries *entries)
+{
+	if (!--entries->open)
+		uv_unref((uv_handle_t *)entries->wake);
+}
+
 static void tell(uv_async_t *wake)
 {
 	struct entries *entries = wake->data;
@@ -112,21 +118,28 @@ static void tell(uv_async_t *wake)
 	uv_mutex_unlock(&entries->lock);
 	while ((read = list_first(&reads, struct entry_read, link))) {
 		list_unlink(&read->link);
-		entries->open--;
+		closed(entries);
 		read->done(read);
 	}
 	while ((commit = list_first(&commits, struct entry_commit, link))) {
 		list_unlink(&commit->link);
-		entries->open--;
+		closed(entries);
 		if (commit->done)
 			commit->done(commit->userdata, commit->status);
 		entry_commit_free(commit);
 	}
 }
 
+/* While somebody waits to be told the loop has something to wait for. */
+static void opened(struct entries *entries)
+{
+	if (!entries->open++)
+		uv_ref((uv_handle_t *)entries->wake);
+}
+
 void entries_commit(struct entries *entries, struct entry_commit *commit)
 {
-	entries->open++;
+	opened(entries);
 	uv_mutex_lock(&entries->lock);
 	if (commit->failed) {
 		commit->status = -ENOMEM;
@@ -141,7 +154,7 @@ void entries_commit(struct entries *entries, struct entry_commit *commit)
 
 void entries_read(struct entries *entries, struct entry_read *read)
 {
-	entries->open++;
+	opened(entries);
 	uv_mutex_lock(&entries->lock);
 	list_append(&entries->reads, &read->link);
 	uv_cond_signal(&entries->work);

@@ -633,7 +633,7 @@ static void walk(void)
 	done_deeds = lives = 0;
 	draft = 0;
 	pending = cut = false;
-	crashes = script->crashes + (getenv("LONG") ? 1 : 0);
+	crashes = script->crashes + (test_long() ? 1 : 0);
 	refusals = script->refusals;
 	failures = script->failures;
 	depth = 0;
