@@ -206,8 +206,11 @@ static int open_entry(struct request *request, struct handle *handle, struct fus
 {
 	bool writes = (handle->flags & O_ACCMODE) != O_RDONLY;
 	struct open_entry *open;
-	int r = 0;
+	struct subject subject;
+	int r = node_subject(request->fs, &handle->node, &request->caller, &subject);
 
+	if (r < 0)
+		return r;
 	if (writes && shows_answer(&handle->node))
 		return -EACCES;
 	open = calloc(1, sizeof(*open));
