@@ -129,7 +129,8 @@ static int check_packages_of(const struct importing *importing, const struct bun
 	const struct bundle_text *text;
 
 	list_each(text, &part->texts, link)
-		if (text->is_link && faccessat(importing->root, text->text, F_OK, 0) < 0)
+		if (text->is_link && !settings_leads_within(text->text) &&
+		        faccessat(importing->root, text->text, F_OK, 0) < 0)
 			return complain(COMMAND_FAILED,
 			        "%s%s needs %s, which is not here: nothing was changed",
 			        part->name ? "version " : "the function",

@@ -16,6 +16,7 @@
 #include "text.h"
 
 #define DEPENDENCIES "dependencies/"
+#define WITHIN       "../"          /* in front of a link from config/ to the same function */
 #define TO_ROOT      "../../../../" /* from config/dependencies/ of a function */
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -30,6 +31,18 @@ static bool is_name(const char *name)
 	                          "0123456789_-")];
 }
 
+/* A destination: as it leads there from the root, or, within the function, from config/. */
+static char *destination(const char *target)
+{
+	char *path;
+
+	while (strncmp(target, "../", 3) == 0)
+		target += 3;
+	if (strcmp(target, "queue") == 0 || strncmp(target, "aliases/", 8) == 0)
+		return asprintf(&path, WITHIN "%s", target) < 0 ? NULL : path;
+	return asprintf(&path, "functions/%s", target) < 0 ? NULL : path;
+}
+
 static char *read_link(int directory, const char *name)
 {
 	char target[PATH_MAX + 1], *at, *last = NULL;
@@ -40,7 +53,12 @@ static char *read_link(int directory, const char *name)
 	target[length] = 0;
 	for (at = target; (at = strstr(at, DEPENDENCIES)); at++)
 		last = at;
-	return strdup(last ? last : target);
+	return last ? strdup(last) : destination(target);
+}
+
+bool settings_leads_within(const char *link)
+{
+	return strncmp(link, WITHIN, strlen(WITHIN)) == 0;
 }
 
 static int add(struct list *texts, const char *folder, const char *name, char *text, bool is_link)
@@ -157,7 +175,7 @@ const char *settings_find(const struct list *texts, const char *path)
 /* Settings are always there; variables and dependencies come and go. */
 static bool is_optional(const struct bundle_text *text)
 {
-	return strchr(text->path, '/') != NULL;
+	return text->is_link || strchr(text->path, '/') != NULL;
 }
 
 static bool same(const struct bundle_text *a, const struct bundle_text *b)
@@ -204,7 +222,8 @@ static int bind(int function, const struct bundle_text *text)
 	CLEANUP(free_p) char *target = NULL;
 
 	if (asprintf(&path, "config/%s", text->path) < 0 ||
-	        asprintf(&target, TO_ROOT "%s", text->text) < 0)
+	        asprintf(&target, "%s%s", settings_leads_within(text->text) ? "" : TO_ROOT,
+	                text->text) < 0)
 		return -ENOMEM;
 	return symlinkat(target, function, path) < 0 ? -errno : 0;
 }

@@ -14,6 +14,9 @@
 int settings_read(int directory, struct list *texts, struct buf *where);
 void settings_free(struct list *texts);
 
+/* A link to the queue of the same function, wherever that is. */
+bool settings_leads_within(const char *link);
+
 /*
  * The first path of what is not the same in both; NULL: they agree. What `but` names does not
  * count (NULL: nothing).

@@ -241,9 +241,11 @@ int destination_show(const struct subject *subject, struct buf *out)
 
 	if (!resolve_setting(subject, (enum config_key)subject->row->key, &place))
 		return -ENOENT;
-	buf_printf(out, "%s../../%s", subject->version ? "../../" : "", place.function->name);
+	buf_puts(out, subject->version ? "../../../" : "../");
+	if (place.function != subject->function)
+		buf_printf(out, "../%s/", place.function->name);
 	if (place.alias)
-		buf_printf(out, "/aliases/%s", place.alias->name);
-	buf_puts(out, "/queue");
+		buf_printf(out, "aliases/%s/", place.alias->name);
+	buf_puts(out, "queue");
 	return 0;
 }

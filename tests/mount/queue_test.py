@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
-from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
+from mounted import BUILD, LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
 
 CODE = '''import os, time
 def handler(event, context):
@@ -356,6 +356,38 @@ def destinations(fn):
 	assert not os.path.lexists(path + '/config/on_success')
 
 
+def by_command(fn):
+	"fnfs wait prints what came of a call; links to queues travel with an export."
+	path, other = made(fn, max_retries=0), made(fn, 'other')
+	command = [os.path.join(BUILD, 'tools', 'fnfs')]
+	env = dict(os.environ, FNFS=fn.directory)
+
+	def fnfs(*words, **more):
+		return subprocess.run(command + list(words), env=env, capture_output=True, **more)
+
+	write_file(path + '/queue/a', '{"sleep":1}')
+	done = fnfs('wait', 'f', 'a')
+	assert (done.returncode, done.stdout) == (0, b'{"sleep":1}'), done
+	write_file(path + '/queue/b', '{"bad":1}')
+	done = fnfs('wait', 'f', 'b')
+	assert done.returncode == 1 and b'as it was asked to' in done.stderr, done
+	shell(path, "touch -d '+1 hour' queue/c")
+	assert fnfs('wait', '--timeout', '100ms', 'f', 'c').returncode == 124
+	assert fnfs('wait', 'f', 'nobody').returncode not in (0, 1, 124)
+	os.symlink('../../other/queue', path + '/config/on_success')
+	os.symlink('../queue', path + '/config/on_failure')
+	bundle = fnfs('export', 'f').stdout
+	remove(path)
+	done = fnfs('import', input=bundle)
+	assert done.returncode == 0, done
+	assert os.readlink(path + '/config/on_success') == '../../other/queue'
+	assert os.readlink(path + '/config/on_failure') == '../queue'
+	assert read(path, 'config/max_retries') == '0\n'
+	remove(other)
+	remove(path)
+	assert b'functions/other/queue, which is not here' in fnfs('import', input=bundle).stderr
+
+
 def versions_and_aliases(fn):
 	"Versions and aliases have queues of their own; what waits when they go fails in failed/."
 	path = made(fn)
@@ -455,7 +487,7 @@ def many(fn):
 
 
 CASES = (dropped, names_are_calls, failing, cancelled, postponed, dot_names, killed_writers, sizes,
-	batches, waiting, disabled_and_old, fairness, destinations, versions_and_aliases,
+	batches, waiting, disabled_and_old, fairness, destinations, by_command, versions_and_aliases,
 	renamed_and_removed, looking_is_free, survives, many)
 
 if __name__ == '__main__':
