@@ -18,7 +18,6 @@
 #include "fs/views/check.h"
 #include "fs/views/config.h"
 #include "fs/views/dependencies.h"
-#include "fs/views/destinations.h"
 #include "fs/views/env.h"
 #include "fs/views/function.h"
 #include "fs/views/functions.h"
@@ -97,13 +96,6 @@ static const struct row version_dependencies_rows[] = {
         {},
 };
 
-/* At most one link each. */
-#define EACH_DESTINATION(row_id, row_each, config_key, row_help) \
-	{ \
-		.id = row_id, .behaviour = &link_behaviour, .mode = S_IFLNK | 0777, \
-		.each = row_each, .show = destination_show, .key = config_key, .help = row_help \
-	}
-
 #define SETTING(row_id, row_name, config_key, row_help) \
 	KNOB(row_id, row_name, config_show, config_set, row_help, .key = config_key)
 
@@ -134,16 +126,7 @@ static const struct row config_rows[] = {
                 "an idle instance above `min_instances` is stopped after this"),
         SETTING(ROW_CONFIG_NETWORK, "network", CONFIG_NETWORK,
                 "`none`, `outbound`, or `host`, which only root and the mount's owner can set"),
-        SETTING(ROW_CONFIG_MAX_RETRIES, "max_retries", CONFIG_MAX_RETRIES,
-                "further tries of an asynchronous call"),
-        SETTING(ROW_CONFIG_MAX_EVENT_AGE, "max_event_age", CONFIG_MAX_EVENT_AGE,
-                "an asynchronous call older than this goes to `failed/`"),
-        SETTING(ROW_CONFIG_QUEUE_LIMIT, "queue_limit", CONFIG_QUEUE_LIMIT,
-                "calls that may wait in the queue"),
-        EACH_DESTINATION(ROW_CONFIG_ON_SUCCESS, &on_success_each, CONFIG_ON_SUCCESS,
-                "on_success: link to the `queue` that gets a record of each success"),
-        EACH_DESTINATION(ROW_CONFIG_ON_FAILURE, &on_failure_each, CONFIG_ON_FAILURE,
-                "on_failure: link to the `queue` that gets a record of each failed call"),
+        QUEUE_SETTINGS(SETTING, ROW_CONFIG_ON_SUCCESS, ROW_CONFIG_ON_FAILURE),
         SETTING(ROW_CONFIG_LOG_FORMAT, "log_format", CONFIG_LOG_FORMAT, "`text` or `json`"),
         SETTING(ROW_CONFIG_LOG_RETENTION, "log_retention", CONFIG_LOG_RETENTION,
                 "how long logs are kept, and how much: `30d 1G`"),
@@ -274,18 +257,8 @@ static const struct row version_config_rows[] = {
                 "an idle instance above `min_instances` is stopped after this"),
         FIXED(ROW_CONFIG_NETWORK, "network", CONFIG_NETWORK,
                 "`none`, `outbound`, or `host`, which only root and the mount's owner can set"),
-        FIXED(ROW_CONFIG_MAX_RETRIES, "max_retries", CONFIG_MAX_RETRIES,
-                "further tries of an asynchronous call"),
-        FIXED(ROW_CONFIG_MAX_EVENT_AGE, "max_event_age", CONFIG_MAX_EVENT_AGE,
-                "an asynchronous call older than this goes to `failed/`"),
-        FIXED(ROW_CONFIG_QUEUE_LIMIT, "queue_limit", CONFIG_QUEUE_LIMIT,
-                "calls that may wait in the queue"),
-        EACH_DESTINATION(ROW_VERSION_CONFIG_FIRST + ROW_CONFIG_ON_SUCCESS - ROW_CONFIG_RUNTIME,
-                &on_success_each, CONFIG_ON_SUCCESS,
-                "on_success: link to the `queue` that gets a record of each success"),
-        EACH_DESTINATION(ROW_VERSION_CONFIG_FIRST + ROW_CONFIG_ON_FAILURE - ROW_CONFIG_RUNTIME,
-                &on_failure_each, CONFIG_ON_FAILURE,
-                "on_failure: link to the `queue` that gets a record of each failed call"),
+        QUEUE_SETTINGS(FIXED, ROW_VERSION_CONFIG_FIRST + ROW_CONFIG_ON_SUCCESS - ROW_CONFIG_RUNTIME,
+                ROW_VERSION_CONFIG_FIRST + ROW_CONFIG_ON_FAILURE - ROW_CONFIG_RUNTIME),
         FIXED(ROW_CONFIG_LOG_FORMAT, "log_format", CONFIG_LOG_FORMAT, "`text` or `json`"),
         FIXED(ROW_CONFIG_LOG_RETENTION, "log_retention", CONFIG_LOG_RETENTION,
                 "how long logs are kept, and how much: `30d 1G`"),

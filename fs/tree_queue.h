@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A part of THE TABLE, for tree.c alone: the directories of asynchronous calls, which three kinds of things have. */
+/*
+ * A part of THE TABLE, for tree.c alone: the directories of asynchronous calls, which three kinds of things have, and
+ * their settings, which two have.
+ */
 #include "fs/row.h"
 #include "fs/row_ids.h"
+#include "fs/views/destinations.h"
 #include "fs/views/queue.h"
+#include "model/config.h"
 
 /* An asynchronous call, in one of the directories it goes through: the same row in each. */
 #define EACH_ENTRY(row_id, row_each, row_mode, row_help) \
@@ -63,3 +68,23 @@ static const struct row alias_results_rows[] = {RESULTS_ROWS(ROW_ALIAS_RESULTS_W
 	                .key = QUEUE_RESULT), \
 	        DIR(failed_id, "failed", failed_rows, "asynchronous calls that ran out of tries", \
 	                .flags = ROW_DYNAMIC, .key = QUEUE_FAILED)
+
+/* At most one link each. */
+#define EACH_DESTINATION(row_id, row_each, config_key, row_help) \
+	{ \
+		.id = row_id, .behaviour = &link_behaviour, .mode = S_IFLNK | 0777, \
+		.each = row_each, .show = destination_show, .key = config_key, .help = row_help \
+	}
+
+/* `setting`: how a file of config/ is made, SETTING or FIXED. */
+#define QUEUE_SETTINGS(setting, on_success_id, on_failure_id) \
+	setting(ROW_CONFIG_MAX_RETRIES, "max_retries", CONFIG_MAX_RETRIES, \
+	        "further tries of an asynchronous call"), \
+	        setting(ROW_CONFIG_MAX_EVENT_AGE, "max_event_age", CONFIG_MAX_EVENT_AGE, \
+	                "an asynchronous call older than this goes to `failed/`"), \
+	        setting(ROW_CONFIG_QUEUE_LIMIT, "queue_limit", CONFIG_QUEUE_LIMIT, \
+	                "calls that may wait in the queue"), \
+	        EACH_DESTINATION(on_success_id, &on_success_each, CONFIG_ON_SUCCESS, \
+	                "on_success: link to the `queue` that gets a record of each success"), \
+	        EACH_DESTINATION(on_failure_id, &on_failure_each, CONFIG_ON_FAILURE, \
+	                "on_failure: link to the `queue` that gets a record of each failed call")
