@@ -104,6 +104,11 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
 	return 0;
 }
 
+const char *invocation_version(const struct invocation *invocation)
+{
+	return container_of(invocation->pool, struct target, pool)->name;
+}
+
 const char *invocation_request_id(const struct invocation *invocation)
 {
 	return invocation->request_id;

@@ -266,6 +266,21 @@ static void build_dropped(void *userdata, const struct blob_id *root)
 	collection_wanted(&engine->collection);
 }
 
+int engine_open_door(struct engine *engine, const struct door_options *options, struct buf *why)
+{
+	return door_new(&engine->door, engine, options, why);
+}
+
+void engine_show_gateway_address(struct engine *engine, struct buf *out)
+{
+	door_show_address(engine->door, out);
+}
+
+void engine_show_gateway_status(struct engine *engine, struct buf *out)
+{
+	door_show_status(engine->door, out);
+}
+
 /* --- birth ------------------------------------------------------------------------------------ */
 
 static void save_metrics(struct alarm *alarm)
@@ -400,8 +415,8 @@ static bool is_idle(struct engine *engine)
 {
 	return list_empty(&engine->states) && queue_idle(engine->queue) &&
 	       package_states_idle(engine) && builds_idle(engine) && images_idle(engine->images) &&
-	       collection_idle(&engine->collection) && checks_idle(engine) &&
-	       snapshot_cache_stop(engine->snapshot_cache, settle, engine);
+	       door_idle(engine->door) && collection_idle(&engine->collection) &&
+	       checks_idle(engine) && snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
 
 void engine_settle(struct engine *engine)
@@ -424,6 +439,7 @@ static void drain_rings(struct alarm *alarm)
 		return;
 	}
 	log_line(LOG_WARNING, "calls that still run are ended");
+	door_end(engine->door);
 	list_each_safe(state, following, &engine->states, link)
 		function_state_close(state, false);
 	/* Each was killed; should a process not be reported in time, the guardian finishes it. */
@@ -435,6 +451,7 @@ void engine_drain(
 	struct function_state *state, *following;
 
 	engine->draining = true;
+	door_stop(engine->door);
 	engine->drained = done;
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
@@ -454,6 +471,7 @@ struct engine *engine_free(struct engine *engine)
 	if (!engine)
 		return NULL;
 	assert(list_empty(&engine->states) && checks_idle(engine));
+	door_free(engine->door);
 	queue_free(engine->queue);
 	uploads_free(engine);
 	package_states_free(engine);

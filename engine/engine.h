@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/caller.h"
 #include "base/clock.h"
+#include "engine/door.h"
 #include "model/attributes.h"
 #include "model/function.h"
 #include "model/last_error.h"
@@ -41,6 +42,9 @@ struct engine_options {
 /* 0; -EBUSY: another daemon owns the state directory. Failures are logged. */
 int engine_new(struct engine **out, const struct engine_options *options);
 
+/* Calls come in by HTTP from now on. 0, or -errno with a sentence: an address cannot be had. */
+int engine_open_door(struct engine *engine, const struct door_options *options, struct buf *why);
+
 /* Refuses new calls, lets running ones end (at most `timeout_ms`), stops all instances, then `done`. */
 void engine_drain(
         struct engine *engine, int64_t timeout_ms, void (*done)(void *userdata), void *userdata);
@@ -56,6 +60,8 @@ uid_t engine_owner(const struct engine *engine);          /* who runs the daemon
 const char *engine_log_path(const struct engine *engine); /* the daemon's own log, a plain file */
 
 void engine_show_status(struct engine *engine, struct buf *out); /* the root's `status` */
+void engine_show_gateway_address(struct engine *engine, struct buf *out);
+void engine_show_gateway_status(struct engine *engine, struct buf *out);
 void engine_show_openmetrics(
         struct engine *engine, struct buf *out); /* at most once a second anew */
 
@@ -155,6 +161,7 @@ int invocation_start(struct engine *engine, struct function *function, struct bu
         const struct invocation_options *options, const struct invocation_events *events,
         void *userdata, struct invocation **out, struct buf *why);
 const char *invocation_request_id(const struct invocation *invocation);
+const char *invocation_version(const struct invocation *invocation); /* that it went to */
 /* Counts a call that was refused before it was made: the version (NULL: the function) is disabled. */
 void engine_call_rejected(
         struct engine *engine, struct function *function, struct version *version);

@@ -38,6 +38,7 @@ struct engine {
 	struct queue *queue; /* asynchronous calls */
 	struct runtimes *runtimes;
 	struct launcher *launcher;
+	struct door *door; /* NULL: calls come by files alone */
 	struct removal removal;
 	struct collection collection;
 	struct list checks; /* struct check, in check.c */

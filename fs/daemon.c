@@ -160,6 +160,21 @@ static int start_engine(struct daemon *daemon, struct buf *why)
 	return r;
 }
 
+static int open_door(struct daemon *daemon, struct buf *why)
+{
+	const struct options *options = daemon->options->options;
+
+	return engine_open_door(daemon->engine,
+	        &(struct door_options){
+	                .gateway_path = options->gateway,
+	                .listen = options->listen,
+	                .open_loopback = options->open_loopback,
+	                .certificate = options->tls_cert,
+	                .private_key = options->tls_key,
+	        },
+	        why);
+}
+
 static int start_session(struct daemon *daemon, struct buf *why)
 {
 	const struct daemon_options *options = daemon->options;
@@ -257,6 +272,8 @@ int daemon_run(const struct daemon_options *options, struct buf *why)
 	if (r < 0)
 		return r;
 	r = start_engine(&daemon, why);
+	if (r == 0)
+		r = open_door(&daemon, why);
 	if (r == 0)
 		r = start_session(&daemon, why);
 	if (r == 0)

@@ -13,7 +13,8 @@
 
 const char options_usage[] =
         "usage: fnfsd DIR [-f] [-o OPTIONS] [--state DIR] [--runtimes PATH] [--guardian FILE]\n"
-        "             [--fetch FILE]\n"
+        "             [--fetch FILE] [--gateway FILE] [--listen ADDRESS:PORT]...\n"
+        "             [--open-loopback] [--tls-cert FILE --tls-key FILE]\n"
         "       fnfsd --print-tree | --doctor | --check-state DIR | --version | --help\n"
         "\n"
         "  -f, --foreground   stay in the foreground, log to standard error too\n"
@@ -23,7 +24,11 @@ const char options_usage[] =
         "                     $XDG_STATE_HOME/fnfs or ~/.local/state/fnfs)\n"
         "  --runtimes PATH    directories with runtimes, separated by colons\n"
         "  --guardian FILE    the program that starts instances\n"
-        "  --fetch FILE       the program that fetches and unpacks archives\n";
+        "  --fetch FILE       the program that fetches and unpacks archives\n"
+        "  --gateway FILE     the program that serves HTTP\n"
+        "  --listen ADDRESS:PORT  take calls by HTTP there, from whoever has a token\n"
+        "  --open-loopback    where that is of this machine alone, no token is asked for\n"
+        "  --tls-cert FILE, --tls-key FILE  speak TLS there\n";
 
 /* Options of mount(8) that say nothing new here, or that every mount has anyway. */
 static const char *const accepted[] = {"rw", "nosuid", "nodev", "suid", "dev", "exec", "relatime",
@@ -82,6 +87,16 @@ static int mount_options(struct options *options, const char *list, struct buf *
 	return r;
 }
 
+static int add_listen(struct options *options, const char *address, struct buf *why)
+{
+	if (options->listen_count + 1 >= ARRAY_SIZE(options->listen)) {
+		buf_puts(why, "--listen was given too often");
+		return -E2BIG;
+	}
+	options->listen[options->listen_count++] = address;
+	return 0;
+}
+
 static int option(struct options *options, int letter, char **argv, struct buf *why)
 {
 	switch (letter) {
@@ -98,6 +113,17 @@ static int option(struct options *options, int letter, char **argv, struct buf *
 		return set_text(&options->guardian, optarg);
 	case 'a':
 		return set_text(&options->fetch, optarg);
+	case 'G':
+		return set_text(&options->gateway, optarg);
+	case 'l':
+		return add_listen(options, optarg, why);
+	case 'O':
+		options->open_loopback = true;
+		return 0;
+	case 'C':
+		return set_text(&options->tls_cert, optarg);
+	case 'K':
+		return set_text(&options->tls_key, optarg);
 	case 't':
 		options->print_tree = true;
 		return 0;
@@ -127,6 +153,11 @@ static int command_line(struct options *options, int argc, char **argv, struct b
 	        {"runtimes", required_argument, NULL, 'r'},
 	        {"guardian", required_argument, NULL, 'g'},
 	        {"fetch", required_argument, NULL, 'a'},
+	        {"gateway", required_argument, NULL, 'G'},
+	        {"listen", required_argument, NULL, 'l'},
+	        {"open-loopback", no_argument, NULL, 'O'},
+	        {"tls-cert", required_argument, NULL, 'C'},
+	        {"tls-key", required_argument, NULL, 'K'},
 	        {"print-tree", no_argument, NULL, 't'},
 	        {"doctor", no_argument, NULL, 'd'},
 	        {"check-state", required_argument, NULL, 'c'},
@@ -205,6 +236,8 @@ static int default_places(struct options *options)
 	static const char *const guardians[] = {
 	        "fnfs-guardian", "../engine/run/fnfs-guardian", NULL};
 	static const char *const fetchers[] = {"fnfs-fetch", "../engine/fetch/fnfs-fetch", NULL};
+	static const char *const gateways[] = {
+	        "fnfs-gateway", "../engine/gateway/fnfs-gateway", NULL};
 	static const char *const runtimes[] = {
 	        "../runtimes/python.staged", "../../share/fnfs/runtimes/README.md", NULL};
 	char *of_users = join(options->state, "/runtimes:"), *system, *slash;
@@ -213,6 +246,8 @@ static int default_places(struct options *options)
 		options->guardian = first_of(guardians, FNFS_LIBEXEC "/fnfs-guardian");
 	if (!options->fetch)
 		options->fetch = first_of(fetchers, FNFS_LIBEXEC "/fnfs-fetch");
+	if (!options->gateway)
+		options->gateway = first_of(gateways, FNFS_LIBEXEC "/fnfs-gateway");
 	system = first_of(runtimes, FNFS_DATA "/runtimes/README.md");
 	slash = system ? strrchr(system, '/') : NULL;
 	if (slash)
@@ -221,7 +256,9 @@ static int default_places(struct options *options)
 		options->runtimes = join(of_users, system);
 	free(of_users);
 	free(system);
-	return options->guardian && options->fetch && options->runtimes ? 0 : -ENOMEM;
+	return options->guardian && options->fetch && options->gateway && options->runtimes
+	               ? 0
+	               : -ENOMEM;
 }
 
 static int make_absolute(char **path)
@@ -238,6 +275,21 @@ static int make_absolute(char **path)
 	return absolute ? 0 : -ENOMEM;
 }
 
+static int check_tls(struct options *options, struct buf *why)
+{
+	int r = 0;
+
+	if (!options->tls_cert != !options->tls_key) {
+		buf_puts(why, "--tls-cert and --tls-key belong together");
+		return -EINVAL;
+	}
+	if (options->tls_cert)
+		r = make_absolute(&options->tls_cert);
+	if (r == 0 && options->tls_key)
+		r = make_absolute(&options->tls_key);
+	return r;
+}
+
 int options_parse(struct options *options, int argc, char **argv, struct buf *why)
 {
 	int r;
@@ -252,6 +304,8 @@ int options_parse(struct options *options, int argc, char **argv, struct buf *wh
 		r = make_absolute(&options->state);
 	if (r == 0)
 		r = make_absolute(&options->directory);
+	if (r == 0)
+		r = check_tls(options, why);
 	return r < 0 ? r : default_places(options);
 }
 
@@ -262,4 +316,7 @@ void options_deinit(struct options *options)
 	free(options->runtimes);
 	free(options->guardian);
 	free(options->fetch);
+	free(options->gateway);
+	free(options->tls_cert);
+	free(options->tls_key);
 }

@@ -2,6 +2,7 @@
 #pragma once
 /* What fnfsd was asked for: its command line, and what follows from it. */
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/buf.h"
 
@@ -11,6 +12,11 @@ struct options {
 	char *runtimes;  /* search path */
 	char *guardian;
 	char *fetch;
+	char *gateway;
+	const char *listen[16]; /* as typed; NULL-ended */
+	size_t listen_count;
+	char *tls_cert, *tls_key; /* absolute; NULL */
+	bool open_loopback;
 	bool foreground;
 	bool allow_other;
 	bool auto_unmount;

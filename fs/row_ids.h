@@ -12,8 +12,9 @@ enum row_id {
 	ROW_README = 2,
 	ROW_FUNCTIONS = 3,
 	ROW_DEPENDENCIES = 4,
-	/* 5 topics, 7 gateway */
+	/* 5 topics */
 	ROW_RUNTIMES = 6,
+	ROW_GATEWAY = 7,
 	ROW_ROOT_METRICS = 8,
 	ROW_ROOT_STATUS = 9,
 	ROW_ROOT_LOG = 10,
@@ -159,7 +160,10 @@ enum row_id {
 	ROW_VERSION_RESULTS_WAIT = 455,
 	ROW_ALIAS_RESULTS_WAIT = 456,
 
-	/* 320 triggers, 416 topics, 432 gateway */
+	ROW_GATEWAY_ADDRESS = 432,
+	ROW_GATEWAY_STATUS = 433,
+
+	/* 320 triggers, 416 topics */
 
 	ROW_SCRATCH = 1000,
 };

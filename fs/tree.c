@@ -21,6 +21,7 @@
 #include "fs/views/env.h"
 #include "fs/views/function.h"
 #include "fs/views/functions.h"
+#include "fs/views/gateway.h"
 #include "fs/views/instances.h"
 #include "fs/views/logs.h"
 #include "fs/views/metrics.h"
@@ -426,6 +427,14 @@ static const struct row runtimes_rows[] = {
         {},
 };
 
+static const struct row gateway_rows[] = {
+        TEXT(ROW_GATEWAY_ADDRESS, "address", gateway_show_address,
+                "where it listens, a line each: `unix:PATH`, `http://ADDRESS:PORT`"),
+        TEXT(ROW_GATEWAY_STATUS, "status", gateway_show_status,
+                "whether it runs, and what it did: lines of `key value`"),
+        {},
+};
+
 static const struct row root_rows[] = {
         TEXT(ROW_README, "README", root_show_readme, "how to use this directory"),
         DIR(ROW_FUNCTIONS, "functions", functions_rows,
@@ -433,6 +442,7 @@ static const struct row root_rows[] = {
         DIR(ROW_DEPENDENCIES, "dependencies", packages_rows, "one directory per dependency package",
                 .flags = ROW_DYNAMIC),
         DIR(ROW_RUNTIMES, "runtimes", runtimes_rows, "what can run here"),
+        DIR(ROW_GATEWAY, "gateway", gateway_rows, "the HTTP door: address, tokens"),
         TEXT(ROW_ROOT_METRICS, "metrics", root_show_metrics,
                 "all metrics of all functions, OpenMetrics text"),
         TEXT(ROW_ROOT_STATUS, "status", root_show_status,

@@ -162,6 +162,15 @@ static int put_headers(struct http_event *event, const cJSON *headers, struct bu
 	return 0;
 }
 
+/* Whether the request has one, be it empty. */
+static bool has_body(const struct http_event *event)
+{
+	if (strcmp(event->method, "HEAD") == 0)
+		return false; /* its response has no body, whatever it says */
+	return event->body_length > 0 || strcmp(event->method, "POST") == 0 ||
+	       strcmp(event->method, "PUT") == 0 || strcmp(event->method, "PATCH") == 0;
+}
+
 static int put_body(struct http_event *event, const cJSON *json, struct buf *why)
 {
 	const cJSON *body = cJSON_GetObjectItemCaseSensitive(json, "body");
@@ -181,17 +190,13 @@ static int put_body(struct http_event *event, const cJSON *json, struct buf *why
 	}
 	event->body = event->decoded.data;
 	event->body_length = event->decoded.length;
-	event->has_body = event->body_length > 0 || strcmp(event->method, "POST") == 0 ||
-	                  strcmp(event->method, "PUT") == 0 || strcmp(event->method, "PATCH") == 0;
-	if (strcmp(event->method, "HEAD") == 0)
-		event->has_body = false; /* its response has no body, whatever it says */
+	event->has_body = has_body(event);
 	return event->decoded.failed ? -ENOMEM : 0;
 }
 
-static int read_apig(struct http_event *event, const cJSON *json, struct buf *why)
+static int read_request(struct http_event *event, const cJSON *json, struct buf *why)
 {
 	const char *method = json_string(json, "httpMethod", "");
-	int r;
 
 	if (!is_token(method) || strlen(method) >= sizeof(event->method) ||
 	        strcmp(method, "CONNECT") == 0) {
@@ -201,7 +206,13 @@ static int read_apig(struct http_event *event, const cJSON *json, struct buf *wh
 	strcpy(event->method, method);
 	put_path(&event->target, json_string(json, "path", "/"));
 	put_query(&event->target, cJSON_GetObjectItemCaseSensitive(json, "queryStringParameters"));
-	r = put_headers(event, cJSON_GetObjectItemCaseSensitive(json, "headers"), why);
+	return put_headers(event, cJSON_GetObjectItemCaseSensitive(json, "headers"), why);
+}
+
+static int read_apig(struct http_event *event, const cJSON *json, struct buf *why)
+{
+	int r = read_request(event, json, why);
+
 	return r ? r : put_body(event, json, why);
 }
 
@@ -258,6 +269,29 @@ int http_event_read(struct http_event *event, const char *text, size_t length, s
 		r = read_apig(event, json, why);
 	else
 		read_raw(event, text, length);
+	if (!r && (event->target.failed || event->headers.failed))
+		r = -ENOMEM;
+	if (r)
+		http_event_deinit(event);
+	return r;
+}
+
+int http_event_read_head(struct http_event *event, const char *head, const char *body,
+        size_t length, struct buf *why)
+{
+	CLEANUP(json_delete_p) cJSON *json = parse_apig(head, strlen(head));
+	int r;
+
+	memset(event, 0, sizeof(*event));
+	if (!json) {
+		buf_puts(why, "the head of the request is no APIG event");
+		return -EBADMSG;
+	}
+	event->is_apig = true;
+	r = read_request(event, json, why);
+	event->body = body;
+	event->body_length = length;
+	event->has_body = has_body(event);
 	if (!r && (event->target.failed || event->headers.failed))
 		r = -ENOMEM;
 	if (r)

@@ -26,6 +26,9 @@ size_t http_event_blank(const char *text, size_t length);
 
 /* 0, -EBADMSG: it cannot be made an HTTP request, with a sentence in `why`, or -ENOMEM. */
 int http_event_read(struct http_event *event, const char *text, size_t length, struct buf *why);
+/* The same of an APIG event that has no body of its own: `body` is it, as it is. */
+int http_event_read_head(struct http_event *event, const char *head, const char *body,
+        size_t length, struct buf *why);
 void http_event_deinit(struct http_event *event);
 
 /* Adds a header, unless its name or value cannot be one: then false. */

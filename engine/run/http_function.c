@@ -416,7 +416,10 @@ int http_function_call(struct http_function *function, struct invocation *invoca
 	call->call = invocation->call;
 	call->request = invocation->request;
 	buf_init(&invocation->request);
-	r = http_event_read(&call->event, call->request.data, call->request.length, &why);
+	r = invocation->http_head
+	            ? http_event_read_head(&call->event, invocation->http_head, call->request.data,
+	                      call->request.length, &why)
+	            : http_event_read(&call->event, call->request.data, call->request.length, &why);
 	if (r == -EBADMSG) {
 		error_body(&call->error, "BadRequest", "%s", why.data);
 		finish_later(call, 0, OUTCOME_BAD_REQUEST, -EBADMSG);
@@ -426,6 +429,7 @@ int http_function_call(struct http_function *function, struct invocation *invoca
 		buf_clear(&call->event.target);
 		buf_puts(&call->event.target, "/invoke");
 	}
+	invocation->speaks_http = call->event.is_apig;
 	return r ? r : send_request(call, invocation);
 }
 

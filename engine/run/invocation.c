@@ -17,6 +17,10 @@ struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, st
 
 	if (!invocation)
 		return NULL;
+	if (options->http_head && !(invocation->http_head = strdup(options->http_head))) {
+		free(invocation);
+		return NULL;
+	}
 	list_init(&invocation->link);
 	invocation->pool = pool;
 	pool->open++;

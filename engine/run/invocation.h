@@ -45,6 +45,9 @@ struct invocation_options {
 	const char *name;        /* of a queue entry, "" */
 	const char *request_id;  /* NULL: a fresh one */
 	unsigned attempt;        /* from 1; 0 = 1 */
+	const char
+	        *http_head; /* NULL, or an APIG event without its body: what a program that speaks
+	                            HTTP gets together with `request`, and others do not */
 };
 
 struct invocation {
@@ -57,6 +60,7 @@ struct invocation {
 	char alias[64];           /* "" */
 	uint64_t alias_id;        /* 0: none */
 	struct buf request;       /* freed when it is sent */
+	char *http_head;          /* NULL */
 	uint64_t code_generation; /* the least it may run: read your writes */
 	uint64_t config_generation;
 	struct alarm alarm; /* the end of waiting, the time limit, or a deferred end */
@@ -67,8 +71,9 @@ struct invocation {
 	int64_t init_us;             /* of the start it waited for, -1 none */
 	size_t response_bytes;
 	bool cold;
-	bool in_pool; /* counted in pool.waiting_count */
-	bool ending;  /* its end is being told */
+	bool speaks_http; /* a request was made of it: the response is the text of http_event.h */
+	bool in_pool;     /* counted in pool.waiting_count */
+	bool ending;      /* its end is being told */
 	bool ended;
 	bool released;
 	struct {

@@ -48,6 +48,7 @@ static void invocation_free(struct invocation *invocation)
 	assert(list_empty(&invocation->link) && !alarm_is_set(&invocation->alarm));
 	buf_deinit(&invocation->request);
 	buf_deinit(&invocation->deferred.body);
+	free(invocation->http_head);
 	free(invocation);
 }
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* One call that came through the door. Internal to the door's files. */
+#include "engine/door_private.h"
+#include "run/invocation.h"
+
+struct door_call {
+	struct door *door;
+	uint64_t number;
+	struct wire_said said; /* what was asked */
+	struct buf event;
+	size_t held; /* counted in door.held_bytes */
+	struct function *function;
+	struct version *version;
+	struct alias *alias; /* these three only while it is begun */
+	struct invocation *invocation;
+	bool begun, answered;
+	struct alarm late; /* the end, when what follows it is wanted too */
+	struct buf end;    /* its fields */
+	char request_id[UUID_TEXT_SIZE];
+	uint64_t function_id;
+};
+
+/* Finds what is named. 0, or -ENOENT, -EINVAL with a sentence. */
+int door_find(struct door_call *call, struct buf *why);
+
+/* Whether whoever asks may; 0, -EACCES: that one may not, -EPERM: nobody was named; with a sentence. */
+int door_allow(const struct door_call *call, struct buf *why);
+
+/* The end of a call that was not begun, or could not be: `error` 0 or -errno. Frees the call. */
+void door_call_end(struct door_call *call, int error, const char *sentence);
+
+/* A piece of the response. */
+void door_call_data(struct door_call *call, const char *data, size_t length);
+
+static inline const char *door_said(const struct door_call *call, enum wire_field field)
+{
+	return call->said.fields[field];
+}
