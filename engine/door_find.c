@@ -6,6 +6,7 @@
 #include "engine/door_call.h"
 #include "engine/engine_state.h"
 #include "model/alias.h"
+#include "model/token.h"
 #include "model/version.h"
 #include "model/why.h"
 
@@ -38,12 +39,46 @@ int door_find(struct door_call *call, struct buf *why)
 	return -ENOENT;
 }
 
+static const enum scope_verb scopes[VERBS] = {
+        [VERB_INVOKE] = SCOPE_INVOKE,
+        [VERB_ENQUEUE] = SCOPE_ASYNC,
+        [VERB_CHECK] = SCOPE_INVOKE,
+        [VERB_METRICS] = SCOPE_METRICS,
+};
+
+/* As it was asked for; for what is not there, too. */
+static void put_question(const struct door_call *call, struct scope_question *question)
+{
+	const char *qualifier = door_said(call, FIELD_QUALIFIER);
+
+	*question = (struct scope_question){
+	        .verb = scopes[wire_number(&call->said, FIELD_VERB, 0)],
+	        .function = door_said(call, FIELD_FUNCTION),
+	};
+	if (is_latest(qualifier))
+		question->version = "latest";
+	else if (call->alias)
+		question->alias = qualifier;
+	else
+		question->version = qualifier;
+}
+
 int door_allow(const struct door_call *call, struct buf *why)
 {
-	const char *door = door_said(call, FIELD_DOOR);
+	const char *door = door_said(call, FIELD_DOOR), *secret = door_said(call, FIELD_TOKEN);
+	const struct token *token;
+	struct scope_question question;
 
 	if (door && strcmp(door, "owner") == 0)
 		return 0;
-	why_say(why, "a token is needed");
-	return -EPERM;
+	token = secret ? tokens_recognise(call->door->engine->tokens, secret) : NULL;
+	if (!token) {
+		why_say(why, secret ? "there is no such token" : "a token is needed");
+		return -EPERM;
+	}
+	put_question(call, &question);
+	if (scope_allows(token->scopes, &question))
+		return 0;
+	why_say(why, "token %s does not open this", token->name);
+	return -EACCES;
 }

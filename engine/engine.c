@@ -26,6 +26,7 @@
 #include "events/queue_host.h"
 #include "model/alias.h"
 #include "model/package.h"
+#include "model/token.h"
 #include "model/version.h"
 #include "run/launcher.h"
 #include "run/runtime.h"
@@ -50,6 +51,11 @@ struct functions *engine_functions(struct engine *engine)
 struct attributes *engine_attributes(struct engine *engine)
 {
 	return engine->attributes;
+}
+
+struct tokens *engine_tokens(struct engine *engine)
+{
+	return engine->tokens;
 }
 
 struct runtimes *engine_runtimes(struct engine *engine)
@@ -328,6 +334,8 @@ static int open_model(struct engine *engine)
 		        &package_events, engine);
 	if (r == 0)
 		r = attributes_new(&engine->attributes, engine->store);
+	if (r == 0)
+		r = tokens_new(&engine->tokens, engine->store);
 	return r;
 }
 
@@ -483,6 +491,7 @@ struct engine *engine_free(struct engine *engine)
 	}
 	launcher_free(engine->launcher);
 	runtimes_free(engine->runtimes);
+	tokens_free(engine->tokens);
 	attributes_free(engine->attributes);
 	packages_free(engine->packages);
 	functions_free(engine->functions);

@@ -28,6 +28,7 @@ struct packages;
 struct queue;
 struct recorder;
 struct runtimes;
+struct tokens;
 
 struct engine_options {
 	uv_loop_t *loop;
@@ -53,6 +54,7 @@ struct engine *engine_free(struct engine *engine); /* after drain */
 struct functions *engine_functions(struct engine *engine);
 struct packages *engine_packages(struct engine *engine);
 struct attributes *engine_attributes(struct engine *engine);
+struct tokens *engine_tokens(struct engine *engine); /* of the gateway */
 struct runtimes *engine_runtimes(struct engine *engine);
 struct last_error *engine_last_error(struct engine *engine); /* of the mount */
 const struct clock *engine_clock(const struct engine *engine);

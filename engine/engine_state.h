@@ -36,6 +36,7 @@ struct engine {
 	struct packages *packages;
 	struct attributes *attributes;
 	struct queue *queue; /* asynchronous calls */
+	struct tokens *tokens;
 	struct runtimes *runtimes;
 	struct launcher *launcher;
 	struct door *door; /* NULL: calls come by files alone */

@@ -162,6 +162,8 @@ enum row_id {
 
 	ROW_GATEWAY_ADDRESS = 432,
 	ROW_GATEWAY_STATUS = 433,
+	ROW_GATEWAY_TOKENS = 434,
+	ROW_GATEWAY_TOKEN = 435,
 
 	/* 320 triggers, 416 topics */
 

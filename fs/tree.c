@@ -427,11 +427,24 @@ static const struct row runtimes_rows[] = {
         {},
 };
 
+static const struct row tokens_rows[] = {
+        {.id = ROW_GATEWAY_TOKEN,
+                .behaviour = &knob_behaviour,
+                .mode = S_IFREG | 0600,
+                .each = &tokens_each,
+                .show = token_show,
+                .set = token_set_text,
+                .help = "NAME: `TOKEN SCOPE...`: who has the token may do what the scopes say; "
+                        "`rm` ends it"},
+        {},
+};
+
 static const struct row gateway_rows[] = {
         TEXT(ROW_GATEWAY_ADDRESS, "address", gateway_show_address,
                 "where it listens, a line each: `unix:PATH`, `http://ADDRESS:PORT`"),
         TEXT(ROW_GATEWAY_STATUS, "status", gateway_show_status,
                 "whether it runs, and what it did: lines of `key value`"),
+        DIR(ROW_GATEWAY_TOKENS, "tokens", tokens_rows, "who may call from elsewhere"),
         {},
 };
 

@@ -51,6 +51,10 @@ enum command_kind {
 	                            `set` says, or value (why it failed); what was kept there goes */
 	COMMAND_BUILD_USE,  /* object, name, time_us */
 	COMMAND_BUILD_DROP, /* object, name */
+	COMMAND_TOKEN_CREATE,      /* name, value, time_us -> object */
+	COMMAND_TOKEN_SET,         /* object, value */
+	COMMAND_TOKEN_RENAME,      /* object, name */
+	COMMAND_TOKEN_REMOVE,      /* object */
 	COMMAND_KINDS,
 };
 
@@ -185,6 +189,14 @@ struct store_build_row {
 };
 int store_each_build(struct store *store,
         int (*each)(void *userdata, const struct store_build_row *row), void *userdata);
+struct store_token_row {
+	uint64_t id;
+	const char *name;
+	const char *value;
+	int64_t created_us;
+};
+int store_each_token(struct store *store,
+        int (*each)(void *userdata, const struct store_token_row *row), void *userdata);
 int store_each_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata);

@@ -278,6 +278,25 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
         [COMMAND_BUILD_DROP] =
                 {
                         {"DELETE FROM builds WHERE owner = :object AND digest = :name", true},
+        [COMMAND_TOKEN_CREATE] =
+                {
+                        {"INSERT INTO objects (kind) VALUES ('token')"},
+                        {"INSERT INTO tokens (id, name, value, created_us)"
+                         " VALUES (last_insert_rowid(), :name, :value, :time) RETURNING id",
+                                true, GIVES_OBJECT},
+                },
+        [COMMAND_TOKEN_SET] =
+                {
+                        {"UPDATE tokens SET value = :value WHERE id = :object", true},
+                },
+        [COMMAND_TOKEN_RENAME] =
+                {
+                        {"UPDATE tokens SET name = :name WHERE id = :object", true},
+                },
+        [COMMAND_TOKEN_REMOVE] =
+                {
+                        {"DELETE FROM attributes WHERE object = :object"},
+                        {"DELETE FROM objects WHERE id = :object AND kind = 'token'", true},
                 },
 };
 

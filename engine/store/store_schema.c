@@ -129,6 +129,12 @@ const char *const store_migrations[] = {
         "	error TEXT,"
         "	used_us INTEGER NOT NULL,"
         "	PRIMARY KEY (owner, digest)) WITHOUT ROWID;",
+        /* tokens of the gateway */
+        "CREATE TABLE tokens ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL UNIQUE,"
+        "	value TEXT NOT NULL,"
+        "	created_us INTEGER NOT NULL);",
 };
 
 const size_t store_migrations_count = ARRAY_SIZE(store_migrations);

@@ -149,6 +149,28 @@ int store_each_package(struct store *store,
 	        package_row, &each, userdata);
 }
 
+static int token_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_token_row *) = each;
+	struct store_token_row token = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .name = text(row, 1),
+	        .value = text(row, 2),
+	        .created_us = sqlite3_column_int64(row, 3),
+	};
+
+	if (!token.name || !token.value)
+		return fail(-ENOMEM, "reading a token");
+	return (*call)(userdata, &token);
+}
+
+int store_each_token(struct store *store,
+        int (*each)(void *userdata, const struct store_token_row *row), void *userdata)
+{
+	return walk(store, "SELECT id, name, value, created_us FROM tokens ORDER BY id", token_row,
+	        &each, userdata);
+}
+
 static int package_version_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, const struct store_package_version_row *) = each;

@@ -502,7 +502,7 @@ int reference_apply(
 		return route_alias(reference, command);
 	case COMMAND_ALIAS_REMOVE:
 		return remove_branch(reference, command->object, true);
-	/* Packages have their own test, over the model (tests/model/package_test.c). */
+	/* Packages and tokens have tests of their own, over the model (tests/model/). */
 	case COMMAND_PACKAGE_CREATE:
 	case COMMAND_PACKAGE_RENAME:
 	case COMMAND_PACKAGE_OWN:
@@ -518,6 +518,10 @@ int reference_apply(
 	case COMMAND_BUILD_KEEP:
 	case COMMAND_BUILD_USE:
 	case COMMAND_BUILD_DROP:
+	case COMMAND_TOKEN_CREATE:
+	case COMMAND_TOKEN_SET:
+	case COMMAND_TOKEN_RENAME:
+	case COMMAND_TOKEN_REMOVE:
 	case COMMAND_KINDS:
 		break;
 	}
