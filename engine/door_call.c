@@ -152,12 +152,11 @@ static void call_ended(void *userdata, const struct invocation_end *end)
 
 static const struct invocation_events events = {response_came, call_ended};
 
-static void invoke(struct door_call *call)
+void door_invoke(struct door_call *call, const char *source)
 {
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
-	const char *source = door_said(call, FIELD_SOURCE);
 	const struct invocation_options options = {
-	        .source = source ? source : "gateway",
+	        .source = source,
 	        .version = call->version,
 	        .alias = call->alias,
 	        .name = "",
@@ -175,7 +174,14 @@ static void invoke(struct door_call *call)
 	memcpy(call->request_id, invocation_request_id(call->invocation), UUID_TEXT_SIZE);
 }
 
-/* --- the other things that can be asked for --------------------------------------------------- */
+/* --- what can be asked for -------------------------------------------------------------------- */
+
+static void invoke(struct door_call *call)
+{
+	const char *source = door_said(call, FIELD_SOURCE);
+
+	door_invoke(call, source ? source : "gateway");
+}
 
 static void enqueue(struct door_call *call)
 {
@@ -196,15 +202,16 @@ static void metrics(struct door_call *call)
 	door_call_end(call, 0, "");
 }
 
-/* `named`: it is about a function, which must be there. */
+/* `named`: it is about a function, which must be there. `judges`: it sees itself to who may. */
 static const struct verb {
-	bool named;
+	bool named, judges;
 	void (*run)(struct door_call *call);
 } verbs[VERBS] = {
-        [VERB_INVOKE] = {true, invoke},
-        [VERB_ENQUEUE] = {true, enqueue},
-        [VERB_CHECK] = {true, check},
-        [VERB_METRICS] = {false, metrics},
+        [VERB_INVOKE] = {true, false, invoke},
+        [VERB_ENQUEUE] = {true, false, enqueue},
+        [VERB_CHECK] = {true, false, check},
+        [VERB_ROUTE] = {false, true, door_route},
+        [VERB_METRICS] = {false, false, metrics},
 };
 
 static const struct verb *verb_of(const struct door_call *call)
@@ -264,7 +271,7 @@ static bool begin(struct door_call *call)
 	call->held = 0;
 	r = verb->named ? door_find(call, &why) : 0;
 	/* Who may not call it need not know whether it is there. */
-	if (r == 0 || r == -ENOENT) {
+	if (!verb->judges && (r == 0 || r == -ENOENT)) {
 		int allowed = door_allow(call, &why);
 
 		r = allowed < 0 ? allowed : r;

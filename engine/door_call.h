@@ -27,6 +27,12 @@ int door_find(struct door_call *call, struct buf *why);
 /* Whether whoever asks may; 0, -EACCES: that one may not, -EPERM: nobody was named; with a sentence. */
 int door_allow(const struct door_call *call, struct buf *why);
 
+/* Calls what was found. */
+void door_invoke(struct door_call *call, const char *source);
+
+/* Finds what the routes of triggers say, and calls it. */
+void door_route(struct door_call *call);
+
 /* The end of a call that was not begun, or could not be: `error` 0 or -errno. Frees the call. */
 void door_call_end(struct door_call *call, int error, const char *sentence);
 

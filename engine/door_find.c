@@ -43,6 +43,7 @@ static const enum scope_verb scopes[VERBS] = {
         [VERB_INVOKE] = SCOPE_INVOKE,
         [VERB_ENQUEUE] = SCOPE_ASYNC,
         [VERB_CHECK] = SCOPE_INVOKE,
+        [VERB_ROUTE] = SCOPE_INVOKE,
         [VERB_METRICS] = SCOPE_METRICS,
 };
 
@@ -53,14 +54,14 @@ static void put_question(const struct door_call *call, struct scope_question *qu
 
 	*question = (struct scope_question){
 	        .verb = scopes[wire_number(&call->said, FIELD_VERB, 0)],
-	        .function = door_said(call, FIELD_FUNCTION),
+	        .function = call->function ? call->function->name : door_said(call, FIELD_FUNCTION),
 	};
-	if (is_latest(qualifier))
-		question->version = "latest";
-	else if (call->alias)
-		question->alias = qualifier;
+	if (call->alias)
+		question->alias = call->alias->name;
+	else if (call->version)
+		question->version = call->version->name;
 	else
-		question->version = qualifier;
+		question->version = is_latest(qualifier) ? "latest" : qualifier;
 }
 
 int door_allow(const struct door_call *call, struct buf *why)

@@ -23,6 +23,7 @@
 #include "engine/queue_calls.h"
 #include "engine/uploads.h"
 #include "engine/versions.h"
+#include "events/http_routes.h"
 #include "events/queue_host.h"
 #include "model/alias.h"
 #include "model/package.h"
@@ -51,6 +52,11 @@ struct functions *engine_functions(struct engine *engine)
 struct attributes *engine_attributes(struct engine *engine)
 {
 	return engine->attributes;
+}
+
+struct http_routes *engine_http_routes(struct engine *engine)
+{
+	return engine->http_routes;
 }
 
 struct tokens *engine_tokens(struct engine *engine)
@@ -336,6 +342,8 @@ static int open_model(struct engine *engine)
 		r = attributes_new(&engine->attributes, engine->store);
 	if (r == 0)
 		r = tokens_new(&engine->tokens, engine->store);
+	if (r == 0 && !(engine->http_routes = http_routes_new()))
+		r = -ENOMEM;
 	return r;
 }
 
@@ -492,6 +500,7 @@ struct engine *engine_free(struct engine *engine)
 	launcher_free(engine->launcher);
 	runtimes_free(engine->runtimes);
 	tokens_free(engine->tokens);
+	http_routes_free(engine->http_routes);
 	attributes_free(engine->attributes);
 	packages_free(engine->packages);
 	functions_free(engine->functions);

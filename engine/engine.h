@@ -22,6 +22,7 @@ struct engine;
 struct snapshot_tree;
 struct version;
 struct worktree;
+struct http_routes;
 struct logbook;
 struct metrics;
 struct packages;
@@ -54,6 +55,7 @@ struct engine *engine_free(struct engine *engine); /* after drain */
 struct functions *engine_functions(struct engine *engine);
 struct packages *engine_packages(struct engine *engine);
 struct attributes *engine_attributes(struct engine *engine);
+struct http_routes *engine_http_routes(struct engine *engine); /* of triggers, to be kept by them */
 struct tokens *engine_tokens(struct engine *engine); /* of the gateway */
 struct runtimes *engine_runtimes(struct engine *engine);
 struct last_error *engine_last_error(struct engine *engine); /* of the mount */

@@ -25,6 +25,7 @@ enum {
 	        8, /* item rows: objects do not outlive the daemon, so nobody can chmod them */
 	ROW_MOVES =
 	        16, /* item rows: objects go from one directory to another, each with a row of this id */
+	ROW_SECRET = 32, /* item rows: made for their owner alone, whatever mode is asked for */
 };
 
 struct row {

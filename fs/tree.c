@@ -431,6 +431,7 @@ static const struct row tokens_rows[] = {
         {.id = ROW_GATEWAY_TOKEN,
                 .behaviour = &knob_behaviour,
                 .mode = S_IFREG | 0600,
+                .flags = ROW_SECRET,
                 .each = &tokens_each,
                 .show = token_show,
                 .set = token_set_text,

@@ -10,6 +10,7 @@
 #include "base/base64.h"
 #include "base/cleanup.h"
 #include "gateway/dialects.h"
+#include "gateway/framing.h"
 #include "gateway/gateway.h"
 #include "gateway/origin.h"
 #include "gateway/sniff.h"
@@ -89,6 +90,7 @@ void exchange_refuse(struct exchange *exchange, int error, const char *format, .
 	va_end(arguments);
 	if (error == EAGAIN || error == ENOSPC || error == EBUSY || error == ESHUTDOWN)
 		exchange_header(exchange, "Retry-After", "1");
+	exchange_header(exchange, "Allow", exchange->ended.fields[FIELD_ALLOW]);
 	if (error == EPERM)
 		exchange_header(exchange, "WWW-Authenticate", "Bearer realm=\"fnfs\"");
 	exchange->dialect->refuse(exchange, error, sentence.data ? sentence.data : "");
@@ -220,8 +222,7 @@ static void judge_head(struct exchange *exchange, const char *target)
 	if (!trusted)
 		put_token(exchange);
 	exchange->dialect->ask(exchange);
-	if (!exchange->over &&
-	        http_request_length(exchange->request) > (int64_t)exchange->event_most)
+	if (!exchange->over && framing_length(exchange->request) > (int64_t)exchange->event_most)
 		exchange_refuse(exchange, EFBIG, "the request is larger than %zu bytes",
 		        exchange->event_most);
 }
@@ -268,6 +269,8 @@ static void completed(void *userdata, struct http_request *request)
 {
 	struct exchange *exchange = request->data;
 
+	if (exchange && !exchange->over && exchange->dialect->event)
+		exchange->dialect->event(exchange);
 	if (exchange && !exchange->over)
 		ask_daemon(exchange);
 }
@@ -319,6 +322,8 @@ static void cut_short(struct exchange *exchange)
 static void stream(struct exchange *exchange, int status, const char *headers, size_t length)
 {
 	exchange->streaming = true;
+	if (exchange->dialect->head)
+		exchange->dialect->head(exchange);
 	if (headers)
 		buf_append(&exchange->headers, headers, length);
 	http_request_stream(exchange->request, status, headers_of(exchange));
@@ -354,11 +359,19 @@ static int hand_on(struct exchange *exchange, const char *data, size_t length)
 	return 0;
 }
 
+/* Of what is no call nothing comes but its request id. */
+static bool streams(const struct exchange *exchange)
+{
+	return exchange->verb == VERB_INVOKE
+	               ? exchange->dialect->streams
+	               : exchange->verb == VERB_ROUTE && exchange->begun.fields[FIELD_SPEAKS_HTTP];
+}
+
 static int take_data(struct exchange *exchange, const struct wire_frame *frame)
 {
 	hold(exchange,
 	        frame->length); /* what the client has taken is not subtracted: it is a bound */
-	if (exchange->dialect->streams)
+	if (streams(exchange))
 		return hand_on(exchange, frame->payload, frame->length);
 	buf_append(&exchange->response, frame->payload, frame->length);
 	return exchange->response.failed ? -ENOMEM : 0;
@@ -411,7 +424,9 @@ static void end(struct exchange *exchange)
 {
 	int error = exchange_error(exchange);
 
-	if (exchange->dialect->streams)
+	if (!exchange->streaming && exchange->dialect->head)
+		exchange->dialect->head(exchange);
+	if (streams(exchange))
 		end_stream(exchange);
 	else if (error && !exchange->ended.fields[FIELD_OF_FUNCTION])
 		exchange_refuse(exchange, error, "%s",

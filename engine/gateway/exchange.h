@@ -57,7 +57,11 @@ struct dialect {
 	bool (*claims)(const struct exchange *exchange);
 	/* The head is there: fills `target` and `ask`, or refuses. */
 	void (*ask)(struct exchange *exchange);
-	bool streams; /* pieces go out as they come; else `answer` has all of it */
+	void (*event)(
+	        struct exchange *exchange); /* all has come: may change it, or refuse; or NULL */
+	bool streams; /* pieces of a call go out as they come; else `answer` has all of it */
+	void (*head)(
+	        struct exchange *exchange); /* adds headers before anything goes out; or NULL */
 	void (*answer)(struct exchange *exchange); /* it went well, or the function failed */
 	/* Says what was refused, by us or by the daemon: `error` is an errno. */
 	void (*refuse)(struct exchange *exchange, int error, const char *sentence);

@@ -2,6 +2,7 @@
 #include "gateway/framing.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -67,4 +68,11 @@ const char *framing_trouble(const struct http_request *request, const char *vers
 	if (seen.codings && strcmp(version, "HTTP/1.1") != 0)
 		return "HTTP/1.0 knows no Transfer-Encoding";
 	return NULL;
+}
+
+int64_t framing_length(const struct http_request *request)
+{
+	const char *text = http_request_header(request, "Content-Length");
+
+	return text ? strtoll(text, NULL, 10) : -1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of the gateway itself: /healthz, /metrics; and all that nobody knows. */
+/* What is asked of the gateway itself: /healthz and /metrics. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,25 +7,21 @@
 #include "base/json.h"
 #include "gateway/dialects.h"
 
-const struct dialect *const dialects[] = {&lambda_dialect, &plain_dialect};
-
-static bool claims(const struct exchange *exchange)
-{
-	return true;
-}
-
 static bool is(const struct exchange *exchange, const char *name)
 {
 	return exchange->url.count == 1 && strcmp(exchange->url.segments[0], name) == 0;
+}
+
+static bool claims(const struct exchange *exchange)
+{
+	return is(exchange, "healthz") || is(exchange, "metrics");
 }
 
 static void ask(struct exchange *exchange)
 {
 	const char *method = exchange->request->method;
 
-	if (!is(exchange, "healthz") && !is(exchange, "metrics"))
-		exchange_refuse(exchange, ENOENT, "there is nothing here");
-	else if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 		exchange_refuse(exchange, EOPNOTSUPP, "only GET is understood here");
 	else if (is(exchange, "healthz"))
 		exchange_answer_text(exchange, 200, "ok\n");

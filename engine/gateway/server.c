@@ -3,9 +3,6 @@
  * libmicrohttpd without threads: it has an epoll descriptor of its own, which our loop watches, and is
  * run when that is ready, or when a connection that rested goes on. While one rests the library reads
  * nothing of it, so its socket is watched here for the client's going.
- *
- * The library ends connections that are silent; one that sends a byte now and then it would keep for ever.
- * So a head and a body must be complete, and an answer be taken, within times of their own.
  */
 #include "gateway/server.h"
 
@@ -20,25 +17,14 @@
 #include "base/cleanup.h"
 #include "base/list.h"
 #include "gateway/framing.h"
+#include "gateway/patience.h"
 
 enum {
 	TURNS_AT_ONCE = 16,
 	SILENCE_S = 30,
-	HEAD_MS = 60 * 1000,    /* from the end of the request before */
-	BODY_MS = 120 * 1000,   /* from the end of the head */
-	ANSWER_MS = 120 * 1000, /* from its last byte */
-	SWEEP_MS = 1000,
 	CONNECTION_MEMORY = 48 << 10, /* all headers of a request have to fit in half of it */
 	PIECE = 32 << 10,
 };
-
-enum phase { PHASE_HEAD, PHASE_BODY, PHASE_RESTS, PHASE_ANSWER, PHASES };
-
-/* How long each may take; 0: as long as it likes. */
-static const int64_t phase_ms[PHASES] = {[PHASE_HEAD] = HEAD_MS,
-        [PHASE_BODY] = BODY_MS,
-        [PHASE_RESTS] = 0,
-        [PHASE_ANSWER] = ANSWER_MS};
 
 struct server {
 	struct MHD_Daemon *daemon;
@@ -47,15 +33,12 @@ struct server {
 	const char *kind;
 	const struct server_events *events;
 	void *userdata;
-	struct list connections[PHASES]; /* in the order of their deadlines */
-	int64_t swept_ms;
+	struct patience patience;
 	bool again, stopping;
 };
 
 struct connection {
-	struct list link;
-	enum phase phase;
-	int64_t since_ms;
+	struct patience_wait wait;
 	int fd;
 };
 
@@ -80,14 +63,10 @@ static struct request *request_of(const struct http_request *http)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-static void enter(struct server *server, struct connection *connection, enum phase phase)
+static void enter(struct server *server, struct connection *connection, enum patience_phase phase)
 {
-	if (!connection)
-		return;
-	list_unlink(&connection->link);
-	connection->phase = phase;
-	connection->since_ms = loop_now_ms();
-	list_append(&server->connections[phase], &connection->link);
+	if (connection)
+		patience_enter(&server->patience, &connection->wait, phase);
 }
 
 /* Whatever it is about, the library finds its end when it reads or writes. */
@@ -96,24 +75,9 @@ static void cut_off(struct connection *connection)
 	shutdown(connection->fd, SHUT_RDWR);
 }
 
-static void sweep(struct server *server)
+static void too_late(struct patience_wait *wait)
 {
-	int64_t now_ms = loop_now_ms();
-
-	if (now_ms - server->swept_ms < SWEEP_MS)
-		return;
-	server->swept_ms = now_ms;
-	for (int phase = 0; phase < PHASES; phase++) {
-		struct connection *connection;
-
-		if (!phase_ms[phase])
-			continue;
-		list_each(connection, &server->connections[phase], link) {
-			if (now_ms - connection->since_ms < phase_ms[phase])
-				break;
-			cut_off(connection);
-		}
-	}
+	cut_off(container_of(wait, struct connection, wait));
 }
 
 int server_turn(struct server *server)
@@ -121,9 +85,9 @@ int server_turn(struct server *server)
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
 	bool waits = true;
 
-	sweep(server);
+	patience_sweep(&server->patience, loop_now_ms(), too_late);
 	if (!server->again && MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms)
-		return wait_ms < SWEEP_MS ? (int)wait_ms : SWEEP_MS;
+		return wait_ms < PATIENCE_SWEEP_MS ? (int)wait_ms : PATIENCE_SWEEP_MS;
 	wait_ms = 0;
 	server->again = false;
 	for (int turn = 0; turn < TURNS_AT_ONCE && waits && !wait_ms; turn++) {
@@ -132,7 +96,7 @@ int server_turn(struct server *server)
 	}
 	if (server->again)
 		return 0;
-	return !waits ? -1 : wait_ms < SWEEP_MS ? (int)wait_ms : SWEEP_MS;
+	return !waits ? -1 : wait_ms < PATIENCE_SWEEP_MS ? (int)wait_ms : PATIENCE_SWEEP_MS;
 }
 
 static void library_ready(struct source *source, uint32_t events)
@@ -307,7 +271,7 @@ static void connection_changed(void *userdata, struct MHD_Connection *mhd, void 
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (connection)
-			list_unlink(&connection->link);
+			patience_leave(&connection->wait);
 		free(connection);
 		*own = NULL;
 		return;
@@ -317,7 +281,7 @@ static void connection_changed(void *userdata, struct MHD_Connection *mhd, void 
 	*own = connection;
 	if (!connection)
 		return;
-	list_init(&connection->link);
+	patience_wait_init(&connection->wait);
 	connection->fd = info->connect_fd;
 	enter(server, connection, PHASE_HEAD);
 }
@@ -417,16 +381,6 @@ void http_request_end(struct http_request *http, bool well)
 	go_on(request);
 }
 
-size_t http_request_unsent(const struct http_request *http)
-{
-	return request_of(http)->pieces.length - request_of(http)->taken;
-}
-
-bool http_request_answered(const struct http_request *http)
-{
-	return request_of(http)->answered;
-}
-
 /* --- what was sent ---------------------------------------------------------------------------- */
 
 const char *http_request_header(const struct http_request *http, const char *name)
@@ -452,13 +406,6 @@ void http_request_headers(const struct http_request *http, http_header_fn each, 
 	struct header_walk walk = {each, userdata};
 
 	MHD_get_connection_values(request_of(http)->mhd, MHD_HEADER_KIND, next_header, &walk);
-}
-
-int64_t http_request_length(const struct http_request *http)
-{
-	const char *text = http_request_header(http, "Content-Length");
-
-	return text ? strtoll(text, NULL, 10) : -1;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -517,8 +464,7 @@ int server_new(struct server **out, struct loop *loop, const struct server_optio
 	server->kind = options->kind;
 	server->events = options->events;
 	server->userdata = options->userdata;
-	for (int phase = 0; phase < PHASES; phase++)
-		list_init(&server->connections[phase]);
+	patience_init(&server->patience);
 	r = start(server, options);
 	*out = r < 0 ? server_free(server) : server;
 	return r;
@@ -526,14 +472,14 @@ int server_new(struct server **out, struct loop *loop, const struct server_optio
 
 void server_stop(struct server *server)
 {
-	struct connection *connection;
+	struct patience_wait *wait;
 
 	if (server->stopping)
 		return;
 	server->stopping = true;
 	close_fd(MHD_quiesce_daemon(server->daemon));
-	list_each(connection, &server->connections[PHASE_HEAD], link)
-		cut_off(connection);
+	list_each(wait, &server->patience.waits[PHASE_HEAD], link)
+		too_late(wait);
 	server->again = true;
 }
 

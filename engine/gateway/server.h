@@ -55,7 +55,6 @@ void server_stop(struct server *server);
 const char *http_request_header(const struct http_request *request, const char *name); /* or NULL */
 typedef bool (*http_header_fn)(void *userdata, const char *name, const char *value);
 void http_request_headers(const struct http_request *request, http_header_fn each, void *userdata);
-int64_t http_request_length(const struct http_request *request); /* as announced; -1 not */
 
 struct http_answer {
 	int status;
@@ -71,5 +70,3 @@ void http_request_answer(struct http_request *request, const struct http_answer 
 void http_request_stream(struct http_request *request, int status, const char *headers);
 void http_request_piece(struct http_request *request, const char *data, size_t length);
 void http_request_end(struct http_request *request, bool well);
-size_t http_request_unsent(const struct http_request *request); /* bytes of pieces */
-bool http_request_answered(const struct http_request *request);

@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/url.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* In place: what is decoded is never longer. */
-static int decode(char *text, bool plus_is_blank)
-{
-	char *out = text;
-	int high, low;
-
-	for (; *text; text++, out++) {
-		*out = plus_is_blank && *text == '+' ? ' ' : *text;
-		if (*text != '%')
-			continue;
-		high = digit(text[1]);
-		low = high < 0 ? -1 : digit(text[2]);
-		if (low < 0)
-			return -EINVAL;
-		*out = (char)(high << 4 | low);
-		if (!*out || *out == '\n' || *out == '\r')
-			return -EINVAL;
-		text += 2;
-	}
-	*out = 0;
-	return 0;
-}
+#include "base/percent.h"
 
 /* `text` is a copy of the path, to be cut and decoded. */
 static int cut_path(struct url *url, char *text)
@@ -55,7 +25,8 @@ static int cut_path(struct url *url, char *text)
 			*next = 0;
 		url->rests[url->count] = rest;
 		rest += 1 + strlen(text);
-		if (decode(text, false) < 0 || strcmp(text, ".") == 0 || strcmp(text, "..") == 0)
+		if (percent_decode(text, false) < 0 || strcmp(text, ".") == 0 ||
+		        strcmp(text, "..") == 0)
 			return -EINVAL;
 		url->segments[url->count++] = text;
 		text = next;
@@ -76,7 +47,7 @@ static int cut_query(struct url *url, char *text)
 		equals = strchr(one, '=');
 		if (equals)
 			*equals++ = 0;
-		if (decode(one, true) < 0 || (equals && decode(equals, true) < 0))
+		if (percent_decode(one, true) < 0 || (equals && percent_decode(equals, true) < 0))
 			return -EINVAL;
 		parameter = &url->parameters[url->parameter_count++];
 		*parameter = (struct url_parameter){one, equals ? equals : ""};

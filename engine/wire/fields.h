@@ -36,7 +36,8 @@ enum wire_field {
 	FIELD_DURATION_US,
 	FIELD_MEMORY_BYTES,
 	FIELD_MEMORY_LIMIT_BYTES,
-	FIELD_LOG, /* the end of what it logged */
+	FIELD_ALLOW, /* the methods that would have been understood */
+	FIELD_LOG,   /* the end of what it logged */
 	/* SETUP */
 	FIELD_LISTENER = 96, /* `unix`, `open`, `token`: of the next descriptor; again and again */
 	FIELD_CERTIFICATE,   /* PEM: TLS on all but Unix sockets */

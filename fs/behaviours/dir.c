@@ -194,7 +194,7 @@ int dir_make(struct request *request, const struct row *maker, const char *name,
         struct node *child)
 {
 	struct fs *fs = request->fs;
-	struct node_attributes changed = {.set = ATTRIBUTE_MODE, .mode = mode & 07777};
+	struct node_attributes changed = {.set = ATTRIBUTE_MODE};
 	struct subject subject;
 	uint64_t object;
 	int r = node_subject(fs, &request->node, &request->caller, &subject);
@@ -208,6 +208,9 @@ int dir_make(struct request *request, const struct row *maker, const char *name,
 		return r;
 	*child = node_of(maker, object);
 	dir_note_change(request);
+	if (maker->flags & ROW_SECRET)
+		mode &= ~(mode_t)077;
+	changed.mode = mode & 07777;
 	if ((mode & 07777) != (maker->mode & 07777) && !(maker->flags & ROW_FLEETING))
 		r = attributes_set(engine_attributes(fs->engine), child->ino, &changed);
 	return r;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A request as an APIG event of FunctionGraph: what a function behind an HTTP route is given. */
+#include "gateway/exchange.h"
+
+/* All of it but body and path parameters; the object is left open. `path` as the function shall see it. */
+void apig_open(const struct exchange *exchange, const char *path, struct buf *out);
+
+/* Adds the body in Base64; the object is still open. */
+void apig_add_body(struct buf *out, const char *body, size_t length);

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gateway/dialects.h"
+
+const struct dialect *const dialects[] = {&lambda_dialect, &functiongraph_dialect,
+        &openfaas_dialect, &cloudevents_dialect, &plain_dialect, &routed_dialect};
