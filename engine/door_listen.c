@@ -89,6 +89,9 @@ static int cut(char *text, char **host, char **port)
 	*colon = 0;
 	*port = colon + 1;
 	*host = text;
+	if (strspn(*port, "0123456789") != strlen(*port) || strlen(*port) > 5 ||
+	        atoi(*port) > UINT16_MAX)
+		return -EINVAL;
 	if (!bracket)
 		return strchr(text, ':') ? -EINVAL : 0;
 	if (text[0] != '[' || bracket != colon - 1)

@@ -86,7 +86,7 @@ static void put_headers(const struct exchange *exchange, struct buf *out)
 {
 	struct headers headers = {.exchange = exchange,
 	        .out = out,
-	        .hides_secrets = strcmp(server_kind(exchange->request->server), "token") == 0};
+	        .hides_secrets = strcmp(exchange->request->kind, "token") == 0};
 
 	buf_puts(out, ",\"headers\":{");
 	http_request_headers(exchange->request, put_header, &headers);

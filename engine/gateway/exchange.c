@@ -198,7 +198,7 @@ static void put_token(struct exchange *exchange)
 
 static void judge_head(struct exchange *exchange, const char *target)
 {
-	const char *kind = server_kind(exchange->request->server);
+	const char *kind = exchange->request->kind;
 	int r = url_parse(&exchange->url, target);
 	bool trusted = strcmp(kind, "token") != 0;
 

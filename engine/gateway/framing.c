@@ -76,3 +76,9 @@ int64_t framing_length(const struct http_request *request)
 
 	return text ? strtoll(text, NULL, 10) : -1;
 }
+
+bool framing_swallows(const struct http_request *request)
+{
+	return !http_request_header(request, "Expect") &&
+	       framing_length(request) <= FRAMING_SWALLOWED_MOST;
+}

@@ -5,6 +5,7 @@
  * read differently (two lengths, a length with a coding, a name with a blank): such a request is refused
  * and its connection closed, whatever it was meant to be.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct http_request;
@@ -14,3 +15,11 @@ const char *framing_trouble(const struct http_request *request, const char *vers
 
 /* Of the body, as announced; -1: it was not. Where there is no trouble. */
 int64_t framing_length(const struct http_request *request);
+
+/*
+ * Whether the body of a request that was refused by its head is to be taken, and thrown away: most clients
+ * look for an answer only when they have sent all, and lose it when the connection is closed before.
+ * Those that asked before they send (Expect) hear it at once.
+ */
+enum { FRAMING_SWALLOWED_MOST = 64 << 20 };
+bool framing_swallows(const struct http_request *request);

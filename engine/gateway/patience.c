@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/patience.h"
 
-#include "gateway/loop.h"
-
 static const int64_t phase_ms[PHASES] = {
         [PHASE_HEAD] = 60 * 1000,
         [PHASE_BODY] = 120 * 1000,
@@ -22,11 +20,11 @@ void patience_wait_init(struct patience_wait *wait)
 	list_init(&wait->link);
 }
 
-void patience_enter(
-        struct patience *patience, struct patience_wait *wait, enum patience_phase phase)
+void patience_enter(struct patience *patience, struct patience_wait *wait,
+        enum patience_phase phase, int64_t now_ms)
 {
 	list_unlink(&wait->link);
-	wait->since_ms = loop_now_ms();
+	wait->since_ms = now_ms;
 	list_append(&patience->waits[phase], &wait->link);
 }
 

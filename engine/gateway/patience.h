@@ -31,8 +31,8 @@ enum { PATIENCE_SWEEP_MS = 1000 };
 
 void patience_init(struct patience *patience);
 void patience_wait_init(struct patience_wait *wait);
-void patience_enter(
-        struct patience *patience, struct patience_wait *wait, enum patience_phase phase);
+void patience_enter(struct patience *patience, struct patience_wait *wait,
+        enum patience_phase phase, int64_t now_ms);
 void patience_leave(struct patience_wait *wait);
 
 /* Tells of all who took too long, again and again until they leave; at most once a second. */

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "gateway/framing.h"
 #include "gateway/patience.h"
+#include "gateway/pieces.h"
 
 enum {
 	TURNS_AT_ONCE = 16,
@@ -37,9 +38,15 @@ struct server {
 	bool again, stopping;
 };
 
+struct request;
+
 struct connection {
 	struct patience_wait wait;
+	struct source source; /* tells when the client shuts its side */
+	struct server *server;
+	struct request *rests; /* the one under way, while it rests */
 	int fd;
+	bool left;
 };
 
 struct request {
@@ -47,12 +54,11 @@ struct request {
 	struct server *server;
 	struct MHD_Connection *mhd;
 	struct connection *connection;
-	struct source source; /* the socket, while it rests */
 	struct MHD_Response *response;
 	int status;
 	char *method, *target;
-	struct buf pieces;
-	size_t taken; /* of them */
+	struct pieces pieces;
+	size_t swallowed;
 	bool begun, complete, rests, answered, streams, ended, well;
 };
 
@@ -66,7 +72,7 @@ static struct request *request_of(const struct http_request *http)
 static void enter(struct server *server, struct connection *connection, enum patience_phase phase)
 {
 	if (connection)
-		patience_enter(&server->patience, &connection->wait, phase);
+		patience_enter(&server->patience, &connection->wait, phase, loop_now_ms());
 }
 
 /* Whatever it is about, the library finds its end when it reads or writes. */
@@ -80,23 +86,26 @@ static void too_late(struct patience_wait *wait)
 	cut_off(container_of(wait, struct connection, wait));
 }
 
-int server_turn(struct server *server)
+static int library_wait_ms(struct server *server)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
-	bool waits = true;
 
-	patience_sweep(&server->patience, loop_now_ms(), too_late);
-	if (!server->again && MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms)
-		return wait_ms < PATIENCE_SWEEP_MS ? (int)wait_ms : PATIENCE_SWEEP_MS;
-	wait_ms = 0;
+	if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES)
+		return -1;
+	return wait_ms < PATIENCE_SWEEP_MS ? (int)wait_ms : PATIENCE_SWEEP_MS;
+}
+
+int server_turn(struct server *server)
+{
+	int wait_ms = server->again ? 0 : library_wait_ms(server);
+
 	server->again = false;
-	for (int turn = 0; turn < TURNS_AT_ONCE && waits && !wait_ms; turn++) {
+	patience_sweep(&server->patience, loop_now_ms(), too_late);
+	for (int turn = 0; turn < TURNS_AT_ONCE && wait_ms == 0; turn++) {
 		MHD_run(server->daemon);
-		waits = MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES;
+		wait_ms = library_wait_ms(server);
 	}
-	if (server->again)
-		return 0;
-	return !waits ? -1 : wait_ms < PATIENCE_SWEEP_MS ? (int)wait_ms : PATIENCE_SWEEP_MS;
+	return server->again ? 0 : wait_ms;
 }
 
 static void library_ready(struct source *source, uint32_t events)
@@ -111,51 +120,54 @@ static void go_on(struct request *request)
 	if (!request->rests)
 		return;
 	request->rests = false;
-	loop_drop(request->server->loop, &request->source);
+	request->connection->rests = NULL;
 	MHD_resume_connection(request->mhd);
 	request->server->again = true;
 }
 
-/* It went, or shut its side: nobody is there to be answered. */
-static void client_left(struct source *source, uint32_t events)
+/* Nobody is there to be answered. */
+static void abandon(struct request *request)
 {
-	struct request *request = container_of(source, struct request, source);
-
 	cut_off(request->connection);
-	if (!request->answered) {
-		request->answered = true; /* there is no response: the connection ends */
-		request->response = NULL;
-	}
+	request->answered = true; /* where there is no response yet, the connection ends */
 	request->ended = true;
 	request->well = false;
 	go_on(request);
 }
 
+/*
+ * It went, or shut its side, which is the same here. An end that came at the same moment as the last bytes has
+ * been told by the same edge of epoll, and the library, which took the bytes, would not look again:
+ * shutdown() raises another one.
+ */
+static void client_left(struct source *source, uint32_t events)
+{
+	struct connection *connection = container_of(source, struct connection, source);
+
+	connection->left = true;
+	connection->server->again = true;
+	if (connection->rests)
+		abandon(connection->rests);
+	else
+		shutdown(connection->fd, SHUT_RD);
+}
+
 static void rest(struct request *request)
 {
 	request->rests = true;
+	request->connection->rests = request;
 	MHD_suspend_connection(request->mhd);
-	request->source.ready = client_left;
-	loop_watch(request->server->loop, &request->source, request->connection->fd,
-	        EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+	if (request->connection->left)
+		abandon(request);
 }
 
 /* --- a request -------------------------------------------------------------------------------- */
 
-static struct connection *connection_of(struct MHD_Connection *mhd)
-{
-	const union MHD_ConnectionInfo *info =
-	        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-	return info ? info->socket_context : NULL;
-}
-
 static void request_free(struct request *request)
 {
-	loop_drop(request->server->loop, &request->source);
 	if (request->response)
 		MHD_destroy_response(request->response);
-	buf_deinit(&request->pieces);
+	buf_deinit(&request->pieces.buf);
 	free(request->method);
 	free(request->target);
 	free(request);
@@ -168,11 +180,10 @@ static void *line_came(void *userdata, const char *target, struct MHD_Connection
 
 	if (!request)
 		return NULL;
-	request->server = request->http.server = userdata;
+	request->server = userdata;
+	request->http.kind = request->server->kind;
 	request->mhd = mhd;
-	request->source.fd = -1;
-	request->target = strdup(target);
-	request->http.target = request->target;
+	request->http.target = request->target = strdup(target);
 	return request;
 }
 
@@ -192,12 +203,13 @@ static enum MHD_Result queue(struct request *request)
 static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
 	struct server *server = request->server;
+	const union MHD_ConnectionInfo *info =
+	        MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	const char *trouble;
 
 	request->begun = true;
-	request->connection = connection_of(request->mhd);
-	request->method = strdup(method);
-	request->http.method = request->method;
+	request->connection = info ? info->socket_context : NULL;
+	request->http.method = request->method = strdup(method);
 	if (!request->method || !request->target || !request->connection)
 		return MHD_NO;
 	enter(server, request->connection, PHASE_BODY);
@@ -210,7 +222,8 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
 		                .length = strlen(trouble)});
 	else
 		server->events->begin(server->userdata, &request->http);
-	return request->answered ? queue(request) : MHD_YES;
+	return request->answered && (trouble || !framing_swallows(&request->http)) ? queue(request)
+	                                                                           : MHD_YES;
 }
 
 static enum MHD_Result handle(void *userdata, struct MHD_Connection *mhd, const char *path,
@@ -224,10 +237,11 @@ static enum MHD_Result handle(void *userdata, struct MHD_Connection *mhd, const 
 	if (!request->begun)
 		return begin(request, method, version);
 	if (*length) {
+		request->swallowed += request->answered ? *length : 0;
 		if (!request->answered)
 			server->events->data(server->userdata, &request->http, data, *length);
 		*length = 0;
-		return MHD_YES;
+		return request->swallowed <= FRAMING_SWALLOWED_MOST ? MHD_YES : MHD_NO;
 	}
 	if (!request->complete) {
 		request->complete = true;
@@ -270,8 +284,10 @@ static void connection_changed(void *userdata, struct MHD_Connection *mhd, void 
 	struct connection *connection = *own;
 
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (connection)
+		if (connection) {
 			patience_leave(&connection->wait);
+			loop_drop(server->loop, &connection->source);
+		}
 		free(connection);
 		*own = NULL;
 		return;
@@ -282,7 +298,10 @@ static void connection_changed(void *userdata, struct MHD_Connection *mhd, void 
 	if (!connection)
 		return;
 	patience_wait_init(&connection->wait);
+	connection->server = server;
 	connection->fd = info->connect_fd;
+	connection->source = (struct source){-1, client_left};
+	loop_watch(server->loop, &connection->source, connection->fd, EPOLLRDHUP | EPOLLET);
 	enter(server, connection, PHASE_HEAD);
 }
 
@@ -326,22 +345,14 @@ void http_request_answer(struct http_request *http, const struct http_answer *an
 static ssize_t next_piece(void *userdata, uint64_t position, char *out, size_t most)
 {
 	struct request *request = userdata;
-	size_t left = request->pieces.length - request->taken;
+	size_t taken = pieces_take(&request->pieces, out, most);
 
-	if (left) {
-		if (left > most)
-			left = most;
-		memcpy(out, request->pieces.data + request->taken, left);
-		request->taken += left;
-		if (request->taken == request->pieces.length) {
-			buf_clear(&request->pieces);
-			request->taken = 0;
-		}
-		return (ssize_t)left;
-	}
+	if (taken)
+		return (ssize_t)taken;
 	if (request->ended)
-		return request->well && !request->pieces.failed ? MHD_CONTENT_READER_END_OF_STREAM
-		                                                : MHD_CONTENT_READER_END_WITH_ERROR;
+		return request->well && !request->pieces.buf.failed
+		               ? MHD_CONTENT_READER_END_OF_STREAM
+		               : MHD_CONTENT_READER_END_WITH_ERROR;
 	rest(request);
 	return 0;
 }
@@ -365,7 +376,7 @@ void http_request_piece(struct http_request *http, const char *data, size_t leng
 {
 	struct request *request = request_of(http);
 
-	buf_append(&request->pieces, data, length);
+	buf_append(&request->pieces.buf, data, length);
 	go_on(request);
 }
 
@@ -416,10 +427,6 @@ static size_t leave_escaped(void *userdata, struct MHD_Connection *mhd, char *te
 	return strlen(text);
 }
 
-static void log_nothing(void *userdata, const char *format, va_list arguments)
-{
-}
-
 static int start(struct server *server, const struct server_options *options)
 {
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
@@ -432,17 +439,15 @@ static int start(struct server *server, const struct server_options *options)
 	};
 
 	server->daemon = MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, handle,
-	        server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
-	        options->listener, MHD_OPTION_CONNECTION_LIMIT, options->connections,
-	        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
+	        server, MHD_OPTION_LISTEN_SOCKET, options->listener, MHD_OPTION_CONNECTION_LIMIT,
+	        options->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
 	        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 	        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, line_came, server,
 	        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
 	        completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, server,
 	        MHD_OPTION_ARRAY, tls ? of_tls : &of_tls[2], MHD_OPTION_END);
-	if (!server->daemon)
-		return -EINVAL;
-	info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	info = server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
+	                      : NULL;
 	if (!info)
 		return -EINVAL;
 	server->source.ready = library_ready;
@@ -492,9 +497,4 @@ struct server *server_free(struct server *server)
 		MHD_stop_daemon(server->daemon);
 	free(server);
 	return NULL;
-}
-
-const char *server_kind(const struct server *server)
-{
-	return server->kind;
 }

@@ -18,8 +18,8 @@ struct server;
 struct http_request {
 	const char *method;
 	const char *target; /* as it was sent: path, perhaps `?` and a query */
-	struct server *server;
-	void *data; /* the owner's */
+	const char *kind;   /* of the server */
+	void *data;         /* the owner's */
 };
 
 struct server_events {
@@ -42,7 +42,6 @@ struct server_options {
 
 int server_new(struct server **out, struct loop *loop, const struct server_options *options);
 struct server *server_free(struct server *server); /* `gone` comes for what there is */
-const char *server_kind(const struct server *server);
 
 /* What a turn of the loop needs: runs what is due, and says until when it can wait; -1: for ever. */
 int server_turn(struct server *server);
