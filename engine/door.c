@@ -318,7 +318,7 @@ void door_end(struct door *door)
 
 bool door_idle(const struct door *door)
 {
-	return !door || (door->stopping && !door->process);
+	return !door || (door->stopping && !door->process && !door->pinned);
 }
 
 struct door *door_free(struct door *door)

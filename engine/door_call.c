@@ -27,7 +27,8 @@ static struct door_call *call_free(struct door_call *call)
 {
 	if (!call)
 		return NULL;
-	map_remove(&call->door->calls, call->number);
+	if (!call->left)
+		map_remove(&call->door->calls, call->number);
 	call->door->held_bytes -= call->held;
 	alarm_clear(&call->door->engine->host.alarms, &call->late);
 	wire_said_deinit(&call->said);
@@ -41,6 +42,12 @@ static void send_end(struct door_call *call)
 {
 	struct door *door = call->door;
 
+	door->pinned -= call->pinned;
+	if (call->left) {
+		call_free(call);
+		engine_settle(door->engine);
+		return;
+	}
 	wire_link_send(&door->link, WIRE_END, call->number, call->end.data, call->end.length);
 	call_free(call);
 	door_flush(door);
@@ -73,6 +80,8 @@ static void say_begin(struct door_call *call)
 
 void door_call_data(struct door_call *call, const char *data, size_t length)
 {
+	if (call->left)
+		return;
 	say_begin(call);
 	if (length)
 		wire_link_send(&call->door->link, WIRE_DATA, call->number, data, length);
@@ -183,11 +192,6 @@ static void invoke(struct door_call *call)
 	door_invoke(call, source ? source : "gateway");
 }
 
-static void enqueue(struct door_call *call)
-{
-	door_call_end(call, -ENOSYS, "asynchronous calls are not there yet");
-}
-
 static void check(struct door_call *call)
 {
 	door_call_end(call, 0, "");
@@ -208,7 +212,7 @@ static const struct verb {
 	void (*run)(struct door_call *call);
 } verbs[VERBS] = {
         [VERB_INVOKE] = {true, false, invoke},
-        [VERB_ENQUEUE] = {true, false, enqueue},
+        [VERB_ENQUEUE] = {true, false, door_enqueue},
         [VERB_CHECK] = {true, false, check},
         [VERB_ROUTE] = {false, true, door_route},
         [VERB_METRICS] = {false, false, metrics},
@@ -287,6 +291,11 @@ static void leave(struct door_call *call)
 {
 	struct invocation *invocation = take(call->invocation);
 
+	if (call->pinned) {
+		map_remove(&call->door->calls, call->number);
+		call->left = true;
+		return;
+	}
 	if (invocation) {
 		invocation_cancel(invocation);
 		invocation_release(invocation);

@@ -15,6 +15,8 @@ struct door_call {
 	struct alias *alias; /* these three only while it is begun */
 	struct invocation *invocation;
 	bool begun, answered;
+	bool pinned; /* something that cannot be called off will end it: counted in door.pinned */
+	bool left;   /* meanwhile the client did: it is in no map, and nobody is told */
 	struct alarm late; /* the end, when what follows it is wanted too */
 	struct buf end;    /* its fields */
 	char request_id[UUID_TEXT_SIZE];
@@ -29,6 +31,9 @@ int door_allow(const struct door_call *call, struct buf *why);
 
 /* Calls what was found. */
 void door_invoke(struct door_call *call, const char *source);
+
+/* Hands the event to the queue; the response is its request id. */
+void door_enqueue(struct door_call *call);
 
 /* Finds what the routes of triggers say, and calls it. */
 void door_route(struct door_call *call);

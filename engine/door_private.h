@@ -32,6 +32,7 @@ struct door {
 	struct wire_link link;
 	struct watch *watch;
 	struct map calls;   /* struct door_call by number */
+	size_t pinned;      /* calls that are not there any more, but for those who will end them */
 	size_t held_bytes;  /* of events that are not complete */
 	struct alarm again; /* the next start */
 	int64_t pause_us, started_us;
