@@ -45,9 +45,8 @@ struct invocation_options {
 	const char *name;        /* of a queue entry, "" */
 	const char *request_id;  /* NULL: a fresh one */
 	unsigned attempt;        /* from 1; 0 = 1 */
-	const char
-	        *http_head; /* NULL, or an APIG event without its body: what a program that speaks
-	                            HTTP gets together with `request`, and others do not */
+	/* NULL, or an APIG event without its body: what a program that speaks HTTP gets beside it. */
+	const char *http_head;
 };
 
 struct invocation {
