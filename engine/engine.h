@@ -56,7 +56,7 @@ struct functions *engine_functions(struct engine *engine);
 struct packages *engine_packages(struct engine *engine);
 struct attributes *engine_attributes(struct engine *engine);
 struct http_routes *engine_http_routes(struct engine *engine); /* of triggers, to be kept by them */
-struct tokens *engine_tokens(struct engine *engine); /* of the gateway */
+struct tokens *engine_tokens(struct engine *engine);           /* of the gateway */
 struct runtimes *engine_runtimes(struct engine *engine);
 struct last_error *engine_last_error(struct engine *engine); /* of the mount */
 const struct clock *engine_clock(const struct engine *engine);

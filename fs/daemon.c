@@ -167,7 +167,7 @@ static int open_door(struct daemon *daemon, struct buf *why)
 	return engine_open_door(daemon->engine,
 	        &(struct door_options){
 	                .gateway_path = options->gateway,
-	                .listen = options->listen,
+	                .listen = (const char *const *)options->listen,
 	                .open_loopback = options->open_loopback,
 	                .certificate = options->tls_cert,
 	                .private_key = options->tls_key,

@@ -19,7 +19,8 @@ const char options_usage[] =
         "\n"
         "  -f, --foreground   stay in the foreground, log to standard error too\n"
         "  -o OPTIONS         allow_other, auto_unmount, nonempty, debug, state=DIR, "
-        "runtimes=PATH\n"
+        "runtimes=PATH,\n"
+        "                     listen=ADDRESS:PORT, open_loopback, tls_cert=FILE, tls_key=FILE\n"
         "  --state DIR        where everything is kept (root: /var/lib/fnfs; others:\n"
         "                     $XDG_STATE_HOME/fnfs or ~/.local/state/fnfs)\n"
         "  --runtimes PATH    directories with runtimes, separated by colons\n"
@@ -46,6 +47,7 @@ static const struct flag flags[] = {
         {"noauto_unmount", offsetof(struct options, auto_unmount), false},
         {"nonempty", offsetof(struct options, nonempty), true},
         {"debug", offsetof(struct options, debug), true},
+        {"open_loopback", offsetof(struct options, open_loopback), true},
 };
 
 static int set_text(char **text, const char *value)
@@ -53,6 +55,16 @@ static int set_text(char **text, const char *value)
 	free(*text);
 	*text = strdup(value);
 	return *text ? 0 : -ENOMEM;
+}
+
+static int add_listen(struct options *options, const char *address, struct buf *why)
+{
+	if (options->listen_count + 1 >= ARRAY_SIZE(options->listen)) {
+		buf_puts(why, "--listen was given too often");
+		return -E2BIG;
+	}
+	options->listen[options->listen_count] = strdup(address); /* the list it stands in may go */
+	return options->listen[options->listen_count++] ? 0 : -ENOMEM;
 }
 
 static int mount_option(struct options *options, const char *option, struct buf *why)
@@ -71,6 +83,12 @@ static int mount_option(struct options *options, const char *option, struct buf 
 		return set_text(&options->state, option + 6);
 	if (strncmp(option, "runtimes=", 9) == 0)
 		return set_text(&options->runtimes, option + 9);
+	if (strncmp(option, "listen=", 7) == 0)
+		return add_listen(options, option + 7, why);
+	if (strncmp(option, "tls_cert=", 9) == 0)
+		return set_text(&options->tls_cert, option + 9);
+	if (strncmp(option, "tls_key=", 8) == 0)
+		return set_text(&options->tls_key, option + 8);
 	buf_printf(why, "-o %s: there is no such option", option);
 	return -EINVAL;
 }
@@ -85,16 +103,6 @@ static int mount_options(struct options *options, const char *list, struct buf *
 		if (*option)
 			r = mount_option(options, option, why);
 	return r;
-}
-
-static int add_listen(struct options *options, const char *address, struct buf *why)
-{
-	if (options->listen_count + 1 >= ARRAY_SIZE(options->listen)) {
-		buf_puts(why, "--listen was given too often");
-		return -E2BIG;
-	}
-	options->listen[options->listen_count++] = address;
-	return 0;
 }
 
 static int option(struct options *options, int letter, char **argv, struct buf *why)
@@ -316,6 +324,8 @@ void options_deinit(struct options *options)
 	free(options->runtimes);
 	free(options->guardian);
 	free(options->fetch);
+	for (size_t i = 0; i < options->listen_count; i++)
+		free(options->listen[i]);
 	free(options->gateway);
 	free(options->tls_cert);
 	free(options->tls_key);

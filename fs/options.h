@@ -13,7 +13,7 @@ struct options {
 	char *guardian;
 	char *fetch;
 	char *gateway;
-	const char *listen[16]; /* as typed; NULL-ended */
+	char *listen[16]; /* as typed; NULL-ended */
 	size_t listen_count;
 	char *tls_cert, *tls_key; /* absolute; NULL */
 	bool open_loopback;

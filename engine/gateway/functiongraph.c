@@ -128,7 +128,7 @@ static void add_summary(struct exchange *exchange)
 	double duration_ms = number_of(exchange, FIELD_DURATION_US, 1000);
 	char text[256], billing[32];
 
-	snprintf(billing, sizeof(billing), "%.0f", duration_ms + 0.999);
+	snprintf(billing, sizeof(billing), "%d", (int)(duration_ms + 0.999)); /* rounded up */
 	snprintf(text, sizeof(text),
 	        "{\"duration\":%.3f,\"billingDuration\":%s,\"memorySize\":%.0f,\"memoryUsed\":%."
 	        "3f}",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
-LAYERS = ["base", "store", "model", "run", "events", "engine", "fs"]
+LAYERS = ["base", "wire", "store", "model", "run", "events", "engine", "fs"]
 LONGEST = 500
 
 
@@ -35,6 +35,8 @@ def includes_go_down():
                 yield LAYERS.index(first) <= LAYERS.index(layer), path, name
             if layer != "fs" and layer in LAYERS:
                 yield "fuse" not in first, path, name
+            if layer == "engine" and path.parent.name == "gateway":
+                yield first not in LAYERS[2:], path, name
             if layer == "tools":
                 yield first not in LAYERS[1:], path, name
 
@@ -47,13 +49,13 @@ def replies_stand_in_one_file():
 
 
 def libraries_have_one_door():
-    "zstd, libcrypto, libmicrohttpd, zones of GLib: each is called in one file of the engine."
-    doors = {"ZSTD_": "compression.c", "EVP_": "sha256.c", "MHD_": "http_server.c",
-             "g_time_zone_": "time_zone.c"}
+    "zstd, libcrypto, zones of GLib: each is called in one file; libmicrohttpd in one of each program."
+    doors = {"ZSTD_": ["compression.c"], "EVP_": ["sha256.c"],
+             "MHD_": ["http_server.c", "server.c"], "g_time_zone_": ["time_zone.c"]}
     for path in sources(".c", ".h", below="engine"):
         text = path.read_text()
         for name, door in doors.items():
-            yield path.name == door or name not in text, path, name
+            yield path.name in door or name not in text, path, name
 
 
 def files_are_short():

@@ -21,7 +21,13 @@
 #include "daemon.h"
 #include "mountpoint.h"
 
+enum { LISTEN_MOST = 15 };
+
 struct plan {
+	const char *listen[LISTEN_MOST];
+	size_t listen_count;
+	const char *certificate, *private_key;
+	bool open_loopback;
 	const char *directory;
 	const char *state; /* NULL: the daemon's own choice */
 	bool foreground;
@@ -37,7 +43,7 @@ static void add_options(struct plan *plan, const char *options)
 
 static int become(const char *program, const struct plan *plan, const char *directory)
 {
-	const char *argv[8];
+	const char *argv[14 + 2 * LISTEN_MOST];
 	size_t count = 0;
 
 	argv[count++] = program;
@@ -50,6 +56,20 @@ static int become(const char *program, const struct plan *plan, const char *dire
 	if (plan->state) {
 		argv[count++] = "--state";
 		argv[count++] = plan->state;
+	}
+	for (size_t i = 0; i < plan->listen_count; i++) {
+		argv[count++] = "--listen";
+		argv[count++] = plan->listen[i];
+	}
+	if (plan->open_loopback)
+		argv[count++] = "--open-loopback";
+	if (plan->certificate) {
+		argv[count++] = "--tls-cert";
+		argv[count++] = plan->certificate;
+	}
+	if (plan->private_key) {
+		argv[count++] = "--tls-key";
+		argv[count++] = plan->private_key;
 	}
 	argv[count++] = directory;
 	argv[count] = NULL;
@@ -91,6 +111,10 @@ static int typed_by_person(const struct command *command, int argc, char **argv,
 	        {"foreground", no_argument, NULL, 'f'},
 	        {"options", required_argument, NULL, 'o'},
 	        {"state", required_argument, NULL, 's'},
+	        {"listen", required_argument, NULL, 'l'},
+	        {"open-loopback", no_argument, NULL, 'O'},
+	        {"tls-cert", required_argument, NULL, 'C'},
+	        {"tls-key", required_argument, NULL, 'K'},
 	        {},
 	};
 	const char *state = getenv("FNFS_STATE");
@@ -103,6 +127,16 @@ static int typed_by_person(const struct command *command, int argc, char **argv,
 			add_options(plan, optarg);
 		else if (answer == 's')
 			plan->state = optarg;
+		else if (answer == 'l' && plan->listen_count < LISTEN_MOST)
+			plan->listen[plan->listen_count++] = optarg;
+		else if (answer == 'l')
+			return complain_usage(command, "mount: --listen was given too often");
+		else if (answer == 'O')
+			plan->open_loopback = true;
+		else if (answer == 'C')
+			plan->certificate = optarg;
+		else if (answer == 'K')
+			plan->private_key = optarg;
 		else
 			return complain_option(command, answer, argv);
 	}
@@ -173,12 +207,16 @@ static int mount_run(const struct command *command, int argc, char **argv)
 
 const struct command command_mount = {
         .name = "mount",
-        .usage = "mount [DIR] [-f] [-o OPTIONS] [--state DIR]",
+        .usage = "mount [DIR] [-f] [-o OPTIONS] [--state DIR] [--listen ADDRESS:PORT]...",
         .summary = "start the platform and mount it at DIR (~/fn)",
         .details =
                 "  -f, --foreground       stay in the foreground, log to standard error\n"
                 "  -o, --options OPTIONS  mount options, for example allow_other\n"
                 "  --state DIR            where everything is kept; one daemon has it at a time\n"
+                "  --listen ADDRESS:PORT  take calls by HTTP there, from whoever has a token\n"
+                "                         (gateway/tokens/); again for more addresses\n"
+                "  --open-loopback        on addresses of this machine alone ask for no token\n"
+                "  --tls-cert FILE, --tls-key FILE  speak TLS there; PEM\n"
                 "\n"
                 "DIR is made when it is missing. A mount that a killed daemon left behind is\n"
                 "replaced. In /etc/fstab: `STATE-DIR DIR fuse.fnfs OPTIONS 0 0`.\n",
