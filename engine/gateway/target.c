@@ -71,8 +71,10 @@ static int take_parts(struct target_name *name, char *const *parts, size_t count
 		if (!is_name(parts[manner->name], ""))
 			return -EINVAL;
 		snprintf(name->function, sizeof(name->function), "%s", parts[manner->name]);
-		return count > manner->name + 1 ? target_name_qualify(name, parts[manner->name + 1])
-		                                : 0;
+		if (count == manner->name + 1)
+			return 0;
+		return *parts[manner->name + 1] ? target_name_qualify(name, parts[manner->name + 1])
+		                                : -EINVAL;
 	}
 	return -EINVAL;
 }
