@@ -367,3 +367,20 @@ void door_show_status(const struct door *door, struct buf *out)
 		buf_printf(out, "listens %s%s\n", door->listeners[i].address,
 		        strcmp(door->listeners[i].kind, "token") == 0 ? " (by token)" : "");
 }
+
+/* --- as the engine has it ---------------------------------------------------------------------- */
+
+int engine_open_door(struct engine *engine, const struct door_options *options, struct buf *why)
+{
+	return door_new(&engine->door, engine, options, why);
+}
+
+void engine_show_gateway_address(struct engine *engine, struct buf *out)
+{
+	door_show_address(engine->door, out);
+}
+
+void engine_show_gateway_status(struct engine *engine, struct buf *out)
+{
+	door_show_status(engine->door, out);
+}

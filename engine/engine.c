@@ -278,21 +278,6 @@ static void build_dropped(void *userdata, const struct blob_id *root)
 	collection_wanted(&engine->collection);
 }
 
-int engine_open_door(struct engine *engine, const struct door_options *options, struct buf *why)
-{
-	return door_new(&engine->door, engine, options, why);
-}
-
-void engine_show_gateway_address(struct engine *engine, struct buf *out)
-{
-	door_show_address(engine->door, out);
-}
-
-void engine_show_gateway_status(struct engine *engine, struct buf *out)
-{
-	door_show_status(engine->door, out);
-}
-
 /* --- birth ------------------------------------------------------------------------------------ */
 
 static void save_metrics(struct alarm *alarm)

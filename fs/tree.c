@@ -435,16 +435,13 @@ static const struct row tokens_rows[] = {
                 .each = &tokens_each,
                 .show = token_show,
                 .set = token_set_text,
-                .help = "NAME: `TOKEN SCOPE...`: who has the token may do what the scopes say; "
-                        "`rm` ends it"},
+                .help = "NAME: `TOKEN SCOPE...`: what the token opens; `rm` ends it"},
         {},
 };
 
 static const struct row gateway_rows[] = {
-        TEXT(ROW_GATEWAY_ADDRESS, "address", gateway_show_address,
-                "where it listens, a line each: `unix:PATH`, `http://ADDRESS:PORT`"),
-        TEXT(ROW_GATEWAY_STATUS, "status", gateway_show_status,
-                "whether it runs, and what it did: lines of `key value`"),
+        TEXT(ROW_GATEWAY_ADDRESS, "address", gateway_show_address, "where it listens, a line each"),
+        TEXT(ROW_GATEWAY_STATUS, "status", gateway_show_status, "whether it runs, what it did"),
         DIR(ROW_GATEWAY_TOKENS, "tokens", tokens_rows, "who may call from elsewhere"),
         {},
 };

@@ -47,14 +47,14 @@ enum command_kind {
 	                            -> child */
 	COMMAND_DEPENDENCY_RENAME, /* child, name; another one of that name and owner goes */
 	COMMAND_DEPENDENCY_UNBIND, /* child */
-	COMMAND_BUILD_KEEP, /* object (function, version), name (digest), time_us; snapshot, as
+	COMMAND_BUILD_KEEP,   /* object (function, version), name (digest), time_us; snapshot, as
 	                            `set` says, or value (why it failed); what was kept there goes */
-	COMMAND_BUILD_USE,  /* object, name, time_us */
-	COMMAND_BUILD_DROP, /* object, name */
-	COMMAND_TOKEN_CREATE,      /* name, value, time_us -> object */
-	COMMAND_TOKEN_SET,         /* object, value */
-	COMMAND_TOKEN_RENAME,      /* object, name */
-	COMMAND_TOKEN_REMOVE,      /* object */
+	COMMAND_BUILD_USE,    /* object, name, time_us */
+	COMMAND_BUILD_DROP,   /* object, name */
+	COMMAND_TOKEN_CREATE, /* name, value, time_us -> object */
+	COMMAND_TOKEN_SET,    /* object, value */
+	COMMAND_TOKEN_RENAME, /* object, name */
+	COMMAND_TOKEN_REMOVE, /* object */
 	COMMAND_KINDS,
 };
 

@@ -278,11 +278,13 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
         [COMMAND_BUILD_DROP] =
                 {
                         {"DELETE FROM builds WHERE owner = :object AND digest = :name", true},
+                },
         [COMMAND_TOKEN_CREATE] =
                 {
                         {"INSERT INTO objects (kind) VALUES ('token')"},
                         {"INSERT INTO tokens (id, name, value, created_us)"
-                         " VALUES (last_insert_rowid(), :name, :value, :time) RETURNING id",
+                         " VALUES (last_insert_rowid(), :name, :value, :time) "
+                         "RETURNING id",
                                 true, GIVES_OBJECT},
                 },
         [COMMAND_TOKEN_SET] =
@@ -296,7 +298,9 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
         [COMMAND_TOKEN_REMOVE] =
                 {
                         {"DELETE FROM attributes WHERE object = :object"},
-                        {"DELETE FROM objects WHERE id = :object AND kind = 'token'", true},
+                        {"DELETE FROM objects WHERE id = :object AND kind = "
+                         "'token'",
+                                true},
                 },
 };
 

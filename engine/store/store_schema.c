@@ -129,6 +129,7 @@ const char *const store_migrations[] = {
         "	error TEXT,"
         "	used_us INTEGER NOT NULL,"
         "	PRIMARY KEY (owner, digest)) WITHOUT ROWID;",
+
         /* tokens of the gateway */
         "CREATE TABLE tokens ("
         "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
