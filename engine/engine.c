@@ -54,16 +54,6 @@ struct attributes *engine_attributes(struct engine *engine)
 	return engine->attributes;
 }
 
-struct http_routes *engine_http_routes(struct engine *engine)
-{
-	return engine->http_routes;
-}
-
-struct tokens *engine_tokens(struct engine *engine)
-{
-	return engine->tokens;
-}
-
 struct runtimes *engine_runtimes(struct engine *engine)
 {
 	return engine->runtimes;

@@ -12,6 +12,7 @@
 #include "fs/behaviour.h"
 #include "fs/behaviours/files.h"
 #include "fs/row_ids.h"
+#include "fs/tree_gateway.h"
 #include "fs/tree_queue.h"
 #include "fs/views/aliases.h"
 #include "fs/views/calls.h"
@@ -21,7 +22,6 @@
 #include "fs/views/env.h"
 #include "fs/views/function.h"
 #include "fs/views/functions.h"
-#include "fs/views/gateway.h"
 #include "fs/views/instances.h"
 #include "fs/views/logs.h"
 #include "fs/views/metrics.h"
@@ -424,25 +424,6 @@ static const struct row runtime_rows[] = {
 
 static const struct row runtimes_rows[] = {
         EACH(ROW_RUNTIME, &runtimes_each, runtime_rows, "NAME: one runtime"),
-        {},
-};
-
-static const struct row tokens_rows[] = {
-        {.id = ROW_GATEWAY_TOKEN,
-                .behaviour = &knob_behaviour,
-                .mode = S_IFREG | 0600,
-                .flags = ROW_SECRET,
-                .each = &tokens_each,
-                .show = token_show,
-                .set = token_set_text,
-                .help = "NAME: `TOKEN SCOPE...`: what the token opens; `rm` ends it"},
-        {},
-};
-
-static const struct row gateway_rows[] = {
-        TEXT(ROW_GATEWAY_ADDRESS, "address", gateway_show_address, "where it listens, a line each"),
-        TEXT(ROW_GATEWAY_STATUS, "status", gateway_show_status, "whether it runs, what it did"),
-        DIR(ROW_GATEWAY_TOKENS, "tokens", tokens_rows, "who may call from elsewhere"),
         {},
 };
 
