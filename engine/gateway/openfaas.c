@@ -61,15 +61,17 @@ static void ask(struct exchange *exchange)
 		exchange_refuse(exchange, EOPNOTSUPP, "only POST is understood here");
 		return;
 	}
+	/* It has no way out of its own: better refused than taken and never called back. */
+	if (async && http_request_header(exchange->request, "X-Callback-Url")) {
+		exchange_refuse(exchange, ENOSYS, "X-Callback-Url is not served: see results/");
+		return;
+	}
 	exchange->verb = async ? VERB_ENQUEUE : VERB_INVOKE;
 	wire_put_number(&exchange->ask, FIELD_VERB, exchange->verb);
 	wire_put(&exchange->ask, FIELD_FUNCTION, exchange->target.function);
 	wire_put(&exchange->ask, FIELD_QUALIFIER, exchange->target.qualifier);
 	wire_put(&exchange->ask, FIELD_SOURCE, "gateway openfaas");
-	if (async)
-		wire_put(&exchange->ask, FIELD_CALLBACK,
-		        http_request_header(exchange->request, "X-Callback-Url"));
-	else
+	if (!async)
 		put_head(exchange);
 }
 

@@ -23,7 +23,6 @@ enum wire_field {
 	FIELD_HEAD,      /* an APIG event without its body, for programs that speak HTTP */
 	FIELD_SOURCE,    /* what the flight recorder says of it */
 	FIELD_KEY,       /* asynchronous: the entry's name, the same means the same call */
-	FIELD_CALLBACK,  /* asynchronous: who is told of the end */
 	FIELD_WANTS_LOG,
 	/* BEGIN */
 	FIELD_REQUEST_ID = 32,
