@@ -2,6 +2,7 @@
 #pragma once
 /* One call that came through the door. Internal to the door's files. */
 #include "engine/door_private.h"
+#include "events/queue.h"
 #include "run/invocation.h"
 
 struct door_call {
@@ -21,6 +22,7 @@ struct door_call {
 	struct buf end;    /* its fields */
 	char request_id[UUID_TEXT_SIZE];
 	uint64_t function_id;
+	struct queue_target queue_target;
 };
 
 /* Finds what is named. 0, or -ENOENT, -EINVAL with a sentence. */
