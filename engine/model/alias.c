@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "model/functions_private.h"
 #include "model/routes.h"
+#include "model/trigger.h"
 #include "model/version.h"
 #include "model/why.h"
 #include "store/store.h"
@@ -261,9 +262,24 @@ int alias_rename(struct alias *alias, const char *name, struct buf *why)
 	return 0;
 }
 
+int alias_check_unused(const struct alias *alias, struct buf *why)
+{
+	const struct trigger *trigger = triggers_using(alias->function, NULL, alias);
+
+	if (!trigger)
+		return 0;
+	why_say(why, "trigger %s of %s calls alias %s", trigger->name, alias->function->name,
+	        alias->name);
+	return -EBUSY;
+}
+
 int alias_remove(struct alias *alias, struct buf *why)
 {
-	int r = store_apply(alias->function->functions->store,
+	int r = alias_check_unused(alias, why);
+
+	if (r < 0)
+		return r;
+	r = store_apply(alias->function->functions->store,
 	        &(struct command){COMMAND_ALIAS_REMOVE, .object = alias->id}, NULL);
 
 	if (r < 0)

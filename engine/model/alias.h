@@ -30,7 +30,9 @@ struct alias {
 /* All calls go to the newest version. -ENOENT when none is published; -EINVAL, -ENAMETOOLONG, -EEXIST; the store's. */
 int alias_create(struct function *function, const char *name, struct alias **out, struct buf *why);
 int alias_rename(struct alias *alias, const char *name, struct buf *why);
-int alias_remove(struct alias *alias, struct buf *why);
+/* -EBUSY and the trigger that calls it, in a sentence; else 0. */
+int alias_check_unused(const struct alias *alias, struct buf *why);
+int alias_remove(struct alias *alias, struct buf *why); /* checks that first */
 
 /* -EINVAL: the sentence names the line. The same in other words changes nothing. */
 int alias_set_routes(struct alias *alias, const char *text, struct buf *why);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "model/alias.h"
 #include "model/functions_private.h"
+#include "model/trigger.h"
 #include "model/version.h"
 #include "model/why.h"
 #include "store/store.h"
@@ -27,6 +28,8 @@ static struct function *function_free(struct function *function)
 		return NULL;
 	aliases_free(function);
 	versions_free(function);
+	ordered_deinit(&function->triggers);
+	names_deinit(&function->triggers_by_name);
 	settings_deinit(&function->settings);
 	free(function->name);
 	free(function);
@@ -304,10 +307,12 @@ int function_rename(struct function *function, const char *name, struct buf *why
 
 int function_check_empty(const struct function *function, struct buf *why)
 {
-	const char *kind = aliases_count(function) ? "aliases" : "versions";
+	const char *kind = triggers_count(function)  ? "triggers"
+	                   : aliases_count(function) ? "aliases"
+	                                             : "versions";
 
 	/* What is being published goes with it: nobody was told that it is there. */
-	if (!aliases_count(function) && !versions_count(function))
+	if (!triggers_count(function) && !aliases_count(function) && !versions_count(function))
 		return 0;
 	why_say(why, "%s has %s; remove them first, or all at once with rm -r", function->name,
 	        kind);
@@ -322,6 +327,7 @@ int function_remove(struct function *function, struct buf *why)
 
 	if (r < 0)
 		return why_store(why, r);
+	triggers_removed(function);
 	aliases_removed(function);
 	versions_removed(function);
 	drop(functions, function);

@@ -32,13 +32,15 @@ struct function {
 	struct list drafts;     /* versions that are being published */
 	struct ordered aliases; /* by id */
 	struct names aliases_by_name;
+	struct ordered triggers; /* by id */
+	struct names triggers_by_name;
 	struct functions *functions;
 	void *runtime_state; /* belongs to the layers above; NULL at first */
 };
 
 /*
  * Told after the change is stored. Any may be NULL. What was removed is freed after the event returns. With a function go
- * its aliases, then its versions (drafts too), each with its own event, then itself.
+ * its triggers (model/trigger.h), then its aliases, then its versions (drafts too), each with its own event, then itself.
  */
 struct functions_events {
 	void (*created)(void *userdata, struct function *function);
@@ -70,7 +72,7 @@ size_t functions_count(const struct functions *functions);
 int functions_create(struct functions *functions, const char *name, const struct caller *owner,
         struct function **out, struct buf *why);
 
-/* -ENOTEMPTY and a sentence while it has versions or aliases; else 0. */
+/* -ENOTEMPTY and a sentence while it has versions, aliases or triggers; else 0. */
 int function_check_empty(const struct function *function, struct buf *why);
 int function_rename(struct function *function, const char *name, struct buf *why);
 int function_remove(

@@ -16,6 +16,7 @@ struct functions {
 	bool drafts_left;     /* the store holds some that a crash left */
 	struct ordered ordered;
 	struct packages *packages; /* set by themselves, while they are there */
+	struct triggers *triggers; /* likewise */
 };
 
 /* The owner's id is set when it has one. */
@@ -45,6 +46,7 @@ int alias_load_setting(struct alias *alias, const char *name, const char *value)
 /* The function's are gone from the store: told and freed. */
 void versions_removed(struct function *function);
 void aliases_removed(struct function *function);
+void triggers_removed(struct function *function);
 
 /* At the end of it all, without a word. Aliases first. */
 void versions_free(struct function *function);

@@ -16,6 +16,7 @@
 #include "model/alias.h"
 #include "model/functions_private.h"
 #include "model/routes.h"
+#include "model/trigger.h"
 #include "model/why.h"
 
 enum { NAME_LONGEST = 42 };
@@ -297,6 +298,7 @@ int version_create(struct function *function, const char *name,
 int version_check_unused(const struct version *version, struct buf *why)
 {
 	const struct function *function = version->function;
+	const struct trigger *trigger;
 	struct alias *alias;
 	uint64_t id = 0;
 
@@ -307,7 +309,12 @@ int version_check_unused(const struct version *version, struct buf *why)
 			return -EBUSY;
 		}
 	}
-	return 0;
+	trigger = triggers_using(function, version, NULL);
+	if (!trigger)
+		return 0;
+	why_say(why, "trigger %s of %s calls version %s", trigger->name, function->name,
+	        version->name);
+	return -EBUSY;
 }
 
 int version_remove(struct version *version, struct buf *why)

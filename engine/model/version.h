@@ -56,6 +56,6 @@ size_t versions_count(const struct function *function);
 
 struct version *version_draft_find(const struct function *function, const char *name);
 
-/* -EBUSY and the alias that uses it, in a sentence; else 0. */
+/* -EBUSY and the alias or trigger that uses it, in a sentence; else 0. */
 int version_check_unused(const struct version *version, struct buf *why);
 int version_remove(struct version *version, struct buf *why); /* checks that first */

@@ -15,13 +15,13 @@
 struct store;
 
 enum command_kind {
-	COMMAND_FUNCTION_CREATE,   /* name, uid, gid, time_us -> object: the new id */
-	COMMAND_FUNCTION_RENAME,   /* object, name */
-	COMMAND_FUNCTION_OWN,      /* object, uid, gid */
-	COMMAND_FUNCTION_REMOVE,   /* object; all that belongs to it goes too, attributes as well */
-	COMMAND_SETTING_SET,       /* object (function, version, alias), name (setting), value;
+	COMMAND_FUNCTION_CREATE, /* name, uid, gid, time_us -> object: the new id */
+	COMMAND_FUNCTION_RENAME, /* object, name */
+	COMMAND_FUNCTION_OWN,    /* object, uid, gid */
+	COMMAND_FUNCTION_REMOVE, /* object; all that belongs to it goes too, attributes as well */
+	COMMAND_SETTING_SET,  /* object (function, version, alias, trigger), name (setting), value;
 	                            NULL value = back to the default */
-	COMMAND_VARIABLE_SET,      /* object (function, version), name, value -> child: its id */
+	COMMAND_VARIABLE_SET, /* object (function, version), name, value -> child: its id */
 	COMMAND_VARIABLE_RENAME,   /* object, child, name */
 	COMMAND_VARIABLE_UNSET,    /* object, child */
 	COMMAND_ATTRIBUTES_SET,    /* ino, mode/uid/gid/time_us as `set` says */
@@ -47,14 +47,30 @@ enum command_kind {
 	                            -> child */
 	COMMAND_DEPENDENCY_RENAME, /* child, name; another one of that name and owner goes */
 	COMMAND_DEPENDENCY_UNBIND, /* child */
-	COMMAND_BUILD_KEEP,   /* object (function, version), name (digest), time_us; snapshot, as
+	COMMAND_BUILD_KEEP,     /* object (function, version), name (digest), time_us; snapshot, as
 	                            `set` says, or value (why it failed); what was kept there goes */
-	COMMAND_BUILD_USE,    /* object, name, time_us */
-	COMMAND_BUILD_DROP,   /* object, name */
-	COMMAND_TOKEN_CREATE, /* name, value, time_us -> object */
-	COMMAND_TOKEN_SET,    /* object, value */
-	COMMAND_TOKEN_RENAME, /* object, name */
-	COMMAND_TOKEN_REMOVE, /* object */
+	COMMAND_BUILD_USE,      /* object, name, time_us */
+	COMMAND_BUILD_DROP,     /* object, name */
+	COMMAND_TOKEN_CREATE,   /* name, value, time_us -> object */
+	COMMAND_TOKEN_SET,      /* object, value */
+	COMMAND_TOKEN_RENAME,   /* object, name */
+	COMMAND_TOKEN_REMOVE,   /* object */
+	COMMAND_TOPIC_CREATE,   /* name, uid, gid, time_us -> object */
+	COMMAND_TOPIC_RENAME,   /* object, name */
+	COMMAND_TOPIC_OWN,      /* object, uid, gid */
+	COMMAND_TOPIC_COUNT,    /* object, fired: events published so far */
+	COMMAND_TOPIC_REMOVE,   /* object; -ENOENT also while a source names it */
+	COMMAND_TRIGGER_CREATE, /* object (function), name, time_us -> object */
+	COMMAND_TRIGGER_RENAME, /* object, name */
+	COMMAND_TRIGGER_TARGET, /* object, child (version) or target (alias); 0 and 0 = latest */
+	COMMAND_TRIGGER_FIRED,  /* object, time_us (the last event), fired, errors, from_us */
+	COMMAND_TRIGGER_REMOVE, /* object; its source, settings and attributes go too */
+	COMMAND_SOURCE_CREATE,  /* object (trigger), name (kind) -> child; -EEXIST: it has one */
+	COMMAND_SOURCE_SET,     /* child, value, target (topic, or 0), uid, gid, groups, time_us;
+	                            what was watched is forgotten */
+	COMMAND_SOURCE_REMOVE,  /* child */
+	COMMAND_WATCHED_SET,    /* child (source), value: a JSON array of [name, stamp] */
+	COMMAND_WATCHED_FORGET, /* child (source), value: a JSON array of names */
 	COMMAND_KINDS,
 };
 
@@ -92,6 +108,9 @@ struct command {
 	uid_t uid;
 	gid_t gid;
 	int64_t time_us;
+	int64_t from_us;
+	uint64_t fired, errors;
+	const char *groups; /* numbers with blanks between them */
 	struct store_snapshot snapshot;
 	int durable;
 };
@@ -197,7 +216,48 @@ struct store_token_row {
 };
 int store_each_token(struct store *store,
         int (*each)(void *userdata, const struct store_token_row *row), void *userdata);
+struct store_topic_row {
+	uint64_t id;
+	const char *name;
+	uid_t uid;
+	gid_t gid;
+	uint64_t published;
+	int64_t created_us;
+};
+int store_each_topic(struct store *store,
+        int (*each)(void *userdata, const struct store_topic_row *row), void *userdata);
+struct store_trigger_row {
+	uint64_t id;
+	uint64_t function;
+	const char *name;
+	uint64_t version, alias; /* 0 = not one; both = latest */
+	int64_t last_us;         /* 0 = never */
+	uint64_t fired, errors;
+	int64_t created_us;
+};
+int store_each_trigger(struct store *store,
+        int (*each)(void *userdata, const struct store_trigger_row *row), void *userdata);
+struct store_source_row {
+	uint64_t id;
+	uint64_t trigger;
+	const char *kind;
+	const char *value; /* "" = not set yet */
+	uint64_t topic;    /* 0 = none */
+	uid_t uid;         /* who set it */
+	gid_t gid;
+	const char *groups;
+	int64_t start_us, from_us;
+};
+int store_each_source(struct store *store,
+        int (*each)(void *userdata, const struct store_source_row *row), void *userdata);
+/* Of one source, by name. */
+int store_each_watched(struct store *store, uint64_t source,
+        int (*each)(void *userdata, const char *name, const char *stamp), void *userdata);
+/* Of all owners but triggers; and of those. */
 int store_each_setting(struct store *store,
+        int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
+        void *userdata);
+int store_each_trigger_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata);
 int store_each_variable(struct store *store,

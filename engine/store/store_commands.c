@@ -49,6 +49,12 @@ struct step {
 
 #define THE_UNFINISHED " (SELECT id FROM versions WHERE snapshot IS NULL)"
 
+/* One statement, which has to meet a row. */
+#define ALONE(statement) \
+	{ \
+		{statement, true}, \
+	}
+
 static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
         [COMMAND_FUNCTION_CREATE] =
                 {
@@ -67,6 +73,7 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                 },
         [COMMAND_FUNCTION_REMOVE] =
                 {
+                        {"DELETE FROM triggers WHERE function = :object"}, /* they name versions */
                         {"DELETE FROM attributes WHERE object = :object OR object IN" BELONGINGS},
                         {"DELETE FROM objects WHERE id IN" BELONGINGS},
                         {"DELETE FROM objects WHERE id = :object AND kind = 'function'", true},
@@ -74,7 +81,7 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
         [COMMAND_SETTING_SET] =
                 {
                         {"SELECT 1 FROM objects WHERE id = :object"
-                         " AND kind IN ('function', 'version', 'alias')",
+                         " AND kind IN ('function', 'version', 'alias', 'trigger')",
                                 true},
                         {"DELETE FROM settings WHERE owner = :object AND name = :name"},
                         {"INSERT INTO settings (owner, name, value)"
@@ -302,6 +309,70 @@ static const struct step commands[COMMAND_KINDS][STORE_STEPS] = {
                          "'token'",
                                 true},
                 },
+        [COMMAND_TOPIC_CREATE] =
+                {
+                        {"INSERT INTO objects (kind) VALUES ('topic')"},
+                        {"INSERT INTO topics (id, name, uid, gid, created_us)"
+                         " VALUES (last_insert_rowid(), :name, :uid, :gid, :time) RETURNING id",
+                                true, GIVES_OBJECT},
+                },
+        [COMMAND_TOPIC_RENAME] = ALONE("UPDATE topics SET name = :name WHERE id = :object"),
+        [COMMAND_TOPIC_OWN] = ALONE("UPDATE topics SET uid = :uid, gid = :gid WHERE id = :object"),
+        [COMMAND_TOPIC_COUNT] = ALONE("UPDATE topics SET published = :fired WHERE id = :object"),
+        [COMMAND_TOPIC_REMOVE] =
+                {
+                        {"DELETE FROM attributes WHERE object = :object"},
+                        {"DELETE FROM objects WHERE id = :object AND kind = 'topic'", true},
+                },
+        [COMMAND_TRIGGER_CREATE] =
+                {
+                        {"INSERT INTO objects (kind) VALUES ('trigger')"},
+                        {"INSERT INTO triggers (id, function, name, created_us)"
+                         " VALUES (last_insert_rowid(), :object, :name, :time) RETURNING id",
+                                true, GIVES_OBJECT},
+                },
+        [COMMAND_TRIGGER_RENAME] = ALONE("UPDATE triggers SET name = :name WHERE id = :object"),
+        [COMMAND_TRIGGER_TARGET] =
+                {
+                        {"UPDATE triggers SET version = nullif(:child, 0),"
+                         " alias = nullif(:target, 0) WHERE id = :object",
+                                true},
+                },
+        [COMMAND_TRIGGER_FIRED] =
+                {
+                        {"UPDATE triggers SET last_us = :time, fired = :fired, errors = :errors"
+                         " WHERE id = :object",
+                                true},
+                        {"UPDATE sources SET from_us = :from WHERE trigger = :object"},
+                },
+        [COMMAND_TRIGGER_REMOVE] = ALONE("DELETE FROM triggers WHERE id = :object"),
+        [COMMAND_SOURCE_CREATE] =
+                {
+                        {"INSERT INTO objects (kind) VALUES ('source')"},
+                        {"INSERT INTO sources (id, trigger, kind)"
+                         " VALUES (last_insert_rowid(), :object, :name) RETURNING id",
+                                true, GIVES_CHILD},
+                },
+        [COMMAND_SOURCE_SET] =
+                {
+                        {"UPDATE sources SET value = :value, topic = nullif(:target, 0),"
+                         " uid = :uid, gid = :gid, groups = :groups, start_us = :time,"
+                         " from_us = :time WHERE id = :child",
+                                true},
+                        {"DELETE FROM watched WHERE source = :child"},
+                },
+        [COMMAND_SOURCE_REMOVE] = ALONE("DELETE FROM sources WHERE id = :child"),
+        [COMMAND_WATCHED_SET] =
+                {
+                        {"INSERT OR REPLACE INTO watched (source, name, stamp)"
+                         " SELECT :child, json_extract(value, '$[0]'), json_extract(value, '$[1]')"
+                         " FROM json_each(:value)"},
+                },
+        [COMMAND_WATCHED_FORGET] =
+                {
+                        {"DELETE FROM watched WHERE source = :child"
+                         " AND name IN (SELECT value FROM json_each(:value))"},
+                },
 };
 
 enum field_type { FIELD_ID, FIELD_TEXT, FIELD_TIME, FIELD_32_BITS, FIELD_SNAPSHOT };
@@ -327,7 +398,11 @@ static const struct field fields[] = {
         FIELD(":value", FIELD_TEXT, value, 0),
         FIELD(":uid", FIELD_32_BITS, uid, 0),
         FIELD(":gid", FIELD_32_BITS, gid, 0),
+        FIELD(":groups", FIELD_TEXT, groups, 0),
         FIELD(":time", FIELD_TIME, time_us, 0),
+        FIELD(":from", FIELD_TIME, from_us, 0),
+        FIELD(":fired", FIELD_ID, fired, 0),
+        FIELD(":errors", FIELD_ID, errors, 0),
         FIELD(":snapshot", FIELD_SNAPSHOT, snapshot.root, 0),
         FIELD(":set_snapshot", FIELD_SNAPSHOT, snapshot.root, COMMAND_SET_SNAPSHOT),
         FIELD(":files", FIELD_ID, snapshot.files, 0),

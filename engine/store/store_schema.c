@@ -136,6 +136,56 @@ const char *const store_migrations[] = {
         "	name TEXT NOT NULL UNIQUE,"
         "	value TEXT NOT NULL,"
         "	created_us INTEGER NOT NULL);",
+        /*
+         * 5: topics, triggers, and the one source a trigger has, which is an object of its own, as whoever
+         * replaces it makes another file. A trigger goes with its function, a source with its trigger, each
+         * with what the commands of their owners do not know of; what is named as a target cannot go.
+         */
+        "CREATE TABLE topics ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL UNIQUE,"
+        "	uid INTEGER NOT NULL,"
+        "	gid INTEGER NOT NULL,"
+        "	published INTEGER NOT NULL DEFAULT 0,"
+        "	created_us INTEGER NOT NULL);"
+        "CREATE TABLE triggers ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	function INTEGER NOT NULL REFERENCES functions (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL,"
+        "	version INTEGER REFERENCES versions (id)," /* both NULL = latest */
+        "	alias INTEGER REFERENCES aliases (id),"
+        "	last_us INTEGER NOT NULL DEFAULT 0,"
+        "	fired INTEGER NOT NULL DEFAULT 0,"
+        "	errors INTEGER NOT NULL DEFAULT 0,"
+        "	created_us INTEGER NOT NULL,"
+        "	UNIQUE (function, name));"
+        "CREATE INDEX triggers_of_version ON triggers (version);"
+        "CREATE INDEX triggers_of_alias ON triggers (alias);"
+        "CREATE TABLE sources ("
+        "	id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,"
+        "	trigger INTEGER NOT NULL UNIQUE REFERENCES triggers (id) ON DELETE CASCADE,"
+        "	kind TEXT NOT NULL,"
+        "	value TEXT NOT NULL DEFAULT '',"
+        "	topic INTEGER REFERENCES topics (id),"
+        "	uid INTEGER NOT NULL DEFAULT 0," /* who set it: with whose rights it is watched */
+        "	gid INTEGER NOT NULL DEFAULT 0,"
+        "	groups TEXT NOT NULL DEFAULT '',"
+        "	start_us INTEGER NOT NULL DEFAULT 0," /* when it was set */
+        "	from_us INTEGER NOT NULL DEFAULT 0);" /* nothing that was due until then is due any more */
+        "CREATE INDEX sources_of_topic ON sources (topic);"
+        "CREATE TABLE watched ("
+        "	source INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,"
+        "	name TEXT NOT NULL,"
+        "	stamp TEXT NOT NULL,"
+        "	PRIMARY KEY (source, name)) WITHOUT ROWID;"
+        "CREATE TRIGGER trigger_goes AFTER DELETE ON triggers BEGIN"
+        "	DELETE FROM attributes WHERE object = OLD.id;"
+        "	DELETE FROM objects WHERE id = OLD.id;"
+        "END;"
+        "CREATE TRIGGER source_goes AFTER DELETE ON sources BEGIN"
+        "	DELETE FROM attributes WHERE object = OLD.id;"
+        "	DELETE FROM objects WHERE id = OLD.id;"
+        "END;",
 };
 
 const size_t store_migrations_count = ARRAY_SIZE(store_migrations);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading everything back, once, at start: one query per kind, each row handed to a callback. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -252,6 +254,106 @@ int store_each_build(struct store *store,
 	        build_row, &each, userdata);
 }
 
+static int topic_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_topic_row *) = each;
+	struct store_topic_row topic = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .name = text(row, 1),
+	        .uid = (uid_t)sqlite3_column_int64(row, 2),
+	        .gid = (gid_t)sqlite3_column_int64(row, 3),
+	        .published = (uint64_t)sqlite3_column_int64(row, 4),
+	        .created_us = sqlite3_column_int64(row, 5),
+	};
+
+	return topic.name ? (*call)(userdata, &topic) : fail(-ENOMEM, "reading a topic");
+}
+
+int store_each_topic(struct store *store,
+        int (*each)(void *userdata, const struct store_topic_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT id, name, uid, gid, published, created_us FROM topics ORDER BY id",
+	        topic_row, &each, userdata);
+}
+
+static int trigger_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_trigger_row *) = each;
+	struct store_trigger_row trigger = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .function = (uint64_t)sqlite3_column_int64(row, 1),
+	        .name = text(row, 2),
+	        .version = (uint64_t)sqlite3_column_int64(row, 3),
+	        .alias = (uint64_t)sqlite3_column_int64(row, 4),
+	        .last_us = sqlite3_column_int64(row, 5),
+	        .fired = (uint64_t)sqlite3_column_int64(row, 6),
+	        .errors = (uint64_t)sqlite3_column_int64(row, 7),
+	        .created_us = sqlite3_column_int64(row, 8),
+	};
+
+	return trigger.name ? (*call)(userdata, &trigger) : fail(-ENOMEM, "reading a trigger");
+}
+
+int store_each_trigger(struct store *store,
+        int (*each)(void *userdata, const struct store_trigger_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT id, function, name, version, alias, last_us, fired, errors, created_us"
+	        " FROM triggers ORDER BY id",
+	        trigger_row, &each, userdata);
+}
+
+static int source_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const struct store_source_row *) = each;
+	struct store_source_row source = {
+	        .id = (uint64_t)sqlite3_column_int64(row, 0),
+	        .trigger = (uint64_t)sqlite3_column_int64(row, 1),
+	        .kind = text(row, 2),
+	        .value = text(row, 3),
+	        .topic = (uint64_t)sqlite3_column_int64(row, 4),
+	        .uid = (uid_t)sqlite3_column_int64(row, 5),
+	        .gid = (gid_t)sqlite3_column_int64(row, 6),
+	        .groups = text(row, 7),
+	        .start_us = sqlite3_column_int64(row, 8),
+	        .from_us = sqlite3_column_int64(row, 9),
+	};
+
+	if (!source.kind || !source.value || !source.groups)
+		return fail(-ENOMEM, "reading a source of events");
+	return (*call)(userdata, &source);
+}
+
+int store_each_source(struct store *store,
+        int (*each)(void *userdata, const struct store_source_row *row), void *userdata)
+{
+	return walk(store,
+	        "SELECT id, trigger, kind, value, topic, uid, gid, groups, start_us, from_us"
+	        " FROM sources ORDER BY id",
+	        source_row, &each, userdata);
+}
+
+static int watched_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	int (**call)(void *, const char *, const char *) = each;
+	const char *name = text(row, 0), *stamp = text(row, 1);
+
+	if (!name || !stamp)
+		return fail(-ENOMEM, "reading what is watched");
+	return (*call)(userdata, name, stamp);
+}
+
+int store_each_watched(struct store *store, uint64_t source,
+        int (*each)(void *userdata, const char *name, const char *stamp), void *userdata)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql),
+	        "SELECT name, stamp FROM watched WHERE source = %" PRIu64 " ORDER BY name", source);
+	return walk(store, sql, watched_row, &each, userdata);
+}
+
 static int setting_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, uint64_t, const char *, const char *) = each;
@@ -266,7 +368,19 @@ int store_each_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata)
 {
-	return walk(store, "SELECT owner, name, value FROM settings ORDER BY owner, name",
+	return walk(store,
+	        "SELECT owner, name, value FROM settings"
+	        " WHERE owner NOT IN (SELECT id FROM triggers) ORDER BY owner, name",
+	        setting_row, &each, userdata);
+}
+
+int store_each_trigger_setting(struct store *store,
+        int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
+        void *userdata)
+{
+	return walk(store,
+	        "SELECT owner, name, value FROM settings"
+	        " WHERE owner IN (SELECT id FROM triggers) ORDER BY owner, name",
 	        setting_row, &each, userdata);
 }
 

@@ -70,6 +70,11 @@ static int remove_alias(const struct subject *subject, struct buf *why)
 	return alias_remove(subject->alias, why);
 }
 
+static int busy(const struct subject *subject, struct buf *why)
+{
+	return alias_check_unused(subject->alias, why);
+}
+
 static int rename_alias(const struct subject *subject, const char *name, struct buf *why)
 {
 	return alias_rename(subject->alias, name, why);
@@ -82,6 +87,7 @@ const struct each aliases_each = {
         .name = name_of,
         .make = make,
         .remove = remove_alias,
+        .busy = busy,
         .rename = rename_alias,
 };
 
