@@ -207,3 +207,10 @@ int64_t schedule_next_us(const struct schedule *schedule, int64_t start_us, int6
 	next = schedule->cron.hourly ? next_hourly(schedule, after) : next_fixed(schedule, after);
 	return next == CRON_NEVER ? INT64_MAX : next * SECOND;
 }
+
+int64_t schedule_offset_s(const struct schedule *schedule, int64_t time_us)
+{
+	int64_t seconds = time_us / SECOND;
+
+	return time_zone_local(schedule->zone, seconds) - seconds;
+}

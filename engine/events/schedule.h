@@ -25,3 +25,6 @@ struct schedule *schedule_free(struct schedule *schedule); /* NULL */
  * since 1970; `@every` counts from `start`.
  */
 int64_t schedule_next_us(const struct schedule *schedule, int64_t start_us, int64_t after_us);
+
+/* How far the clock of its time zone is ahead of UTC at that moment, in seconds. */
+int64_t schedule_offset_s(const struct schedule *schedule, int64_t time_us);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Where events come from: the living side of all triggers (model/trigger.h). What a source sees becomes an entry
+ * of the queue of the trigger's target: it counts as seen when the entry is on the disk, not before. Each kind is
+ * one file source_KIND.c and one row of a table. Loop thread only.
+ *
+ * The name of an entry says which event it is (which instant of a timer, which state of a file): what is
+ * found a second time after a crash finds its name taken, and is not made twice.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/caller.h"
+#include "base/clock.h"
+#include "events/queue.h"
+#include "model/trigger.h"
+#include "run/alarm.h"
+
+struct launcher;
+struct sources;
+
+struct sources_host {
+	/* As queue_enqueue(). */
+	int (*enqueue)(void *userdata, struct queue_event *events, size_t count,
+	        queue_accepted_fn done, void *done_userdata, struct buf *why);
+};
+
+struct sources_options {
+	uv_loop_t *loop;
+	struct alarms *alarms;
+	const struct clock *clock;
+	struct triggers *triggers;
+	const struct sources_host *host;
+	void *userdata;
+};
+
+int sources_new(struct sources **out, const struct sources_options *options); /* 0, -ENOMEM, -EIO */
+/* All that is enabled begins; what was missed meanwhile is made up for. */
+void sources_start(struct sources *sources);
+void sources_stop(struct sources *sources); /* nothing new is seen; counts are stored */
+/* After the queue has told all it will. */
+struct sources *sources_free(struct sources *sources);
+
+/* For struct triggers_events. */
+void sources_changed(struct sources *sources, struct trigger *trigger);
+void sources_removed(struct sources *sources, struct trigger *trigger);
+
+/* Somebody set the clock: all timers look at it anew. */
+void sources_clock_was_set(struct sources *sources);
+
+/* Sets a source, when its value makes sense: else -EINVAL, or what its kind says, with a sentence. */
+int sources_set(struct sources *sources, struct trigger_source *source, const char *text,
+        const struct caller *caller, struct buf *why);
+
+/* Lines of `key value`: state, why. */
+void sources_show_status(struct sources *sources, struct trigger *trigger, struct buf *out);
+/* When it fires next; INT64_MAX: nobody knows. */
+int64_t sources_next_us(struct sources *sources, struct trigger *trigger);

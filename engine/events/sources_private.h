@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the kinds of sources and the table of them share. */
+#include "base/list.h"
+#include "base/map.h"
+#include "events/event_format.h"
+#include "events/sources.h"
+
+#define SECOND_US INT64_C(1000000)
+
+struct schedule;
+struct source_ops;
+
+struct source_timer {
+	struct schedule *schedule;
+	struct alarm alarm;
+	int64_t next_us;   /* INT64_MAX = never */
+	int64_t firing_us; /* this instant is on its way to the queue; 0 = none */
+	int64_t pause_us;  /* before it is tried again */
+};
+
+/* One trigger. Outlives it while events of it are on their way. */
+struct source_state {
+	struct sources *sources;
+	struct trigger *trigger;      /* NULL once it was removed */
+	uint64_t started;             /* the id of the source that runs; 0 = none */
+	const struct source_ops *ops; /* of that */
+	char trouble[256];            /* why it does not; "" */
+	int64_t started_us;           /* its start_us */
+	bool off;                     /* it was disabled when we last looked */
+	unsigned pending;             /* events on their way */
+	int64_t paid_us;              /* by its rate, events are paid for until then */
+	bool dirty;                   /* counts are not stored yet */
+	char error[256];              /* of the last event that could not be queued; "" */
+	struct source_timer timer;
+	struct list link;
+};
+
+struct sources {
+	uv_loop_t *loop;
+	struct alarms *alarms;
+	const struct clock *clock;
+	struct triggers *triggers;
+	const struct sources_host *host;
+	void *userdata;
+	bool started, stopping;
+	int clock_fd; /* readable when somebody set the clock */
+	struct watch *clock_watch;
+	struct alarm storing; /* of counts */
+	struct list states;
+	struct list feeds;
+};
+
+struct source_ops {
+	/* Appends the canonical text, or refuses. *topic: what it names. */
+	int (*check)(struct sources *sources, const char *text, struct buf *canonical,
+	        struct topic **topic, struct buf *why);
+	/* 0, or -errno with a sentence: it cannot be now. NULL: nothing to do. */
+	int (*start)(struct source_state *state, struct buf *why);
+	void (*stop)(struct source_state *state);                  /* NULL */
+	void (*show)(struct source_state *state, struct buf *out); /* more lines of status; NULL */
+};
+extern const struct source_ops source_timer;
+
+/* NULL: no memory. */
+struct source_state *source_state_of(struct sources *sources, struct trigger *trigger);
+
+/* The event `name` of the trigger as of now. */
+struct event_about source_about(
+        const struct source_state *state, const char *name, int64_t time_us);
+
+/*
+ * Sends an event to the queue of the trigger's target; the body is moved out. 0: `done` comes later, with 0,
+ * -EEXIST (it was there already) or another -errno; or -errno at once. Both are counted here.
+ */
+typedef void (*feed_done_fn)(struct source_state *state, void *userdata, int status);
+int feed_send(struct source_state *state, const char *name, struct buf *body, feed_done_fn done,
+        void *userdata);
+void feeds_free(struct sources *sources);
+
+/* Its counts are to be stored soon; those of topics, too. */
+void source_dirty(struct source_state *state);
+void sources_store_soon(struct sources *sources);
+
+void timer_look(struct source_state *state, bool starting);
