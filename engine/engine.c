@@ -21,13 +21,16 @@
 #include "engine/package_state.h"
 #include "engine/publish.h"
 #include "engine/queue_calls.h"
+#include "engine/triggers.h"
 #include "engine/uploads.h"
 #include "engine/versions.h"
 #include "events/http_routes.h"
 #include "events/queue_host.h"
+#include "events/sources.h"
 #include "model/alias.h"
 #include "model/package.h"
 #include "model/token.h"
+#include "model/trigger.h"
 #include "model/version.h"
 #include "run/launcher.h"
 #include "run/runtime.h"
@@ -314,6 +317,8 @@ static int open_model(struct engine *engine)
 		r = packages_new(&engine->packages, engine->store, engine->functions,
 		        &package_events, engine);
 	if (r == 0)
+		r = triggers_open(engine);
+	if (r == 0)
 		r = attributes_new(&engine->attributes, engine->store);
 	if (r == 0)
 		r = tokens_new(&engine->tokens, engine->store);
@@ -340,6 +345,8 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 		r = merges_open(&engine->merges, options->loop, engine->state_fd, "merged");
 	if (r == 0)
 		r = queue_calls_open(engine, options->loop);
+	if (r == 0)
+		r = sources_open(engine, options->loop);
 	return r;
 }
 
@@ -390,6 +397,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
 	wake_reserved(engine);
 	queue_start(engine->queue);
+	sources_start(engine->sources);
 	*out = engine;
 	return 0;
 }
@@ -446,6 +454,7 @@ void engine_drain(
 	engine->drained = done;
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
+	sources_stop(engine->sources);
 	queue_stop(engine->queue, settle, engine);
 	collection_stop(&engine->collection);
 	package_states_stop(engine);
@@ -464,6 +473,7 @@ struct engine *engine_free(struct engine *engine)
 	assert(list_empty(&engine->states) && checks_idle(engine));
 	door_free(engine->door);
 	queue_free(engine->queue);
+	sources_free(engine->sources);
 	uploads_free(engine);
 	package_states_free(engine);
 	images_close(engine->images);
@@ -478,6 +488,7 @@ struct engine *engine_free(struct engine *engine)
 	http_routes_free(engine->http_routes);
 	attributes_free(engine->attributes);
 	packages_free(engine->packages);
+	triggers_free(engine->triggers);
 	functions_free(engine->functions);
 	builds_deinit(&engine->builds);
 	merges_close(engine->merges);

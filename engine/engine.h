@@ -20,6 +20,8 @@
 struct alias;
 struct engine;
 struct snapshot_tree;
+struct sources;
+struct triggers;
 struct version;
 struct worktree;
 struct http_routes;
@@ -54,6 +56,8 @@ struct engine *engine_free(struct engine *engine); /* after drain */
 
 struct functions *engine_functions(struct engine *engine);
 struct packages *engine_packages(struct engine *engine);
+struct triggers *engine_triggers(struct engine *engine); /* and topics: model/trigger.h */
+struct sources *engine_sources(struct engine *engine);   /* where their events come from */
 struct attributes *engine_attributes(struct engine *engine);
 struct http_routes *engine_http_routes(struct engine *engine); /* of triggers, to be kept by them */
 struct tokens *engine_tokens(struct engine *engine);           /* of the gateway */
@@ -82,7 +86,7 @@ struct last_error *engine_function_last_error(struct engine *engine, struct func
 
 int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
         struct function **out, struct buf *why);
-/* -ENOTEMPTY while `code/` holds anything, or there are versions or aliases. Ends what runs, then removes every trace. */
+/* -ENOTEMPTY while `code/` holds anything, or there are versions, aliases or triggers. Ends what runs, then removes every trace. */
 int engine_remove_function(struct engine *engine, struct function *function, struct buf *why);
 
 /* --- versions and aliases --- */

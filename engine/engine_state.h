@@ -34,6 +34,8 @@ struct engine {
 	struct snapshot_recent *snapshot_recent; /* manifests and chunks read lately */
 	struct functions *functions;
 	struct packages *packages;
+	struct triggers *triggers;
+	struct sources *sources;
 	struct attributes *attributes;
 	struct queue *queue; /* asynchronous calls */
 	struct tokens *tokens;

@@ -14,6 +14,7 @@
 #include "fs/row_ids.h"
 #include "fs/tree_gateway.h"
 #include "fs/tree_queue.h"
+#include "fs/tree_triggers.h"
 #include "fs/views/aliases.h"
 #include "fs/views/calls.h"
 #include "fs/views/check.h"
@@ -326,6 +327,7 @@ static const struct row aliases_rows[] = {
 };
 
 static const struct row function_rows[] = {
+        DIR(ROW_TRIGGERS, "triggers", triggers_rows, "what else calls this function"),
         DIR(ROW_ALIASES, "aliases", aliases_rows, "names that route traffic to versions"),
         DIR(ROW_VERSIONS, "versions", versions_rows, "published snapshots", .flags = ROW_DYNAMIC),
         QUEUES(ROW_QUEUE, queue_rows, ROW_RUNNING, ROW_RESULTS, results_rows, ROW_FAILED),

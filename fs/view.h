@@ -24,6 +24,8 @@ struct metrics;
 struct package;
 struct package_version;
 struct row;
+struct topic;
+struct trigger;
 struct version;
 
 /*
@@ -37,6 +39,8 @@ struct subject {
 	struct function *function; /* NULL outside functions/NAME */
 	struct version *version;   /* NULL outside versions/NAME */
 	struct alias *alias;       /* NULL outside aliases/NAME */
+	struct trigger *trigger;   /* NULL outside triggers/NAME */
+	struct topic *topic;       /* NULL outside topics/NAME */
 	struct metrics *metrics;   /* of a version under an alias, else NULL */
 	struct package *package;   /* NULL outside dependencies/NAME */
 	struct package_version *package_version; /* NULL outside versions/N of that */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/triggers.h"
+
+#include "engine/engine_state.h"
+#include "events/queue.h"
+#include "events/sources.h"
+#include "model/trigger.h"
+
+struct triggers *engine_triggers(struct engine *engine)
+{
+	return engine->triggers;
+}
+
+struct sources *engine_sources(struct engine *engine)
+{
+	return engine->sources;
+}
+
+static void changed(void *userdata, struct trigger *trigger)
+{
+	struct engine *engine = userdata;
+
+	sources_changed(engine->sources, trigger);
+}
+
+static void removed(void *userdata, struct trigger *trigger)
+{
+	struct engine *engine = userdata;
+
+	sources_removed(engine->sources, trigger);
+}
+
+static const struct triggers_events events = {.changed = changed, .removed = removed};
+
+int triggers_open(struct engine *engine)
+{
+	return triggers_new(&engine->triggers, engine->store, engine->functions, &events, engine);
+}
+
+static int enqueue(void *userdata, struct queue_event *event, size_t count, queue_accepted_fn done,
+        void *done_userdata, struct buf *why)
+{
+	struct engine *engine = userdata;
+
+	return queue_enqueue(engine->queue, event, count, done, done_userdata, why);
+}
+
+static const struct sources_host host = {.enqueue = enqueue};
+
+int sources_open(struct engine *engine, uv_loop_t *loop)
+{
+	return sources_new(&engine->sources, &(struct sources_options){
+	                                             .loop = loop,
+	                                             .alarms = &engine->host.alarms,
+	                                             .clock = engine->clock,
+	                                             .triggers = engine->triggers,
+	                                             .host = &host,
+	                                             .userdata = engine,
+	                                     });
+}
