@@ -52,6 +52,11 @@ struct functions *engine_functions(struct engine *engine)
 	return engine->functions;
 }
 
+struct http_routes *engine_http_routes(struct engine *engine)
+{
+	return engine->http_routes;
+}
+
 struct attributes *engine_attributes(struct engine *engine)
 {
 	return engine->attributes;

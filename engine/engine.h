@@ -20,6 +20,7 @@
 struct alias;
 struct engine;
 struct snapshot_tree;
+struct http_routes;
 struct sources;
 struct triggers;
 struct version;

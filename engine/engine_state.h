@@ -34,6 +34,7 @@ struct engine {
 	struct snapshot_recent *snapshot_recent; /* manifests and chunks read lately */
 	struct functions *functions;
 	struct packages *packages;
+	struct http_routes *http_routes; /* of triggers */
 	struct triggers *triggers;
 	struct sources *sources;
 	struct attributes *attributes;

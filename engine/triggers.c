@@ -4,6 +4,7 @@
 #include "engine/engine_state.h"
 #include "events/queue.h"
 #include "events/sources.h"
+#include "events/topics.h"
 #include "model/trigger.h"
 
 struct triggers *engine_triggers(struct engine *engine)
@@ -30,7 +31,15 @@ static void removed(void *userdata, struct trigger *trigger)
 	sources_removed(engine->sources, trigger);
 }
 
-static const struct triggers_events events = {.changed = changed, .removed = removed};
+static void topic_removed(void *userdata, struct topic *topic)
+{
+	struct engine *engine = userdata;
+
+	topic_was_removed(engine->sources, topic);
+}
+
+static const struct triggers_events events = {
+        .changed = changed, .removed = removed, .topic_removed = topic_removed};
 
 int triggers_open(struct engine *engine)
 {
@@ -54,6 +63,7 @@ int sources_open(struct engine *engine, uv_loop_t *loop)
 	                                             .alarms = &engine->host.alarms,
 	                                             .clock = engine->clock,
 	                                             .triggers = engine->triggers,
+	                                             .http_routes = engine->http_routes,
 	                                             .host = &host,
 	                                             .userdata = engine,
 	                                     });

@@ -13,6 +13,7 @@
 #include "fs/row_ids.h"
 #include "model/alias.h"
 #include "model/package.h"
+#include "model/trigger.h"
 #include "model/version.h"
 
 struct node node_of(const struct row *row, uint64_t object)
@@ -74,6 +75,8 @@ static uint64_t owner_of(const struct row *scope, const struct subject *item)
 		return item->version ? item->version->id : 0;
 	case ROW_ALIAS:
 		return item->alias ? item->alias->id : 0;
+	case ROW_TRIGGER:
+		return item->trigger ? item->trigger->id : 0;
 	case ROW_PACKAGE:
 		return item->package ? item->package->id : 0;
 	default:

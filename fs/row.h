@@ -47,8 +47,8 @@ struct row {
 
 extern const struct behaviour dir_behaviour, text_behaviour, knob_behaviour, link_behaviour,
         call_behaviour, code_behaviour, snapshot_behaviour, tail_behaviour, follow_behaviour,
-        files_behaviour, scratch_behaviour, upload_behaviour, entry_behaviour, batch_behaviour,
-        wait_behaviour;
+        publish_behaviour, files_behaviour, scratch_behaviour, upload_behaviour, entry_behaviour,
+        batch_behaviour, wait_behaviour;
 
 /* A text rendered at open and fixed until close. */
 #define TEXT(row_id, row_name, row_show, row_help, ...) \

@@ -435,6 +435,7 @@ static const struct row root_rows[] = {
                 "one directory per function: `mkdir` makes one, `rmdir` removes it"),
         DIR(ROW_DEPENDENCIES, "dependencies", packages_rows, "one directory per dependency package",
                 .flags = ROW_DYNAMIC),
+        DIR(ROW_TOPICS, "topics", topics_rows, "one directory per topic events are published to"),
         DIR(ROW_RUNTIMES, "runtimes", runtimes_rows, "what can run here"),
         DIR(ROW_GATEWAY, "gateway", gateway_rows, "the HTTP door: address, tokens"),
         TEXT(ROW_ROOT_METRICS, "metrics", root_show_metrics,

@@ -3,6 +3,7 @@
 /* A part of THE TABLE, for tree.c alone: triggers and topics. */
 #include "fs/row.h"
 #include "fs/row_ids.h"
+#include "fs/views/topics.h"
 #include "fs/views/triggers.h"
 #include "model/trigger.h"
 
@@ -28,6 +29,10 @@ static const struct row trigger_rows[] = {
                 "its calls that run at once; others wait in the queue; `max`: no limit"),
         EACH_KNOB(ROW_TRIGGER_TIMER, &source_timer_each, source_show, source_set,
                 "timer: when it fires: `@every 5m`, or cron with 5 or 6 fields; `rm` unsets it"),
+        EACH_KNOB(ROW_TRIGGER_HTTP, &source_http_each, source_show, source_set,
+                "http: a route of the gateway: `/path/{name}`, or `GET,POST /path`"),
+        EACH_KNOB(ROW_TRIGGER_TOPIC, &source_topic_each, source_show, source_set,
+                "topic: a name in `topics/`"),
         EACH_KNOB(ROW_TRIGGER_UNAVAILABLE, &source_unavailable_each, source_show, source_set,
                 "sources that are not here, as mqtt or kafka: making one is refused"),
         TEXT(ROW_TRIGGER_STATUS, "status", trigger_show_status,
@@ -44,5 +49,26 @@ static const struct row trigger_rows[] = {
 static const struct row triggers_rows[] = {
         EACH(ROW_TRIGGER, &triggers_each, trigger_rows,
                 "NAME: one trigger: `mkdir` makes it; then write one source"),
+        {},
+};
+
+static const struct row topic_rows[] = {
+        {.id = ROW_TOPIC_PUBLISH,
+                .name = "publish",
+                .behaviour = &publish_behaviour,
+                .mode = S_IFREG | 0644,
+                .help = "write events: one a write, or one a line; `close` waits for the disk"},
+        TEXT(ROW_TOPIC_SUBSCRIBERS, "subscribers", topic_show_subscribers_text,
+                "FUNCTION/TRIGGER of each trigger that subscribes"),
+        TEXT(ROW_TOPIC_COUNT, "count", topic_show_count, "events published so far"),
+        TEXT(ROW_TOPIC_STATUS, "status", topic_show_status_text,
+                "events on their way, subscribers, followers"),
+        FOLLOW(ROW_TOPIC_FOLLOW, "follow", &topic_events_follow,
+                "events as they come, a line each; waits for them"),
+        {},
+};
+
+static const struct row topics_rows[] = {
+        EACH(ROW_TOPIC, &topics_each, topic_rows, "NAME: one topic: `mkdir` makes it"),
         {},
 };

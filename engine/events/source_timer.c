@@ -23,8 +23,8 @@
 #define PAUSE_MOST_US  (60 * SECOND_US)
 #define LONGEST_US     (3600 * SECOND_US)
 
-static int check(struct sources *sources, const char *text, struct buf *canonical,
-        struct topic **topic, struct buf *why)
+static int check(struct sources *sources, const struct trigger_source *source, const char *text,
+        struct buf *canonical, struct topic **topic, struct buf *why)
 {
 	struct schedule *schedule;
 	int r = schedule_parse(&schedule, text, why);

@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "events/sources_private.h"
+#include "events/topics.h"
 #include "model/function.h"
 #include "run/watch.h"
 
@@ -19,6 +20,8 @@
 
 static const struct source_ops *const kinds[SOURCE_KINDS] = {
         [SOURCE_TIMER] = &source_timer,
+        [SOURCE_HTTP] = &source_http,
+        [SOURCE_TOPIC] = &source_topic,
 };
 
 static const struct source_ops *ops_of(const struct trigger_source *source)
@@ -116,6 +119,7 @@ struct source_state *source_state_of(struct sources *sources, struct trigger *tr
 	}
 	state->sources = sources;
 	state->trigger = trigger;
+	state->trigger_id = trigger->id;
 	state->timer.next_us = INT64_MAX;
 	state->off = !trigger->settings.enabled;
 	list_append(&sources->states, &state->link);
@@ -155,6 +159,9 @@ static void start(struct source_state *state)
 	state->ops = ops_of(source);
 	state->started = source->id;
 	state->started_us = source->start_us;
+	state->version = state->trigger->version;
+	state->alias = state->trigger->alias;
+	snprintf(state->name, sizeof(state->name), "%s", state->trigger->name);
 	state->trouble[0] = 0;
 	r = state->ops->start ? state->ops->start(state, &why) : 0;
 	if (r == 0)
@@ -184,15 +191,22 @@ static void turn_on(struct source_state *state)
 	trigger_store_fired(state->trigger, false);
 }
 
+/* What runs is not what is wanted any more. */
+static bool is_stale(const struct source_state *state)
+{
+	const struct trigger *trigger = state->trigger;
+
+	return !wanted(state) || trigger->source->id != state->started ||
+	       trigger->source->start_us != state->started_us ||
+	       (state->ops->follows_target &&
+	               (trigger->version != state->version || trigger->alias != state->alias ||
+	                       strcmp(trigger->name, state->name) != 0));
+}
+
 static void follow(struct source_state *state)
 {
-	const struct trigger_source *source = state->trigger ? state->trigger->source : NULL;
-
-	if (state->started && (!wanted(state) || source->id != state->started ||
-	                              source->start_us != state->started_us))
+	if (state->started && is_stale(state))
 		stop(state);
-	if (!state->trigger)
-		return;
 	if (state->off && state->trigger->settings.enabled)
 		turn_on(state);
 	state->off = !state->trigger->settings.enabled;
@@ -240,10 +254,12 @@ int sources_new(struct sources **out, const struct sources_options *options)
 	sources->alarms = options->alarms;
 	sources->clock = options->clock;
 	sources->triggers = options->triggers;
+	sources->http_routes = options->http_routes;
 	sources->host = options->host;
 	sources->userdata = options->userdata;
 	list_init(&sources->states);
 	list_init(&sources->feeds);
+	list_init(&sources->published);
 	r = watch_clock(sources);
 	if (r == 0)
 		*out = sources;
@@ -273,6 +289,15 @@ void sources_stop(struct sources *sources)
 	store_counts(sources);
 }
 
+static void forget_topics(struct sources *sources)
+{
+	struct topic *topic;
+	uint64_t id = 0;
+
+	for (; (topic = topics_next(sources->triggers, id)); id = topic->id)
+		topic_was_removed(sources, topic);
+}
+
 struct sources *sources_free(struct sources *sources)
 {
 	struct source_state *state;
@@ -280,14 +305,16 @@ struct sources *sources_free(struct sources *sources)
 	if (!sources)
 		return NULL;
 	feeds_free(sources);
+	publishings_free(sources);
+	forget_topics(sources);
 	while ((state = list_first(&sources->states, struct source_state, link))) {
 		stop(state);
 		if (state->trigger)
 			state->trigger->runtime_state = NULL;
 		state_free(state);
 	}
-	if (sources->alarms)
-		alarm_clear(sources->alarms, &sources->storing);
+	alarm_clear(sources->alarms, &sources->storing);
+	alarm_clear(sources->alarms, &sources->publishing_ends);
 	watch_free(sources->clock_watch);
 	close_fd(sources->clock_fd);
 	free(sources);
@@ -310,7 +337,7 @@ int sources_set(struct sources *sources, struct trigger_source *source, const ch
 		        source_kind_name(source->kind));
 		return -EINVAL;
 	}
-	r = ops_of(source)->check(sources, text, &canonical, &topic, why);
+	r = ops_of(source)->check(sources, source, text, &canonical, &topic, why);
 	if (r == 0 && strcmp(source->value, canonical.data ? canonical.data : "") == 0 &&
 	        source->topic == topic && source->uid == caller->uid)
 		return 0;

@@ -19,13 +19,14 @@
 #include "model/trigger.h"
 #include "run/alarm.h"
 
-struct launcher;
+struct http_routes;
 struct sources;
 
 struct sources_host {
 	/* As queue_enqueue(). */
 	int (*enqueue)(void *userdata, struct queue_event *events, size_t count,
 	        queue_accepted_fn done, void *done_userdata, struct buf *why);
+	bool (*listening)(void *userdata); /* a gateway does, for routes; NULL: none */
 };
 
 struct sources_options {
@@ -33,6 +34,7 @@ struct sources_options {
 	struct alarms *alarms;
 	const struct clock *clock;
 	struct triggers *triggers;
+	struct http_routes *http_routes; /* kept up to date here */
 	const struct sources_host *host;
 	void *userdata;
 };

@@ -22,16 +22,20 @@ struct source_timer {
 /* One trigger. Outlives it while events of it are on their way. */
 struct source_state {
 	struct sources *sources;
-	struct trigger *trigger;      /* NULL once it was removed */
-	uint64_t started;             /* the id of the source that runs; 0 = none */
-	const struct source_ops *ops; /* of that */
-	char trouble[256];            /* why it does not; "" */
-	int64_t started_us;           /* its start_us */
-	bool off;                     /* it was disabled when we last looked */
-	unsigned pending;             /* events on their way */
-	int64_t paid_us;              /* by its rate, events are paid for until then */
-	bool dirty;                   /* counts are not stored yet */
-	char error[256];              /* of the last event that could not be queued; "" */
+	struct trigger *trigger; /* NULL once it was removed */
+	uint64_t trigger_id;
+	uint64_t started;              /* the id of the source that runs; 0 = none */
+	const struct source_ops *ops;  /* of that */
+	char trouble[256];             /* why it does not; "" */
+	int64_t started_us;            /* its start_us */
+	const struct version *version; /* what it called then; not to be looked into */
+	const struct alias *alias;
+	char name[64];    /* and was called */
+	bool off;         /* it was disabled when we last looked */
+	unsigned pending; /* events on their way */
+	int64_t paid_us;  /* by its rate, events are paid for until then */
+	bool dirty;       /* counts are not stored yet */
+	char error[256];  /* of the last event that could not be queued; "" */
 	struct source_timer timer;
 	struct list link;
 };
@@ -40,27 +44,34 @@ struct sources {
 	uv_loop_t *loop;
 	struct alarms *alarms;
 	const struct clock *clock;
+
 	struct triggers *triggers;
+	struct http_routes *http_routes;
 	const struct sources_host *host;
 	void *userdata;
 	bool started, stopping;
 	int clock_fd; /* readable when somebody set the clock */
 	struct watch *clock_watch;
 	struct alarm storing; /* of counts */
+
 	struct list states;
 	struct list feeds;
+	struct list published; /* struct publishing, in topics.c */
+	struct alarm publishing_ends;
+	struct uuid_source ids;
 };
 
 struct source_ops {
 	/* Appends the canonical text, or refuses. *topic: what it names. */
-	int (*check)(struct sources *sources, const char *text, struct buf *canonical,
-	        struct topic **topic, struct buf *why);
+	int (*check)(struct sources *sources, const struct trigger_source *source, const char *text,
+	        struct buf *canonical, struct topic **topic, struct buf *why);
 	/* 0, or -errno with a sentence: it cannot be now. NULL: nothing to do. */
 	int (*start)(struct source_state *state, struct buf *why);
 	void (*stop)(struct source_state *state);                  /* NULL */
 	void (*show)(struct source_state *state, struct buf *out); /* more lines of status; NULL */
+	bool follows_target; /* begins anew when the target or the name is another */
 };
-extern const struct source_ops source_timer;
+extern const struct source_ops source_http, source_timer, source_topic;
 
 /* NULL: no memory. */
 struct source_state *source_state_of(struct sources *sources, struct trigger *trigger);
@@ -77,6 +88,7 @@ typedef void (*feed_done_fn)(struct source_state *state, void *userdata, int sta
 int feed_send(struct source_state *state, const char *name, struct buf *body, feed_done_fn done,
         void *userdata);
 void feeds_free(struct sources *sources);
+void publishings_free(struct sources *sources);
 
 /* Its counts are to be stored soon; those of topics, too. */
 void source_dirty(struct source_state *state);

@@ -185,13 +185,15 @@ static int source_unset(const struct subject *subject, struct buf *why)
 	}
 
 SOURCE(SOURCE_TIMER, timer);
+SOURCE(SOURCE_HTTP, http);
+SOURCE(SOURCE_TOPIC, topic);
 
 int source_show(const struct subject *subject, struct buf *out)
 {
 	const struct trigger_source *source = subject->item;
 
 	if (*source->value)
-		buf_printf(out, "%s\n", source->value);
+		buf_printf(out, "%s\n", source->topic ? source->topic->name : source->value);
 	return 0;
 }
 

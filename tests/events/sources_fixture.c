@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "events/http_routes.h"
+#include "events/topics.h"
 #include "test.h"
 
 static const struct caller alice = {1000, 1001, 0};
@@ -76,9 +78,15 @@ static void removed(void *userdata, struct trigger *trigger)
 	sources_removed(((struct fixture *)userdata)->sources, trigger);
 }
 
+static void topic_removed(void *userdata, struct topic *topic)
+{
+	topic_was_removed(((struct fixture *)userdata)->sources, topic);
+}
+
 static void load(struct fixture *fixture)
 {
-	static const struct triggers_events events = {.changed = changed, .removed = removed};
+	static const struct triggers_events events = {
+	        .changed = changed, .removed = removed, .topic_removed = topic_removed};
 	static const struct sources_host host = {.enqueue = enqueue};
 
 	REQUIRE(uv_loop_init(&fixture->loop) == 0);
@@ -87,11 +95,14 @@ static void load(struct fixture *fixture)
 	REQUIRE(functions_new(&fixture->functions, fixture->store, NULL, NULL) == 0);
 	REQUIRE(triggers_new(&fixture->triggers, fixture->store, fixture->functions, &events,
 	                fixture) == 0);
+	fixture->http_routes = http_routes_new();
+	REQUIRE(fixture->http_routes);
 	REQUIRE(sources_new(&fixture->sources, &(struct sources_options){
 	                                               .loop = &fixture->loop,
 	                                               .alarms = &fixture->alarms,
 	                                               .clock = &fixture->clock,
 	                                               .triggers = fixture->triggers,
+	                                               .http_routes = fixture->http_routes,
 	                                               .host = &host,
 	                                               .userdata = fixture,
 	                                       }) == 0);
@@ -103,6 +114,7 @@ static void unload(struct fixture *fixture)
 	for (size_t i = 0; i < fixture->count; i++)
 		fixture->queued[i].told = true; /* nobody is left to be */
 	sources_free(fixture->sources);
+	http_routes_free(fixture->http_routes);
 	triggers_free(fixture->triggers);
 	functions_free(fixture->functions);
 	store_close(fixture->store);

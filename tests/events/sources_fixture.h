@@ -31,6 +31,7 @@ struct fixture {
 	struct store *store;
 	struct functions *functions;
 	struct triggers *triggers;
+	struct http_routes *http_routes;
 	struct sources *sources;
 	struct function *function;
 	struct queued queued[QUEUED_MOST];

@@ -1,0 +1,368 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Triggers: timers, topics and routes, as files.
+
+Without this a user would lose: calls that were to be made at a time or for an event, events that were acknowledged,
+and the sentence that says why a trigger does nothing.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+import threading
+import time
+
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(here, '..', 'lib')]
+from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
+
+ECHO = {'index.py': 'def handler(event, context):\n\treturn event\n'}
+FACTS = ['status', 'fired', 'last', 'next', 'errors']
+SETTINGS = ['enabled', 'target', 'payload', 'format', 'missed', 'rate', 'concurrency']
+
+
+def trigger(fn, name, function='hello', **values):
+	path = fn.path('functions', function, 'triggers', name)
+	os.mkdir(path)
+	for key, value in values.items():
+		write_file(os.path.join(path, key), str(value) + '\n')
+	return path
+
+
+def read(*parts):
+	with open(os.path.join(*parts)) as file:
+		return file.read()
+
+
+def until(fn, what, patience=30):
+	end = time.monotonic() + patience
+	while True:
+		found = what()
+		if found:
+			return found
+		fn.step()
+		assert time.monotonic() < end, 'it does not come'
+		time.sleep(0.01)
+
+
+def results(fn, function='hello'):
+	"""The responses so far, by name."""
+	directory = fn.path('functions', function, 'results')
+	return {name: read(directory, name) for name in sorted(os.listdir(directory))}
+
+
+def status(path):
+	return dict(line.partition(' ')[::2] for line in read(path, 'status').splitlines())
+
+
+def with_function(test):
+	def run():
+		with Mounted() as fn:
+			fn.function('hello', ECHO)
+			test(fn)
+	run.__name__ = test.__name__
+	return run
+
+
+# --- a trigger ---
+
+@with_function
+def test_is_complete_at_once(fn):
+	path = trigger(fn, 'nightly')
+	assert os.listdir(path) == SETTINGS + FACTS, os.listdir(path)
+	assert [read(path, name) for name in SETTINGS] == [
+		'1\n', 'latest\n', '', 'functiongraph\n', 'skip\n', 'max\n', 'max\n']
+	assert [read(path, name) for name in FACTS[1:]] == ['0\n', '-\n', '-\n', '0\n']
+	assert status(path)['state'] == 'incomplete'
+	assert errno_of(os.mkdir, path) == 'EEXIST'
+	assert errno_of(os.mkdir, fn.path('functions', 'hello', 'triggers', '9')) == 'EINVAL'
+	assert errno_of(os.rmdir, fn.path('functions', 'hello')) == 'ENOTEMPTY'
+
+
+@with_function
+def test_one_source_that_parses(fn):
+	path = trigger(fn, 'nightly')
+	for value in ('61 * * * *', '0 0 31 2 *', '@every 1', 'CRON_TZ=Atlantis/Atlas 0 0 * * *', ''):
+		assert errno_of(write_file, os.path.join(path, 'timer'), value + '\n') == 'EINVAL', value
+		assert 'triggers/nightly/timer: ' in fn.read('last_error'), fn.read('last_error')
+		assert 'timer' not in os.listdir(path)
+	for kind in ('mqtt', 'amqp', 'redis', 'nats', 'kafka', 'postgres'):
+		assert errno_of(write_file, os.path.join(path, kind), 'x\n') == 'ENOTSUP', kind
+		assert 'no source ' + kind in fn.read('last_error')
+	write_file(os.path.join(path, 'timer'), '0 3 * * *\n')
+	assert read(path, 'timer') == '0 3 * * *\n'
+	assert status(path) == {'state': 'active', 'source': 'timer'}
+	assert read(path, 'next').endswith('T03:00:00.000Z\n')
+	assert errno_of(write_file, os.path.join(path, 'http'), '/x\n') == 'EEXIST'
+	assert 'has a source already, its timer' in fn.read('last_error')
+	assert errno_of(write_file, os.path.join(path, 'timer'), 'never\n') == 'EINVAL'
+	assert read(path, 'timer') == '0 3 * * *\n'
+	os.unlink(os.path.join(path, 'timer'))
+	write_file(os.path.join(path, 'http'), '/x\n')
+	assert 'no gateway listens' in status(path)['why']
+	# As an editor saves it.
+	os.unlink(os.path.join(path, 'http'))
+	write_file(os.path.join(path, '.timer.new'), '@every 5m\n')
+	os.rename(os.path.join(path, '.timer.new'), os.path.join(path, 'timer'))
+	assert read(path, 'timer') == '@every 5m\n'
+	write_file(os.path.join(path, '.timer.new'), '@every 6m\n')
+	os.rename(os.path.join(path, '.timer.new'), os.path.join(path, 'timer'))
+	assert read(path, 'timer') == '@every 6m\n'
+
+
+@with_function
+def test_uses_what_it_calls(fn):
+	versions, aliases = (fn.path('functions', 'hello', name) for name in ('versions', 'aliases'))
+	os.mkdir(os.path.join(versions, '1.0'))
+	os.mkdir(os.path.join(aliases, 'prod'))
+	path = trigger(fn, 'nightly', target='prod', timer='@every 1s', payload='from prod')
+	assert errno_of(write_file, os.path.join(path, 'target'), '2.0\n') == 'EINVAL'
+	assert errno_of(os.rmdir, os.path.join(aliases, 'prod')) == 'EBUSY'
+	assert 'trigger nightly of hello calls alias prod' in fn.read('last_error')
+	os.rename(os.path.join(aliases, 'prod'), os.path.join(aliases, 'live'))
+	assert read(path, 'target') == 'live\n'
+	done = os.path.join(aliases, 'live', 'results')
+	name = until(fn, lambda: os.listdir(done))[0]
+	assert json.loads(read(done, name))['user_event'] == 'from prod'
+	write_file(os.path.join(path, 'target'), '1.0\n')
+	os.rmdir(os.path.join(aliases, 'live'))
+	assert errno_of(os.rmdir, os.path.join(versions, '1.0')) == 'EBUSY'
+	assert errno_of(os.rmdir, os.path.join(versions, '1.0', 'code')) == 'EBUSY'
+	remove(fn.path('functions', 'hello'))
+	assert os.listdir(fn.path('functions')) == []
+
+
+@with_function
+def test_survives(fn):
+	path = trigger(fn, 'nightly', enabled=0, payload='a\nb', format='lambda', missed='once',
+		rate='5/m', concurrency=3, timer='@daily')
+	os.chmod(os.path.join(path, 'timer'), 0o600)
+	os.rename(path, fn.path('functions', 'hello', 'triggers', 'daily'))
+	os.rename(fn.path('functions', 'hello'), fn.path('functions', 'other'))
+	path = fn.path('functions', 'other', 'triggers', 'daily')
+	before = {name: read(path, name) for name in os.listdir(path)}
+	fn.kill()
+	fn.unmount()
+	fn.start()
+	assert {name: read(path, name) for name in os.listdir(path)} == before
+	assert before['timer'] == '@daily\n' and before['payload'] == 'a\nb\n'
+	assert before['format'] == 'lambda\n' and before['rate'] == '5/m\n'
+	assert os.stat(os.path.join(path, 'timer')).st_mode & 0o777 == 0o600
+	assert status(path)['state'] == 'disabled' and before['next'] == '-\n'
+
+
+# --- timers ---
+
+@with_function
+def test_timer_fires(fn):
+	path = trigger(fn, 'tick', payload='hi', timer='@every 1s')
+	found = until(fn, lambda: len(results(fn)) >= 3 and results(fn))
+	for name, response in found.items():
+		event = json.loads(response)
+		assert event['trigger_type'] == 'TIMER' and event['trigger_name'] == 'tick'
+		assert event['user_event'] == 'hi' and event['version'] == 'v1.0'
+		assert name.endswith(event['time'].replace('-', '').replace(':', '')), (name, event)
+	write_file(os.path.join(path, 'enabled'), '0\n')
+	fired = int(read(path, 'fired'))
+	until(fn, lambda: len(results(fn)) == fired)
+	assert read(path, 'last') != '-\n' and read(path, 'errors') == '0\n'
+	calls = fn.path('functions', 'hello', 'calls', 'last', 'status')
+	assert 'source trigger tick\n' in read(calls)
+
+
+def shift(fn, seconds):
+	"""As if the daemon had been down for longer: what it stored is older."""
+	with sqlite3.connect(os.path.join(fn.state, 'fnfs.db')) as database:
+		database.execute('UPDATE sources SET from_us = from_us - ?, start_us = start_us - ?',
+			(seconds * 1000000, seconds * 1000000))
+	database.close()
+
+
+@with_function
+def test_missed_while_it_was_down(fn):
+	for name, missed in (('skips', 'skip'), ('onces', 'once')):
+		trigger(fn, name, missed=missed, timer='0 * * * *')
+	for _ in range(2):  # the second time there is nothing new
+		fn.kill()
+		fn.unmount()
+		if not results(fn) if os.path.ismount(fn.directory) else _ == 0:
+			shift(fn, 7200)
+		fn.start()
+		until(fn, lambda: results(fn))
+	events = [json.loads(text) for text in results(fn).values()]
+	assert [event['trigger_name'] for event in events] == ['onces'], events
+	assert read(fn.path('functions', 'hello', 'triggers', 'skips', 'fired')) == '0\n'
+
+
+@with_function
+def test_timer_over_kills(fn):
+	"""Never twice: each instant is a name, and an event that was made is made once."""
+	trigger(fn, 'tick', missed='once', timer='@every 1s')
+	log = fn.path('functions', 'hello', 'results')
+	for round in range(6 if LONG else 3):
+		count = len(os.listdir(log))
+		until(fn, lambda: len(os.listdir(log)) > count)
+		time.sleep(round * 0.17)
+		fn.kill()
+		fn.unmount()
+		fn.start()
+	count = len(os.listdir(log))
+	until(fn, lambda: len(os.listdir(log)) > count)
+	events = [json.loads(text)['time'] for text in results(fn).values()]
+	assert len(events) == len(set(events)), events
+
+
+# --- topics ---
+
+def events_of(fn, function='hello', key='data'):
+	return [json.loads(text).get(key) for text in results(fn, function).values()]
+
+
+@with_function
+def test_topic_reaches_subscribers(fn):
+	fn.function('other', ECHO)
+	topic = fn.path('topics', 'orders')
+	os.mkdir(topic)
+	assert os.listdir(topic) == ['publish', 'subscribers', 'count', 'status']
+	assert errno_of(trigger, fn, 'bad', topic='nothing') == 'EINVAL'
+	assert 'there is no topic' in fn.read('last_error')
+	trigger(fn, 'on-order', topic='orders')
+	trigger(fn, 'also', function='other', topic='orders', format='raw')
+	trigger(fn, 'off', function='other', topic='orders', enabled=0)
+	assert read(topic, 'subscribers') == 'hello/on-order\nother/also\nother/off\n'
+	write_file(os.path.join(topic, 'publish'), '{"n":1}\n')
+	until(fn, lambda: results(fn) and results(fn, 'other'))
+	event = json.loads(list(results(fn).values())[0])
+	assert event['data'] == {'n': 1} and event['specversion'] == '1.0'
+	assert event['source'] == '/topics/orders' and event['type'] == 'fnfs.topic'
+	assert [json.loads(text) for text in results(fn, 'other').values()] == [{'n': 1}]
+	assert read(topic, 'count') == '1\n'
+	assert errno_of(os.rmdir, topic) == 'EBUSY'
+	os.rename(topic, fn.path('topics', 'sales'))
+	assert read(fn.path('functions', 'hello', 'triggers', 'on-order', 'topic')) == 'sales\n'
+	remove(fn.path('functions', 'other'))
+	os.unlink(fn.path('functions', 'hello', 'triggers', 'on-order', 'topic'))
+	os.rmdir(fn.path('topics', 'sales'))
+
+
+@with_function
+def test_what_is_one_event(fn):
+	os.mkdir(fn.path('topics', 'news'))
+	trigger(fn, 'reader', topic='news')
+	publish = fn.path('topics', 'news', 'publish')
+	expected = []
+
+	def published(*pieces, events):
+		file = os.open(publish, os.O_WRONLY)
+		for piece in pieces:
+			assert os.write(file, piece) == len(piece)
+		os.close(file)
+		expected.extend(events)
+		until(fn, lambda: len(results(fn)) == len(expected))
+		found = events_of(fn)
+		assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, expected)), found
+
+	published(b'{"a":1}', events=[{'a': 1}])                        # one write
+	published(b'"b"\n', b'"c"', events=['b', 'c'])                  # one each
+	published(b'1\n\n2\n \n3', events=[1, 2, 3])                    # one a line
+	published(b'{\n "pretty": [\n  1\n ]\n}\n', events=[{'pretty': [1]}])
+	published(b'not json\n', events=['not json'])
+	long = b'"' + b'x' * 8190 + b'y' * 100 + b'"'
+	published(long[:8192], long[8192:] + b'\n4\n', events=[json.loads(long), 4])
+	published(b'"' + b'z' * 4094 + b'"', events=['z' * 4094])       # a full buffer ends with the file
+	published(b'\n', b'', events=[])
+	assert errno_of(write_file, publish, b'x' * ((1 << 20) + 4096)) == 'EFBIG'
+	# A CloudEvent is handed on as it is.
+	cloud = {'specversion': '1.0', 'id': '7', 'source': '/shop', 'type': 'sold', 'data': 9}
+	write_file(publish, json.dumps(cloud))
+	until(fn, lambda: any(json.loads(text) == cloud for text in results(fn).values()))
+
+
+@with_function
+def test_published_is_durable(fn):
+	"""close() acknowledged it: it is run, whatever happens to the daemon."""
+	fn.set('hello', 'max_instances', '0')  # they stay in the queue
+	os.mkdir(fn.path('topics', 'news'))
+	trigger(fn, 'one', topic='news', format='raw')
+	trigger(fn, 'two', topic='news', format='raw')
+	acknowledged, stop = [], threading.Event()
+
+	def write(number):
+		while not stop.is_set():
+			event = '%d-%d' % (number, len(acknowledged))
+			try:
+				write_file(fn.path('topics', 'news', 'publish'), json.dumps(event))
+			except OSError:
+				return
+			acknowledged.append(event)
+
+	writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+	for writer in writers:
+		writer.start()
+	until(fn, lambda: len(acknowledged) > 100)
+	fn.kill()
+	stop.set()
+	for writer in writers:
+		writer.join()
+	fn.unmount()
+	fn.start()
+	queue = fn.path('functions', 'hello', 'queue')
+	held = [read(queue, name) for name in os.listdir(queue)]
+	for event in acknowledged:
+		assert held.count(json.dumps(event)) == 2, event
+
+
+@with_function
+def test_follow(fn):
+	os.mkdir(fn.path('topics', 'news'))
+	follow = os.open(fn.path('topics', 'news', 'follow'), os.O_RDONLY)
+	publish = fn.path('topics', 'news', 'publish')
+	write_file(publish, '{"a":1}')
+	assert os.read(follow, 100) == b'{"a":1}\n'
+	write_file(publish, '1\n2\n')
+	assert os.read(follow, 100) == b'1\n2\n'
+	os.rmdir(fn.path('topics', 'news'))
+	assert os.read(follow, 100) == b''
+	os.close(follow)
+
+
+@with_function
+def test_full_queue_is_told(fn):
+	fn.set('hello', 'max_instances', '0')
+	fn.set('hello', 'queue_limit', '3')
+	os.mkdir(fn.path('topics', 'news'))
+	path = trigger(fn, 'one', topic='news')
+	publish = fn.path('topics', 'news', 'publish')
+	assert errno_of(write_file, publish, '1\n2\n3\n') is None
+	assert errno_of(write_file, publish, '4\n') == 'ENOSPC'
+	assert read(path, 'fired') == '3\n' and read(path, 'errors') == '1\n'
+	assert 'last_error' in status(path)
+
+
+# --- routes ---
+
+@with_function
+def test_routes_do_not_clash(fn):
+	fn.function('other', ECHO)
+	path = trigger(fn, 'web', http='GET,POST /items/{id}')
+	assert read(path, 'http') == 'GET,POST /items/{id}\n'
+	assert errno_of(trigger, fn, 'same', function='other', http='GET /items/{name}') == 'EEXIST'
+	assert 'web' in fn.read('last_error'), fn.read('last_error')
+	for value in ('items', 'GET', '/a/{', '/{x}/{x}', 'get /a'):
+		assert errno_of(write_file, os.path.join(path, 'http'), value + '\n') == 'EINVAL', value
+	assert read(path, 'http') == 'GET,POST /items/{id}\n'
+	os.unlink(os.path.join(path, 'http'))
+	write_file(fn.path('functions', 'other', 'triggers', 'same', 'http'), 'GET /items/{name}\n')
+
+
+def main():
+	cases = Cases()
+	names = sys.argv[1:]
+	for name, case in list(globals().items()):
+		if name.startswith('test_') and (not names or name in names):
+			cases.run(case)
+	cases.end()
+
+
+main()
