@@ -366,6 +366,8 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	engine->clock = options->clock;
 	engine->owner = getuid();
 	engine->fetch_path = options->fetch_path ? strdup(options->fetch_path) : NULL;
+	engine->watch_path = options->watch_path ? strdup(options->watch_path) : NULL;
+	engine->mount_path = options->mount_path ? strdup(options->mount_path) : NULL;
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);
@@ -419,8 +421,9 @@ static bool is_idle(struct engine *engine)
 {
 	return list_empty(&engine->states) && queue_idle(engine->queue) &&
 	       package_states_idle(engine) && builds_idle(engine) && images_idle(engine->images) &&
-	       door_idle(engine->door) && collection_idle(&engine->collection) &&
-	       checks_idle(engine) && snapshot_cache_stop(engine->snapshot_cache, settle, engine);
+	       door_idle(engine->door) && sources_idle(engine->sources) &&
+	       collection_idle(&engine->collection) && checks_idle(engine) &&
+	       snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
 
 void engine_settle(struct engine *engine)
@@ -459,7 +462,7 @@ void engine_drain(
 	engine->drained = done;
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
-	sources_stop(engine->sources);
+	sources_stop(engine->sources, settle, engine);
 	queue_stop(engine->queue, settle, engine);
 	collection_stop(&engine->collection);
 	package_states_stop(engine);
@@ -506,6 +509,8 @@ struct engine *engine_free(struct engine *engine)
 	close_fd(engine->functions_fd);
 	close_fd(engine->state_fd);
 	free(engine->fetch_path);
+	free(engine->watch_path);
+	free(engine->mount_path);
 	free(engine->log_path);
 	free(engine->state_dir);
 	free(engine);

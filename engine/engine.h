@@ -41,6 +41,8 @@ struct engine_options {
 	const char *runtimes_path; /* colon-separated directories, the first match wins */
 	const char *guardian_path;
 	const char *fetch_path; /* fnfs-fetch; NULL: packages cannot be fetched */
+	const char *watch_path; /* fnfs-watch; NULL: no directory can be watched */
+	const char *mount_path; /* where it is shown; NULL: nowhere */
 	bool drain_kills;       /* do not wait for running calls at the end */
 };
 

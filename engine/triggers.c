@@ -64,6 +64,11 @@ int sources_open(struct engine *engine, uv_loop_t *loop)
 	                                             .clock = engine->clock,
 	                                             .triggers = engine->triggers,
 	                                             .http_routes = engine->http_routes,
+	                                             .launcher = engine->launcher,
+	                                             .watch_path = engine->watch_path,
+	                                             .mount_path = engine->mount_path,
+	                                             .state_path = engine->state_dir,
+	                                             .state_directory = engine->state_fd,
 	                                             .host = &host,
 	                                             .userdata = engine,
 	                                     });

@@ -151,6 +151,8 @@ static int start_engine(struct daemon *daemon, struct buf *why)
 	        .runtimes_path = options->options->runtimes,
 	        .guardian_path = options->options->guardian,
 	        .fetch_path = options->options->fetch,
+	        .watch_path = options->options->watcher,
+	        .mount_path = options->mount_point,
 	};
 	int r = engine_new(&daemon->engine, &engine_options);
 

@@ -246,6 +246,7 @@ static int default_places(struct options *options)
 	static const char *const fetchers[] = {"fnfs-fetch", "../engine/fetch/fnfs-fetch", NULL};
 	static const char *const gateways[] = {
 	        "fnfs-gateway", "../engine/gateway/fnfs-gateway", NULL};
+	static const char *const watchers[] = {"fnfs-watch", "../engine/watcher/fnfs-watch", NULL};
 	static const char *const runtimes[] = {
 	        "../runtimes/python.staged", "../../share/fnfs/runtimes/README.md", NULL};
 	char *of_users = join(options->state, "/runtimes:"), *system, *slash;
@@ -256,6 +257,7 @@ static int default_places(struct options *options)
 		options->fetch = first_of(fetchers, FNFS_LIBEXEC "/fnfs-fetch");
 	if (!options->gateway)
 		options->gateway = first_of(gateways, FNFS_LIBEXEC "/fnfs-gateway");
+	options->watcher = first_of(watchers, FNFS_LIBEXEC "/fnfs-watch");
 	system = first_of(runtimes, FNFS_DATA "/runtimes/README.md");
 	slash = system ? strrchr(system, '/') : NULL;
 	if (slash)
@@ -264,7 +266,8 @@ static int default_places(struct options *options)
 		options->runtimes = join(of_users, system);
 	free(of_users);
 	free(system);
-	return options->guardian && options->fetch && options->gateway && options->runtimes
+	return options->guardian && options->fetch && options->gateway && options->watcher &&
+	                       options->runtimes
 	               ? 0
 	               : -ENOMEM;
 }
@@ -329,4 +332,5 @@ void options_deinit(struct options *options)
 	free(options->gateway);
 	free(options->tls_cert);
 	free(options->tls_key);
+	free(options->watcher);
 }

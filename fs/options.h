@@ -17,6 +17,7 @@ struct options {
 	size_t listen_count;
 	char *tls_cert, *tls_key; /* absolute; NULL */
 	bool open_loopback;
+	char *watcher;
 	bool foreground;
 	bool allow_other;
 	bool auto_unmount;

@@ -31,6 +31,9 @@ static const struct row trigger_rows[] = {
                 "timer: when it fires: `@every 5m`, or cron with 5 or 6 fields; `rm` unsets it"),
         EACH_KNOB(ROW_TRIGGER_HTTP, &source_http_each, source_show, source_set,
                 "http: a route of the gateway: `/path/{name}`, or `GET,POST /path`"),
+        EACH_KNOB(ROW_TRIGGER_WATCH, &source_watch_each, source_show, source_set,
+                "watch: a directory of this machine, perhaps a glob, perhaps changes: "
+                "`/srv/in *.csv created,changed`"),
         EACH_KNOB(ROW_TRIGGER_TOPIC, &source_topic_each, source_show, source_set,
                 "topic: a name in `topics/`"),
         EACH_KNOB(ROW_TRIGGER_UNAVAILABLE, &source_unavailable_each, source_show, source_set,

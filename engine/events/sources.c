@@ -22,6 +22,7 @@ static const struct source_ops *const kinds[SOURCE_KINDS] = {
         [SOURCE_TIMER] = &source_timer,
         [SOURCE_HTTP] = &source_http,
         [SOURCE_TOPIC] = &source_topic,
+        [SOURCE_WATCH] = &source_watch,
 };
 
 static const struct source_ops *ops_of(const struct trigger_source *source)
@@ -243,6 +244,21 @@ void sources_removed(struct sources *sources, struct trigger *trigger)
 
 /* --- birth and death -------------------------------------------------------------------------- */
 
+static int take_path(char **place, const char *path)
+{
+	*place = path ? strdup(path) : NULL;
+	return path && !*place ? fail(-ENOMEM, "making the sources of events") : 0;
+}
+
+static int take_paths(struct sources *sources, const struct sources_options *options)
+{
+	int r = take_path(&sources->watch_path, options->watch_path);
+
+	if (r == 0)
+		r = take_path(&sources->mount_path, options->mount_path);
+	return r < 0 ? r : take_path(&sources->state_path, options->state_path);
+}
+
 int sources_new(struct sources **out, const struct sources_options *options)
 {
 	struct sources *sources = calloc(1, sizeof(*sources));
@@ -255,12 +271,17 @@ int sources_new(struct sources **out, const struct sources_options *options)
 	sources->clock = options->clock;
 	sources->triggers = options->triggers;
 	sources->http_routes = options->http_routes;
+	sources->launcher = options->launcher;
+	sources->state_directory = options->state_directory;
 	sources->host = options->host;
 	sources->userdata = options->userdata;
+	sources->clock_fd = -1;
 	list_init(&sources->states);
 	list_init(&sources->feeds);
 	list_init(&sources->published);
-	r = watch_clock(sources);
+	r = take_paths(sources, options);
+	if (r == 0)
+		r = watch_clock(sources);
 	if (r == 0)
 		*out = sources;
 	else
@@ -278,11 +299,18 @@ void sources_start(struct sources *sources)
 		sources_changed(sources, trigger);
 }
 
-void sources_stop(struct sources *sources)
+bool sources_idle(const struct sources *sources)
+{
+	return sources->stopping && !sources->children;
+}
+
+void sources_stop(struct sources *sources, void (*idle)(void *userdata), void *userdata)
 {
 	struct source_state *state;
 
 	sources->stopping = true;
+	sources->idle = idle;
+	sources->idle_userdata = userdata;
 	list_each(state, &sources->states, link)
 		stop(state);
 	alarm_clear(sources->alarms, &sources->storing);
@@ -317,6 +345,9 @@ struct sources *sources_free(struct sources *sources)
 	alarm_clear(sources->alarms, &sources->publishing_ends);
 	watch_free(sources->clock_watch);
 	close_fd(sources->clock_fd);
+	free(sources->watch_path);
+	free(sources->mount_path);
+	free(sources->state_path);
 	free(sources);
 	return NULL;
 }
@@ -346,8 +377,10 @@ int sources_set(struct sources *sources, struct trigger_source *source, const ch
 	if (r < 0)
 		return r;
 	by.groups = groups;
-	/* Whole seconds: what is named after an instant of this gets a name of its own. */
-	by.time_us = clock_wall_us(sources->clock) / SECOND_US * SECOND_US;
+	by.time_us = clock_wall_us(sources->clock);
+	/* Instants are named by whole seconds. */
+	if (source->kind == SOURCE_TIMER)
+		by.time_us -= by.time_us % SECOND_US;
 	return trigger_source_set(source, canonical.data, topic, &by, why);
 }
 
@@ -364,7 +397,9 @@ static const char *state_name(const struct source_state *state)
 		return "disabled";
 	if (!state->trigger->source || !*state->trigger->source->value)
 		return "incomplete";
-	return state->started ? "active" : "failed";
+	if (!state->started)
+		return "failed";
+	return state->ops->name_state ? state->ops->name_state(state) : "active";
 }
 
 void sources_show_status(struct sources *sources, struct trigger *trigger, struct buf *out)

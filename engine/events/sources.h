@@ -20,6 +20,7 @@
 #include "run/alarm.h"
 
 struct http_routes;
+struct launcher;
 struct sources;
 
 struct sources_host {
@@ -35,6 +36,11 @@ struct sources_options {
 	const struct clock *clock;
 	struct triggers *triggers;
 	struct http_routes *http_routes; /* kept up to date here */
+	struct launcher *launcher;       /* NULL: nothing is watched */
+	const char *watch_path;          /* fnfs-watch; NULL: likewise */
+	const char *mount_path;          /* may not be watched, nor what is in it; NULL: none */
+	const char *state_path;          /* likewise */
+	int state_directory;
 	const struct sources_host *host;
 	void *userdata;
 };
@@ -42,7 +48,9 @@ struct sources_options {
 int sources_new(struct sources **out, const struct sources_options *options); /* 0, -ENOMEM, -EIO */
 /* All that is enabled begins; what was missed meanwhile is made up for. */
 void sources_start(struct sources *sources);
-void sources_stop(struct sources *sources); /* nothing new is seen; counts are stored */
+/* Nothing new is seen; counts are stored. `idle` when what was started is gone. */
+void sources_stop(struct sources *sources, void (*idle)(void *userdata), void *userdata);
+bool sources_idle(const struct sources *sources);
 /* After the queue has told all it will. */
 struct sources *sources_free(struct sources *sources);
 

@@ -10,6 +10,7 @@
 
 struct schedule;
 struct source_ops;
+struct source_watch;
 
 struct source_timer {
 	struct schedule *schedule;
@@ -37,6 +38,7 @@ struct source_state {
 	bool dirty;       /* counts are not stored yet */
 	char error[256];  /* of the last event that could not be queued; "" */
 	struct source_timer timer;
+	struct source_watch *watch;
 	struct list link;
 };
 
@@ -49,6 +51,12 @@ struct sources {
 	struct http_routes *http_routes;
 	const struct sources_host *host;
 	void *userdata;
+	struct launcher *launcher;
+	char *watch_path, *mount_path, *state_path; /* NULL: none */
+	int state_directory;
+	unsigned children; /* processes of fnfs-watch that are not gone */
+	void (*idle)(void *userdata);
+	void *idle_userdata;
 	bool started, stopping;
 	int clock_fd; /* readable when somebody set the clock */
 	struct watch *clock_watch;
@@ -69,9 +77,10 @@ struct source_ops {
 	int (*start)(struct source_state *state, struct buf *why);
 	void (*stop)(struct source_state *state);                  /* NULL */
 	void (*show)(struct source_state *state, struct buf *out); /* more lines of status; NULL */
+	const char *(*name_state)(const struct source_state *state); /* NULL: active */
 	bool follows_target; /* begins anew when the target or the name is another */
 };
-extern const struct source_ops source_http, source_timer, source_topic;
+extern const struct source_ops source_http, source_timer, source_topic, source_watch;
 
 /* NULL: no memory. */
 struct source_state *source_state_of(struct sources *sources, struct trigger *trigger);

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "model/topic.h"
 #include "model/trigger_settings.h"
+#include "store/store.h"
 
 struct alias;
 struct function;
@@ -107,6 +108,11 @@ struct source_setter {
 int trigger_source_set(struct trigger_source *source, const char *value, struct topic *topic,
         const struct source_setter *by, struct buf *why);
 int trigger_source_remove(struct trigger_source *source, struct buf *why);
+
+/* What a source has seen, name by name, for later daemons. JSON as the store has it: COMMAND_WATCHED_SET or _FORGET. */
+int trigger_source_watched(struct trigger_source *source, enum command_kind kind, const char *json);
+int trigger_source_each_watched(struct trigger_source *source,
+        int (*each)(void *userdata, const char *name, const char *stamp), void *userdata);
 
 struct trigger *triggers_get(const struct triggers *triggers, uint64_t id);
 struct trigger_source *triggers_source(const struct triggers *triggers, uint64_t id);

@@ -246,6 +246,18 @@ int trigger_source_remove(struct trigger_source *source, struct buf *why)
 	return 0;
 }
 
+int trigger_source_watched(struct trigger_source *source, enum command_kind kind, const char *json)
+{
+	return store_apply(source->trigger->triggers->store,
+	        &(struct command){kind, .child = source->id, .value = json}, NULL);
+}
+
+int trigger_source_each_watched(struct trigger_source *source,
+        int (*each)(void *userdata, const char *name, const char *stamp), void *userdata)
+{
+	return store_each_watched(source->trigger->triggers->store, source->id, each, userdata);
+}
+
 struct trigger_source *triggers_source(const struct triggers *triggers, uint64_t id)
 {
 	return map_get(&triggers->sources, id);

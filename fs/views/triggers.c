@@ -186,6 +186,7 @@ static int source_unset(const struct subject *subject, struct buf *why)
 
 SOURCE(SOURCE_TIMER, timer);
 SOURCE(SOURCE_HTTP, http);
+SOURCE(SOURCE_WATCH, watch);
 SOURCE(SOURCE_TOPIC, topic);
 
 int source_show(const struct subject *subject, struct buf *out)

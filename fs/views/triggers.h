@@ -5,7 +5,7 @@
 
 extern const struct each triggers_each;
 /* The one source a trigger has stands under the name of its kind. */
-extern const struct each source_timer_each, source_http_each, source_topic_each;
+extern const struct each source_timer_each, source_http_each, source_topic_each, source_watch_each;
 extern const struct each source_unavailable_each; /* kinds this build does not have: says so */
 
 int trigger_show(const struct subject *subject, struct buf *out); /* row->key: enum trigger_key */
