@@ -54,7 +54,24 @@ static int enqueue(void *userdata, struct queue_event *event, size_t count, queu
 	return queue_enqueue(engine->queue, event, count, done, done_userdata, why);
 }
 
-static const struct sources_host host = {.enqueue = enqueue};
+static int watch(void *userdata, uint64_t entry, struct queue_watch *watch)
+{
+	return queue_watch(engine_queue(userdata), entry, watch);
+}
+
+static bool next(void *userdata, const struct queue_target *target, enum queue_place place,
+        uint64_t after, struct queue_info *out)
+{
+	return queue_next(engine_queue(userdata), target, place, after, out);
+}
+
+static int postpone(void *userdata, uint64_t entry, int64_t due_us)
+{
+	return queue_postpone(engine_queue(userdata), entry, due_us);
+}
+
+static const struct sources_host host = {
+        .enqueue = enqueue, .watch = watch, .next = next, .postpone = postpone};
 
 int sources_open(struct engine *engine, uv_loop_t *loop)
 {
@@ -62,6 +79,7 @@ int sources_open(struct engine *engine, uv_loop_t *loop)
 	                                             .loop = loop,
 	                                             .alarms = &engine->host.alarms,
 	                                             .clock = engine->clock,
+	                                             .functions = engine->functions,
 	                                             .triggers = engine->triggers,
 	                                             .http_routes = engine->http_routes,
 	                                             .launcher = engine->launcher,

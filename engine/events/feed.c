@@ -18,6 +18,7 @@ struct feed {
 	struct source_state *state;
 	feed_done_fn done;
 	void *userdata;
+	bool held; /* it is due when its turn comes (feed_hold.c) */
 	struct list link;
 };
 
@@ -27,7 +28,7 @@ static int64_t now_us(const struct source_state *state)
 }
 
 /* When the next event of the trigger is due, by its rate. 0 = at once. */
-static int64_t due_us(struct source_state *state)
+int64_t feed_due_us(struct source_state *state)
 {
 	const struct trigger_settings *settings = &state->trigger->settings;
 	int64_t now = now_us(state), price, due;
@@ -64,6 +65,7 @@ static void accepted(void *userdata, int status, const struct queue_accepted *en
 	} else if (state->trigger && status != -EEXIST) {
 		count_error(state, status, "");
 	}
+	feed_reserved(state, feed->held, status == 0 ? entries[0].entry : 0);
 	feed->done(state, feed->userdata, status);
 	free(feed);
 	if (!state->trigger && !state->pending) {
@@ -92,7 +94,7 @@ static int enqueue(struct source_state *state, const char *name, struct buf *bod
 	        .name = name,
 	        .source = source,
 	        .body = *body,
-	        .due_us = due_us(state),
+	        .due_us = feed_reserve(state, &feed->held),
 	        .max_retries = -1,
 	        .max_event_age_ms = -1,
 	        .uid = trigger->function->uid,
@@ -103,6 +105,8 @@ static int enqueue(struct source_state *state, const char *name, struct buf *bod
 	snprintf(source, sizeof(source), "trigger %s", trigger->name);
 	r = sources->host->enqueue(sources->userdata, &event, 1, accepted, feed, why);
 	*body = event.body;
+	if (r < 0)
+		feed_reserved(state, feed->held, 0);
 	return r;
 }
 
@@ -114,7 +118,7 @@ int feed_send(struct source_state *state, const char *name, struct buf *body, fe
 	int r = feed && !body->failed ? 0 : fail(-ENOMEM, "making an event");
 
 	if (r == 0) {
-		*feed = (struct feed){state, done, userdata};
+		*feed = (struct feed){.state = state, .done = done, .userdata = userdata};
 		r = enqueue(state, name, body, feed, &why);
 	}
 	if (r == 0) {

@@ -274,7 +274,7 @@ static void send_event(struct source_watch *watch, struct seen_file *file, enum 
 	char name[160];
 
 	snprintf(name, sizeof(name), "watch-%" PRIu64 "-%s-%016" PRIx64 "-%s-%" PRIx64,
-	        watch->source, watch_change_name(change), hash(file->name),
+	        watch->state->trigger_id, watch_change_name(change), hash(file->name),
 	        *stamp ? stamp : file->stamp, (uint64_t)line->ctime_ns);
 	make_event(watch, file, change, line, name, &body);
 	snprintf(file->next, sizeof(file->next), "%s", stamp);

@@ -122,6 +122,8 @@ struct source_state *source_state_of(struct sources *sources, struct trigger *tr
 	state->trigger = trigger;
 	state->trigger_id = trigger->id;
 	state->timer.next_us = INT64_MAX;
+	list_init(&state->held);
+	list_init(&state->released);
 	state->off = !trigger->settings.enabled;
 	list_append(&sources->states, &state->link);
 	trigger->runtime_state = state;
@@ -213,6 +215,7 @@ static void follow(struct source_state *state)
 	state->off = !state->trigger->settings.enabled;
 	if (wanted(state) && !state->started)
 		start(state);
+	feed_let_go(state);
 }
 
 void sources_changed(struct sources *sources, struct trigger *trigger)
@@ -236,6 +239,7 @@ void sources_removed(struct sources *sources, struct trigger *trigger)
 	if (!state)
 		return;
 	stop(state);
+	feed_forget(state);
 	state->trigger = NULL;
 	trigger->runtime_state = NULL;
 	if (!state->pending)
@@ -269,6 +273,7 @@ int sources_new(struct sources **out, const struct sources_options *options)
 	sources->loop = options->loop;
 	sources->alarms = options->alarms;
 	sources->clock = options->clock;
+	sources->functions = options->functions;
 	sources->triggers = options->triggers;
 	sources->http_routes = options->http_routes;
 	sources->launcher = options->launcher;
@@ -291,9 +296,13 @@ int sources_new(struct sources **out, const struct sources_options *options)
 
 void sources_start(struct sources *sources)
 {
+	struct function *function = NULL;
 	struct trigger *trigger;
 	uint64_t id = 0;
 
+	while ((function = functions_next(sources->functions, function ? function->id : 0)))
+		if (triggers_count(function))
+			feeds_find(sources, function);
 	sources->started = true;
 	for (; (trigger = triggers_next_of_all(sources->triggers, id)); id = trigger->id)
 		sources_changed(sources, trigger);
@@ -332,11 +341,13 @@ struct sources *sources_free(struct sources *sources)
 
 	if (!sources)
 		return NULL;
+	sources->stopping = true;
 	feeds_free(sources);
 	publishings_free(sources);
 	forget_topics(sources);
 	while ((state = list_first(&sources->states, struct source_state, link))) {
 		stop(state);
+		feed_forget(state);
 		if (state->trigger)
 			state->trigger->runtime_state = NULL;
 		state_free(state);

@@ -19,6 +19,7 @@
 #include "model/trigger.h"
 #include "run/alarm.h"
 
+struct functions;
 struct http_routes;
 struct launcher;
 struct sources;
@@ -27,6 +28,11 @@ struct sources_host {
 	/* As queue_enqueue(). */
 	int (*enqueue)(void *userdata, struct queue_event *events, size_t count,
 	        queue_accepted_fn done, void *done_userdata, struct buf *why);
+	/* As queue_watch(), queue_next() and queue_postpone(). */
+	int (*watch)(void *userdata, uint64_t entry, struct queue_watch *watch);
+	bool (*next)(void *userdata, const struct queue_target *target, enum queue_place place,
+	        uint64_t after, struct queue_info *out);
+	int (*postpone)(void *userdata, uint64_t entry, int64_t due_us);
 	bool (*listening)(void *userdata); /* a gateway does, for routes; NULL: none */
 };
 
@@ -34,6 +40,7 @@ struct sources_options {
 	uv_loop_t *loop;
 	struct alarms *alarms;
 	const struct clock *clock;
+	struct functions *functions;
 	struct triggers *triggers;
 	struct http_routes *http_routes; /* kept up to date here */
 	struct launcher *launcher;       /* NULL: nothing is watched */

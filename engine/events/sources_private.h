@@ -31,12 +31,14 @@ struct source_state {
 	int64_t started_us;            /* its start_us */
 	const struct version *version; /* what it called then; not to be looked into */
 	const struct alias *alias;
-	char name[64];    /* and was called */
-	bool off;         /* it was disabled when we last looked */
-	unsigned pending; /* events on their way */
-	int64_t paid_us;  /* by its rate, events are paid for until then */
-	bool dirty;       /* counts are not stored yet */
-	char error[256];  /* of the last event that could not be queued; "" */
+	char name[64];              /* and was called */
+	bool off;                   /* it was disabled when we last looked */
+	unsigned pending;           /* events on their way */
+	struct list held, released; /* struct feed_entry, in feed_hold.c */
+	unsigned running;           /* of its calls, those on their way too */
+	int64_t paid_us;            /* by its rate, events are paid for until then */
+	bool dirty;                 /* counts are not stored yet */
+	char error[256];            /* of the last event that could not be queued; "" */
 	struct source_timer timer;
 	struct source_watch *watch;
 	struct list link;
@@ -47,6 +49,7 @@ struct sources {
 	struct alarms *alarms;
 	const struct clock *clock;
 
+	struct functions *functions;
 	struct triggers *triggers;
 	struct http_routes *http_routes;
 	const struct sources_host *host;
@@ -97,6 +100,16 @@ typedef void (*feed_done_fn)(struct source_state *state, void *userdata, int sta
 int feed_send(struct source_state *state, const char *name, struct buf *body, feed_done_fn done,
         void *userdata);
 void feeds_free(struct sources *sources);
+
+/* When the next event of the trigger is due, by its rate. 0 = at once. Pays for it. */
+int64_t feed_due_us(struct source_state *state);
+
+/* feed_hold.c: its concurrency. When an event is due that is about to be made, and whether it is held until its turn. */
+int64_t feed_reserve(struct source_state *state, bool *held);
+void feed_reserved(struct source_state *state, bool held, uint64_t entry); /* 0: it was not made */
+void feed_let_go(struct source_state *state); /* those there is room for */
+void feed_forget(struct source_state *state); /* the trigger goes: all are let go */
+void feeds_find(struct sources *sources, const struct function *function); /* at start */
 void publishings_free(struct sources *sources);
 
 /* Its counts are to be stored soon; those of topics, too. */

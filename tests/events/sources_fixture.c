@@ -63,9 +63,52 @@ size_t fixture_tell(struct fixture *fixture, int status)
 			continue;
 		queued->told = true;
 		told++;
-		queued->done(queued->userdata, answer, NULL, 0);
+		queued->done(queued->userdata, answer, &(struct queue_accepted){.entry = i + 1}, 1);
 	}
 	return told;
+}
+
+static int watch(void *userdata, uint64_t entry, struct queue_watch *watch)
+{
+	struct fixture *fixture = userdata;
+	struct queued *queued = &fixture->queued[entry - 1];
+
+	queued->watch = watch;
+	return queued->ended;
+}
+
+static bool next(void *userdata, const struct queue_target *target, enum queue_place place,
+        uint64_t after, struct queue_info *out)
+{
+	struct fixture *fixture = userdata;
+
+	for (size_t i = after; place == QUEUE_WAITING && i < fixture->count; i++) {
+		const struct queued *queued = &fixture->queued[i];
+
+		if (queued->ended || memcmp(&queued->target, target, sizeof(*target)) != 0)
+			continue;
+		*out = (struct queue_info){
+		        .entry = i + 1, .name = queued->name, .due_us = queued->due_us};
+		return true;
+	}
+	return false;
+}
+
+static int postpone(void *userdata, uint64_t entry, int64_t due_us)
+{
+	((struct fixture *)userdata)->queued[entry - 1].due_us = due_us;
+	return 0;
+}
+
+void fixture_end(struct fixture *fixture, size_t number)
+{
+	struct queued *queued = &fixture->queued[number];
+	struct queue_watch *watch = queued->watch;
+
+	queued->ended = true;
+	queued->watch = NULL;
+	if (watch)
+		watch->ended(watch, QUEUE_RESULT);
 }
 
 static void changed(void *userdata, struct trigger *trigger)
@@ -87,7 +130,8 @@ static void load(struct fixture *fixture)
 {
 	static const struct triggers_events events = {
 	        .changed = changed, .removed = removed, .topic_removed = topic_removed};
-	static const struct sources_host host = {.enqueue = enqueue};
+	static const struct sources_host host = {
+	        .enqueue = enqueue, .watch = watch, .next = next, .postpone = postpone};
 
 	REQUIRE(uv_loop_init(&fixture->loop) == 0);
 	REQUIRE(alarms_init(&fixture->alarms, &fixture->loop) == 0);
@@ -101,6 +145,7 @@ static void load(struct fixture *fixture)
 	                                               .loop = &fixture->loop,
 	                                               .alarms = &fixture->alarms,
 	                                               .clock = &fixture->clock,
+	                                               .functions = fixture->functions,
 	                                               .triggers = fixture->triggers,
 	                                               .http_routes = fixture->http_routes,
 	                                               .host = &host,
@@ -112,7 +157,7 @@ static void load(struct fixture *fixture)
 static void unload(struct fixture *fixture)
 {
 	for (size_t i = 0; i < fixture->count; i++)
-		fixture->queued[i].told = true; /* nobody is left to be */
+		fixture->queued[i].told = true, fixture->queued[i].watch = NULL;
 	sources_free(fixture->sources);
 	http_routes_free(fixture->http_routes);
 	triggers_free(fixture->triggers);

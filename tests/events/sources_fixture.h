@@ -19,7 +19,8 @@ struct queued {
 	struct queue_target target;
 	queue_accepted_fn done;
 	void *userdata;
-	bool told;
+	bool told, ended;
+	struct queue_watch *watch;
 };
 
 struct fixture {
@@ -49,6 +50,9 @@ int64_t fixture_time(const char *text);
 
 /* Tells everybody who was not told yet; how many. */
 size_t fixture_tell(struct fixture *fixture, int status);
+
+/* The call of the entry so many (from 0) has ended. */
+void fixture_end(struct fixture *fixture, size_t number);
 
 struct trigger *fixture_trigger(struct fixture *fixture, const char *name);
 int fixture_set(

@@ -242,6 +242,60 @@ static void a_rate_spreads_what_is_due(void)
 	fixture_close(fixture);
 }
 
+static size_t count_due(const struct fixture *fixture)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < fixture->count; i++)
+		count += !fixture->queued[i].ended &&
+		         fixture->queued[i].due_us <= fixture->now_us + SECOND;
+	return count;
+}
+
+/* Also over a crash, and when the limit is another one. */
+static void holds_what_is_too_much(void)
+{
+	struct fixture *fixture = fixture_open("2026-03-01T00:00:00");
+	struct trigger *trigger = fixture_trigger(fixture, "t");
+
+	CHECK_INT(trigger_set(trigger, TRIGGER_CONCURRENCY, "2", NULL), 0);
+	CHECK_INT(fixture_set(fixture, trigger, SOURCE_TIMER, "@every 1s"), 0);
+	for (int i = 0; i < 6; i++) {
+		fixture_pass(fixture, SECOND);
+		fixture_tell(fixture, 0);
+	}
+	CHECK_INT(fixture->count, 6);
+	CHECK_INT(count_due(fixture), 2);
+	fixture_end(fixture, 1);
+	CHECK_INT(count_due(fixture), 2);
+	CHECK(fixture->queued[2].due_us <= fixture->now_us + SECOND); /* the oldest */
+	fixture_end(fixture, 5); /* one that is held is removed */
+	CHECK_INT(count_due(fixture), 2);
+	fixture_crash(fixture, 0);
+	fixture_end(fixture, 0);
+	CHECK_INT(count_due(fixture), 2);
+	CHECK_INT(trigger_set(fixture_find(fixture, "t"), TRIGGER_CONCURRENCY, "max", NULL), 0);
+	CHECK_INT(count_due(fixture), 3);
+	fixture_close(fixture);
+}
+
+static void a_removed_trigger_holds_nothing(void)
+{
+	struct fixture *fixture = fixture_open("2026-03-01T00:00:00");
+	struct trigger *trigger = fixture_trigger(fixture, "t");
+
+	CHECK_INT(trigger_set(trigger, TRIGGER_CONCURRENCY, "1", NULL), 0);
+	CHECK_INT(fixture_set(fixture, trigger, SOURCE_TIMER, "@every 1s"), 0);
+	for (int i = 0; i < 3; i++) {
+		fixture_pass(fixture, SECOND);
+		fixture_tell(fixture, 0);
+	}
+	CHECK_INT(count_due(fixture), 1);
+	CHECK_INT(trigger_remove(trigger, NULL), 0);
+	CHECK_INT(count_due(fixture), 3);
+	fixture_close(fixture);
+}
+
 static void what_is_removed_is_silent(void)
 {
 	struct fixture *fixture = fixture_open("2026-03-01T00:00:00");
@@ -283,7 +337,8 @@ int main(int argc, char **argv)
 	        TEST(short_stalls_lose_nothing), TEST(missed_are_skipped),
 	        TEST(missed_are_made_up_once), TEST(misses_millions), TEST(dies_at_every_moment),
 	        TEST(the_clock_jumps), TEST(off_means_off), TEST(a_full_queue_is_tried_again),
-	        TEST(a_rate_spreads_what_is_due), TEST(what_is_removed_is_silent),
+	        TEST(a_rate_spreads_what_is_due), TEST(holds_what_is_too_much),
+	        TEST(a_removed_trigger_holds_nothing), TEST(what_is_removed_is_silent),
 	        TEST(refuses_nonsense), {}};
 
 	return test_main(tests, argc, argv);
