@@ -70,21 +70,43 @@ static bool take_number(struct text *text)
 	return true;
 }
 
+/* Four digits: a unit of UTF-16. */
+static bool take_unit(struct text *text, unsigned *unit)
+{
+	*unit = 0;
+	for (int i = 0; i < 4; i++) {
+		if (text->at == text->end || !is_hex(*text->at))
+			return false;
+		*unit = *unit << 4 | (unsigned)(is_digit(*text->at) ? *text->at - '0'
+		                                                    : (*text->at | 32) - 'a' + 10);
+		text->at++;
+	}
+	return true;
+}
+
+/* Half of a pair is none: the other one must follow. */
+static bool is_character(struct text *text, unsigned unit)
+{
+	unsigned low;
+
+	if (unit < 0xd800 || unit > 0xdfff)
+		return true;
+	return unit < 0xdc00 && take_char(text, '\\') && take_char(text, 'u') &&
+	       take_unit(text, &low) && low >= 0xdc00 && low <= 0xdfff;
+}
+
 /* Behind the backslash. */
 static bool take_escape(struct text *text)
 {
+	unsigned unit;
+
 	if (text->at == text->end || !*text->at)
 		return false;
 	if (strchr("\"\\/bfnrt", *text->at)) {
 		text->at++;
 		return true;
 	}
-	if (!take_char(text, 'u') || text->end - text->at < 4)
-		return false;
-	for (int i = 0; i < 4; i++)
-		if (!is_hex(*text->at++))
-			return false;
-	return true;
+	return take_char(text, 'u') && take_unit(text, &unit) && is_character(text, unit);
 }
 
 static bool take_string(struct text *text)
