@@ -9,6 +9,7 @@ and the sentence that says why a trigger does nothing.
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ sys.path[:0] = [os.path.join(here, '..', 'lib')]
 from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
 
 ECHO = {'index.py': 'def handler(event, context):\n\treturn event\n'}
+NOBODY = 65534
 FACTS = ['status', 'fired', 'last', 'next', 'errors']
 SETTINGS = ['enabled', 'target', 'payload', 'format', 'missed', 'rate', 'concurrency']
 
@@ -183,11 +185,10 @@ def shift(fn, seconds):
 def test_missed_while_it_was_down(fn):
 	for name, missed in (('skips', 'skip'), ('onces', 'once')):
 		trigger(fn, name, missed=missed, timer='0 * * * *')
-	for _ in range(2):  # the second time there is nothing new
+	for down in (7200, 0):  # the second time there is nothing new
 		fn.kill()
 		fn.unmount()
-		if not results(fn) if os.path.ismount(fn.directory) else _ == 0:
-			shift(fn, 7200)
+		shift(fn, down)
 		fn.start()
 		until(fn, lambda: results(fn))
 	events = [json.loads(text) for text in results(fn).values()]
@@ -338,6 +339,194 @@ def test_full_queue_is_told(fn):
 	assert errno_of(write_file, publish, '4\n') == 'ENOSPC'
 	assert read(path, 'fired') == '3\n' and read(path, 'errors') == '1\n'
 	assert 'last_error' in status(path)
+
+
+SLOW = {'index.py': """import time
+
+def handler(event, context):
+	begun = time.time()
+	time.sleep(0.1)
+	return [begun, time.time()]
+"""}
+
+
+def test_limits():
+	with Mounted() as fn:
+		fn.function('hello', SLOW)
+		os.mkdir(fn.path('topics', 'news'))
+		trigger(fn, 'one', topic='news', concurrency=1)
+		write_file(fn.path('topics', 'news', 'publish'), '1\n2\n3\n4\n5\n')
+		until(fn, lambda: len(results(fn)) == 5)
+		times = sorted(json.loads(text) for text in results(fn).values())
+		for (_, end), (begin, _) in zip(times, times[1:]):
+			assert end <= begin, times
+		trigger(fn, 'two', topic='news', rate='1/h')
+		os.rmdir(fn.path('functions', 'hello', 'triggers', 'one'))
+		write_file(fn.path('topics', 'news', 'publish'), '1\n2\n')
+		until(fn, lambda: len(results(fn)) == 6)
+		queue = fn.path('functions', 'hello', 'queue')
+		assert len(os.listdir(queue)) == 1
+		due = os.stat(os.path.join(queue, os.listdir(queue)[0])).st_mtime - time.time()
+		assert 3000 < due < 3601, due
+
+
+# --- directories ---
+
+def changes_of(fn, function='hello'):
+	"""[change, name] of each event so far."""
+	return sorted([event['change'], event['name']] for event in
+		map(json.loads, results(fn, function).values()))
+
+
+def watched(fn, value, function='hello', **more):
+	path = trigger(fn, 'files', function=function, format='raw', **more)
+	write_file(os.path.join(path, 'watch'), value + '\n')
+	until(fn, lambda: status(path)['state'] == 'active')
+	return path
+
+
+def incoming(fn, name='in'):
+	path = os.path.join(fn.base, name)
+	os.mkdir(path)
+	return path
+
+
+@with_function
+def test_watch_tells_of_whole_files(fn):
+	directory = incoming(fn)
+	write_file(os.path.join(directory, 'old.csv'), 'x')
+	# What is older than the value by less than a tick of the clock of files could be new.
+	write_later = os.stat(os.path.join(directory, 'old.csv')).st_ctime + 0.1
+	until(fn, lambda: time.time() > write_later)
+	path = watched(fn, directory + '/*.csv created,changed,removed')
+	assert read(path, 'watch') == directory + ' *.csv created,changed,removed\n'
+	with open(os.path.join(directory, 'slow.csv'), 'w') as slow:
+		slow.write('begun')
+		slow.flush()
+		write_file(os.path.join(directory, 'other.txt'), 'x')
+		write_file(os.path.join(directory, '.new'), 'x')
+		os.rename(os.path.join(directory, '.new'), os.path.join(directory, 'moved.csv'))
+		until(fn, lambda: changes_of(fn) == [['created', 'moved.csv']])
+		slow.write(' and ended')
+	until(fn, lambda: ['created', 'slow.csv'] in changes_of(fn))
+	assert [json.loads(text)['size'] for text in results(fn).values()
+		if 'slow.csv' in text] == [len('begun and ended')]
+	write_file(os.path.join(directory, 'old.csv'), 'longer')
+	os.unlink(os.path.join(directory, 'moved.csv'))
+	os.rename(os.path.join(directory, 'slow.csv'), os.path.join(directory, 'slow.txt'))
+	expected = [['changed', 'old.csv'], ['created', 'moved.csv'], ['created', 'slow.csv'],
+		['removed', 'moved.csv'], ['removed', 'slow.csv']]
+	until(fn, lambda: changes_of(fn) == expected)
+	assert read(path, 'fired') == '5\n'
+
+
+@with_function
+def test_watch_over_restarts(fn):
+	directory = incoming(fn)
+	watched(fn, directory + ' created,changed,removed')
+	for name in ('kept', 'changes', 'goes'):
+		write_file(os.path.join(directory, name), 'x')
+	until(fn, lambda: len(changes_of(fn)) == 3)
+	fn.kill()
+	fn.unmount()
+	write_file(os.path.join(directory, 'comes'), 'x')
+	write_file(os.path.join(directory, 'changes'), 'longer')
+	os.unlink(os.path.join(directory, 'goes'))
+	fn.start()
+	expected = sorted([['created', 'kept'], ['created', 'changes'], ['created', 'goes'],
+		['created', 'comes'], ['changed', 'changes'], ['removed', 'goes']])
+	until(fn, lambda: changes_of(fn) == expected)
+	assert fn.stop() == 0
+	fn.start()
+	write_file(os.path.join(directory, 'last'), 'x')
+	until(fn, lambda: ['created', 'last'] in changes_of(fn))
+	assert len(changes_of(fn)) == 7, changes_of(fn)
+
+
+@with_function
+def test_watch_many_under_kills(fn):
+	directory = incoming(fn)
+	watched(fn, directory)
+	count = 2000 if LONG else 300
+	for number in range(count):
+		write_file(os.path.join(directory, 'f%04d' % number), 'x')
+		if number in (count // 3, count // 2):
+			fn.kill()
+			fn.unmount()
+			fn.start()
+	until(fn, lambda: len(results(fn)) == count)
+	assert changes_of(fn) == [['created', 'f%04d' % number] for number in range(count)]
+
+
+@with_function
+def test_watch_of_what_goes(fn):
+	directory = incoming(fn)
+	path = watched(fn, directory)
+	write_file(os.path.join(directory, 'a'), 'x')
+	until(fn, lambda: len(results(fn)) == 1)
+	remove(directory)
+	until(fn, lambda: status(path)['state'] == 'waiting')
+	assert 'No such file' in status(path)['why']
+	os.mkdir(directory)
+	write_file(os.path.join(directory, 'b'), 'x')
+	until(fn, lambda: ['created', 'b'] in changes_of(fn))
+	assert status(path)['state'] == 'active' and 'why' not in status(path)
+
+
+@with_function
+def test_watch_refuses_loops(fn):
+	path = trigger(fn, 'files')
+	file = os.path.join(path, 'watch')
+	for place in (fn.directory, fn.path('functions', 'hello', 'code'), fn.state,
+			os.path.join(fn.state, 'functions')):
+		assert errno_of(write_file, file, place + '\n') == 'ELOOP', place
+	for value in ('in', '/in a b', '/in created,made', '"/in', ''):
+		assert errno_of(write_file, file, value + '\n') == 'EINVAL', value
+	assert 'watch' not in os.listdir(path)
+	# By another name it is found out when it is looked at.
+	for place in (fn.directory, fn.state):
+		link = os.path.join(fn.base, 'link')
+		os.symlink(place, link)
+		write_file(file, link + '\n')
+		until(fn, lambda: status(path)['state'] == 'failed')
+		assert 'is in ' in status(path)['why'], status(path)
+		os.unlink(link)
+
+
+def as_nobody(fn, command):
+	done = subprocess.run(['sh', '-ec', command], user=NOBODY, group=NOBODY, extra_groups=[],
+		cwd=fn.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+	assert done.returncode == 0, done.stdout
+
+
+def test_watch_with_the_users_rights():
+	if os.getuid() != 0:
+		return
+	with Mounted(options='allow_other') as fn:
+		os.chmod(fn.path('functions'), 0o777)
+		theirs, others = incoming(fn, 'theirs'), incoming(fn, 'others')
+		os.chown(theirs, NOBODY, NOBODY)
+		os.chmod(theirs, 0o700)
+		os.chmod(others, 0o700)
+		as_nobody(fn, f"""
+			mkdir functions/n
+			cat > functions/n/code/index.py << 'end'
+def handler(event, context):
+	return event
+end
+			cd functions/n/triggers
+			mkdir own foreign
+			echo raw | tee own/format > foreign/format
+			echo {theirs} > own/watch
+			echo {others} > foreign/watch""")
+		foreign = fn.path('functions', 'n', 'triggers', 'foreign')
+		until(fn, lambda: status(foreign)['state'] == 'waiting'
+			and 'Permission denied' in status(foreign).get('why', ''))
+		write_file(os.path.join(others, 'secret'), 'x')
+		write_file(os.path.join(theirs, 'mine'), 'x')
+		until(fn, lambda: changes_of(fn, 'n') == [['created', 'mine']])
+		os.chmod(others, 0o755)
+		until(fn, lambda: ['created', 'secret'] in changes_of(fn, 'n'))
 
 
 # --- routes ---
