@@ -43,6 +43,16 @@ int64_t feed_due_us(struct source_state *state)
 	return due > now ? due : 0;
 }
 
+bool feed_is_early(const struct source_state *state)
+{
+	const struct trigger_settings *settings = &state->trigger->settings;
+	int64_t now = now_us(state);
+
+	return settings->rate &&
+	       state->paid_us - now >
+	               settings->rate_period_us - settings->rate_period_us / settings->rate;
+}
+
 static void count_error(struct source_state *state, int status, const char *why)
 {
 	state->trigger->errors++;

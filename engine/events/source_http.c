@@ -2,12 +2,15 @@
 /* Routes of the gateway: it asks for them when a request comes (http_routes.h), nothing is queued. */
 #include "events/http_routes.h"
 
+#include <errno.h>
 #include <stdio.h>
 
+#include "events/event_http.h"
 #include "events/sources_private.h"
 #include "model/alias.h"
 #include "model/function.h"
 #include "model/version.h"
+#include "model/why.h"
 
 static struct http_route route_of(const struct trigger *trigger)
 {
@@ -59,6 +62,52 @@ static void show(struct source_state *state, struct buf *out)
 
 	if (!sources->host->listening || !sources->host->listening(sources->userdata))
 		buf_puts(out, "why no gateway listens: nobody can ask for it\n");
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static bool has_room(const struct source_state *state)
+{
+	unsigned most = state->trigger->settings.concurrency;
+
+	return !most || state->running < most;
+}
+
+int sources_http_begin(struct sources *sources, uint64_t id, const char *request_id,
+        struct buf *event, struct buf *why)
+{
+	struct trigger *trigger = triggers_get(sources->triggers, id);
+	struct source_state *state = trigger ? trigger->runtime_state : NULL;
+	struct event_about about;
+	int r;
+
+	if (!state || !state->started)
+		return -ENOENT;
+	if (feed_is_early(state) || !has_room(state)) {
+		why_say(why, "trigger %s takes no more now: its %s", trigger->name,
+		        has_room(state) ? "rate is used up" : "concurrency is reached");
+		return -EAGAIN;
+	}
+	about = source_about(state, request_id, clock_wall_us(sources->clock));
+	r = event_http(event, &about, trigger->source->value);
+	if (r < 0)
+		return r;
+	feed_due_us(state);
+	state->running++;
+	trigger->fired++;
+	trigger->last_us = about.time_us;
+	source_dirty(state);
+	return 0;
+}
+
+void sources_http_end(struct sources *sources, uint64_t id)
+{
+	struct trigger *trigger = triggers_get(sources->triggers, id);
+	struct source_state *state = trigger ? trigger->runtime_state : NULL;
+
+	/* It may have another source by now, whose calls are counted anew. */
+	if (state && state->running)
+		state->running--;
 }
 
 const struct source_ops source_http = {

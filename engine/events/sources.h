@@ -72,6 +72,15 @@ void sources_clock_was_set(struct sources *sources);
 int sources_set(struct sources *sources, struct trigger_source *source, const char *text,
         const struct caller *caller, struct buf *why);
 
+/*
+ * A request that the route of a trigger takes (http_routes.h): its APIG event, which is replaced by one in the trigger's
+ * format. 0: it counts as an event, and sources_http_end() is told when its call has ended; -EAGAIN: beyond its rate or its
+ * concurrency, with a sentence; -ENOENT: there is no such trigger; -EBADMSG, -ENOMEM.
+ */
+int sources_http_begin(struct sources *sources, uint64_t trigger, const char *request_id,
+        struct buf *event, struct buf *why);
+void sources_http_end(struct sources *sources, uint64_t trigger);
+
 /* Lines of `key value`: state, why. */
 void sources_show_status(struct sources *sources, struct trigger *trigger, struct buf *out);
 /* When it fires next; INT64_MAX: nobody knows. */

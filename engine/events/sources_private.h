@@ -103,6 +103,7 @@ void feeds_free(struct sources *sources);
 
 /* When the next event of the trigger is due, by its rate. 0 = at once. Pays for it. */
 int64_t feed_due_us(struct source_state *state);
+bool feed_is_early(const struct source_state *state); /* it would not be at once */
 
 /* feed_hold.c: its concurrency. When an event is due that is about to be made, and whether it is held until its turn. */
 int64_t feed_reserve(struct source_state *state, bool *held);

@@ -2,7 +2,10 @@
 /* A user would lose: functions written for another platform that read the events they expect. */
 #include "events/event_format.h"
 
+#include <errno.h>
+
 #include "base/json_valid.h"
+#include "events/event_http.h"
 #include "test.h"
 
 #define TIME INT64_C(1685579400000000) /* 2023-06-01T00:30:00Z */
@@ -170,6 +173,68 @@ static void files(void)
 	buf_deinit(&out);
 }
 
+static void requests(void)
+{
+	static const char apig[] =
+	        "{\"httpMethod\":\"POST\",\"path\":\"/items/7\",\"headers\":{\"host\":\"h\","
+	        "\"user-agent\":\"curl\",\"content-type\":\"application/json\"},"
+	        "\"queryStringParameters\":{\"a\":[\"1\",\"x "
+	        "y\"],\"b\":\"2\"},\"body\":\"eyJuIjoxfQ==\","
+	        "\"isBase64Encoded\":true,\"pathParameters\":{\"id\":\"7\"}}";
+	static const struct {
+		enum event_format format;
+		const char *expected;
+	} cases[] = {
+	        {FORMAT_FUNCTIONGRAPH, apig},
+	        {FORMAT_RAW, "{\"n\":1}"},
+	        {FORMAT_CLOUDEVENTS,
+	                "{\"specversion\":\"1.0\",\"id\":\"id-1\","
+	                "\"source\":\"/functions/f/triggers/t\",\"type\":\"fnfs.http\","
+	                "\"subject\":\"/items/7\",\"time\":\"2023-06-01T00:30:00.000Z\","
+	                "\"datacontenttype\":\"application/json\",\"data\":{\"n\":1}}"},
+	        {FORMAT_LAMBDA,
+	                "{\"version\":\"2.0\",\"routeKey\":\"POST /items/{id}\","
+	                "\"rawPath\":\"/items/7\",\"rawQueryString\":\"a=1&a=x%20y&b=2\","
+	                "\"headers\":{\"host\":\"h\",\"user-agent\":\"curl\","
+	                "\"content-type\":\"application/json\"},"
+	                "\"queryStringParameters\":{\"a\":\"1,x y\",\"b\":\"2\"},"
+	                "\"pathParameters\":{\"id\":\"7\"},\"requestContext\":{"
+	                "\"accountId\":\"000000000000\",\"apiId\":\"local\",\"http\":{"
+	                "\"method\":\"POST\",\"path\":\"/items/7\",\"protocol\":\"HTTP/1.1\","
+	                "\"userAgent\":\"curl\"},\"requestId\":\"id-1\","
+	                "\"routeKey\":\"POST /items/{id}\",\"stage\":\"$default\","
+	                "\"time\":\"2023-06-01T00:30:00Z\",\"timeEpoch\":1685579400000},"
+	                "\"body\":\"eyJuIjoxfQ==\",\"isBase64Encoded\":true}"},
+	};
+	static const char binary[] =
+	        "{\"headers\":{\"ce-specversion\":\"1.0\",\"ce-id\":\"9\"},\"body\":\"x\"}";
+	static const char structured[] =
+	        "{\"headers\":{\"Content-Type\":\"application/cloudevents+json; charset=utf-8\"},"
+	        "\"body\":\"{}\"}";
+	struct event_about event;
+	struct buf out = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		event = about(cases[i].format, "");
+		buf_puts(&out, apig);
+		CHECK_INT(event_http(&out, &event, "POST /items/{id}"), 0);
+		check(&out, cases[i].format, cases[i].expected);
+	}
+	event = about(FORMAT_CLOUDEVENTS, "");
+	buf_puts(&out, binary);
+	CHECK_INT(event_http(&out, &event, "/"), 0);
+	check(&out, FORMAT_CLOUDEVENTS,
+	        "{\"specversion\":\"1.0\",\"id\":\"9\",\"datacontenttype\":\"text/plain\","
+	        "\"data\":\"x\"}");
+	buf_puts(&out, structured);
+	CHECK_INT(event_http(&out, &event, "/"), 0);
+	check(&out, FORMAT_CLOUDEVENTS, "{}");
+	buf_puts(&out, "[]");
+	CHECK_INT(event_http(&out, &event, "/"), -EBADMSG);
+	CHECK_STR(out.data, "[]");
+	buf_deinit(&out);
+}
+
 /* A name may hold any byte: what comes of it is JSON all the same. */
 static void names_of_all_bytes(void)
 {
@@ -217,7 +282,7 @@ static void json_to_the_letter(void)
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = {TEST(timers), TEST(topics), TEST(files),
+	static const struct test tests[] = {TEST(timers), TEST(topics), TEST(files), TEST(requests),
 	        TEST(names_of_all_bytes), TEST(json_to_the_letter), {}};
 
 	return test_main(tests, argc, argv);
