@@ -16,42 +16,16 @@
 
 #include "base/cleanup.h"
 #include "base/escape.h"
-#include "base/fail.h"
 #include "base/json.h"
-#include "events/sources_private.h"
 #include "events/watch_child.h"
-#include "events/watch_value.h"
+#include "events/watch_private.h"
 #include "model/why.h"
 
-enum { SEEN_MOST = 100000, SENDING_MOST = 64, STAMP_SIZE = 72 };
+enum { SENDING_MOST = 64 };
 #define PAUSE_FIRST_US SECOND_US
 #define PAUSE_MOST_US  (60 * SECOND_US)
 /* The clock that dates files is late by a tick. */
 #define MARGIN_NS INT64_C(20000000)
-
-struct seen_file {
-	char *name; /* escaped */
-	char stamp[STAMP_SIZE];
-	char next[STAMP_SIZE]; /* on its way to the queue; "" = it is gone */
-	bool sending;
-	unsigned round; /* of the scan it was last found by */
-};
-
-struct source_watch {
-	struct source_state *state;
-	uint64_t source; /* its id */
-	struct watch_value value;
-	struct watch_child *child;
-	struct names files; /* struct seen_file by name */
-	size_t sending;
-	unsigned round;
-	bool scanning, watching, refused, closed;
-	struct buf set, forget; /* members of JSON arrays: not stored yet */
-	struct alarm storing, again;
-	int64_t pause_us;
-	char why[256];
-	uint64_t overflows;
-};
 
 /* An event on its way. */
 struct watch_sending {
@@ -60,104 +34,6 @@ struct watch_sending {
 };
 
 static void begin(struct alarm *alarm);
-
-/* --- what was seen ---------------------------------------------------------------------------- */
-
-static struct seen_file *file_of(struct source_watch *watch, const char *name, bool make)
-{
-	struct seen_file *file = names_get(&watch->files, name);
-
-	if (file || !make)
-		return file;
-	file = calloc(1, sizeof(*file));
-	if (!file)
-		return NULL;
-	file->name = strdup(name);
-	if (file->name && names_put(&watch->files, file->name, file) == 0)
-		return file;
-	free(file->name);
-	free(file);
-	return NULL;
-}
-
-static void file_drop(struct source_watch *watch, struct seen_file *file)
-{
-	names_remove(&watch->files, file->name);
-	free(file->name);
-	free(file);
-}
-
-static void store_batch(struct source_watch *watch, enum command_kind kind, struct buf *members)
-{
-	CLEANUP(buf_deinit) struct buf array = BUF_INIT;
-
-	if (!members->length)
-		return;
-	buf_printf(&array, "[%s]", members->data);
-	/* What cannot be stored is found again by a later daemon: an event more, none less. */
-	if (!array.failed && !members->failed)
-		trigger_source_watched(watch->state->trigger->source, kind, array.data);
-	buf_clear(members);
-}
-
-static void store_seen(struct source_watch *watch)
-{
-	alarm_clear(watch->state->sources->alarms, &watch->storing);
-	if (!watch->state->trigger || !watch->state->trigger->source ||
-	        watch->state->trigger->source->id != watch->source)
-		return;
-	store_batch(watch, COMMAND_WATCHED_FORGET, &watch->forget);
-	store_batch(watch, COMMAND_WATCHED_SET, &watch->set);
-}
-
-static void storing_rings(struct alarm *alarm)
-{
-	store_seen(container_of(alarm, struct source_watch, storing));
-}
-
-static void store_soon(struct source_watch *watch)
-{
-	if (!alarm_is_set(&watch->storing))
-		alarm_set(watch->state->sources->alarms, &watch->storing, 0, storing_rings);
-}
-
-/* Escaped names stand in JSON as they are. */
-static void note_set(struct source_watch *watch, const struct seen_file *file)
-{
-	buf_printf(&watch->set, "%s[\"%s\",\"%s\"]", watch->set.length ? "," : "", file->name,
-	        file->stamp);
-	store_soon(watch);
-}
-
-static void note_forget(struct source_watch *watch, const struct seen_file *file)
-{
-	if (watch->set.length)
-		store_seen(watch); /* in the order it came */
-	buf_printf(&watch->forget, "%s\"%s\"", watch->forget.length ? "," : "", file->name);
-	store_soon(watch);
-}
-
-static void settle(struct source_watch *watch, struct seen_file *file, const char *stamp)
-{
-	if (!*stamp) {
-		note_forget(watch, file);
-		file_drop(watch, file);
-		return;
-	}
-	snprintf(file->stamp, sizeof(file->stamp), "%s", stamp);
-	note_set(watch, file);
-}
-
-static int load_one(void *userdata, const char *name, const char *stamp)
-{
-	struct source_watch *watch = userdata;
-	struct seen_file *file = file_of(watch, name, true);
-
-	if (!file)
-		return fail(-ENOMEM, "loading what is watched");
-	snprintf(file->stamp, sizeof(file->stamp), "%s", stamp);
-	return 0;
-}
 
 /* --- trouble ---------------------------------------------------------------------------------- */
 
@@ -192,17 +68,8 @@ __attribute__((format(printf, 2, 3))) static void say_why(
 
 static void watch_free(struct source_watch *watch)
 {
-	struct seen_file *file;
-	size_t cursor = 0;
-
-	while ((file = names_next(&watch->files, &cursor))) {
-		free(file->name);
-		free(file);
-	}
-	names_deinit(&watch->files);
+	seen_deinit(watch);
 	watch_value_deinit(&watch->value);
-	buf_deinit(&watch->set);
-	buf_deinit(&watch->forget);
 	free(watch);
 }
 
@@ -222,13 +89,13 @@ static void sent(struct source_state *state, void *userdata, int status)
 	file->sending = false;
 	if (status == 0 || status == -EEXIST) {
 		watch->pause_us = 0;
-		settle(watch, file, file->next);
+		seen_settle(watch, file, file->next);
 		if (watch->child)
 			watch_child_resume(watch->child);
 		return;
 	}
 	if (!*file->stamp)
-		file_drop(watch, file);
+		seen_drop(watch, file);
 	say_why(watch, "an event could not be queued; all is looked at again");
 	begin_later(watch);
 }
@@ -289,7 +156,7 @@ static void send_event(struct source_watch *watch, struct seen_file *file, enum 
 		free(sending);
 	}
 	if (!*file->stamp)
-		file_drop(watch, file);
+		seen_drop(watch, file);
 	say_why(watch, "an event could not be queued; all is looked at again");
 	begin_later(watch);
 }
@@ -300,7 +167,7 @@ static void change(struct source_watch *watch, struct seen_file *file, enum watc
 	if (watch->value.wants[change])
 		send_event(watch, file, change, line, stamp);
 	else
-		settle(watch, file, stamp);
+		seen_settle(watch, file, stamp);
 }
 
 /* --- what the child says ---------------------------------------------------------------------- */
@@ -314,8 +181,8 @@ static bool was_there(const struct source_watch *watch, const struct watch_line 
 
 static void found(struct source_watch *watch, struct watch_line *line)
 {
-	struct seen_file *file = file_of(watch, line->text, false);
-	char stamp[STAMP_SIZE];
+	struct seen_file *file = seen_get(watch, line->text, false);
+	char stamp[WATCH_STAMP_SIZE];
 
 	snprintf(stamp, sizeof(stamp), "%" PRIx64 ".%" PRIx64 ".%" PRIx64, line->inode,
 	        (uint64_t)line->bytes, (uint64_t)line->mtime_ns);
@@ -325,26 +192,26 @@ static void found(struct source_watch *watch, struct watch_line *line)
 			change(watch, file, WATCH_CHANGED, line, stamp);
 		return;
 	}
-	if (watch->files.count >= SEEN_MOST) {
+	if (watch->files.count >= WATCH_SEEN_MOST) {
 		say_why(watch, "there are more than %d files: what is above is not watched",
-		        SEEN_MOST);
+		        WATCH_SEEN_MOST);
 		return;
 	}
-	file = file_of(watch, line->text, true);
+	file = seen_get(watch, line->text, true);
 	if (!file) {
 		begin_later(watch);
 		return;
 	}
 	file->round = watch->round;
 	if (was_there(watch, line))
-		settle(watch, file, stamp);
+		seen_settle(watch, file, stamp);
 	else
 		change(watch, file, WATCH_CREATED, line, stamp);
 }
 
 static void gone(struct source_watch *watch, const char *name)
 {
-	struct seen_file *file = file_of(watch, name, false);
+	struct seen_file *file = seen_get(watch, name, false);
 
 	if (file)
 		change(watch, file, WATCH_REMOVED, &(struct watch_line){}, "");
@@ -378,7 +245,7 @@ static bool must_wait(struct source_watch *watch, const struct watch_line *line)
 
 	if (line->word != WATCH_SAYS_FILE && line->word != WATCH_SAYS_GONE)
 		return false;
-	file = file_of(watch, line->text, false);
+	file = seen_get(watch, line->text, false);
 	return watch->sending >= SENDING_MOST || (file && file->sending);
 }
 
@@ -404,7 +271,7 @@ static bool hear(void *userdata, struct watch_line *line)
 		found(watch, line);
 		break;
 	case WATCH_SAYS_BUSY:
-		file = file_of(watch, line->text, false);
+		file = seen_get(watch, line->text, false);
 		if (file)
 			file->round = watch->round;
 		break;
@@ -503,7 +370,7 @@ static int start(struct source_state *state, struct buf *why)
 	watch->source = source->id;
 	r = watch_value_parse(&watch->value, source->value, why);
 	if (r == 0)
-		r = trigger_source_each_watched(source, load_one, watch);
+		r = seen_load(watch);
 	if (r < 0) {
 		watch_free(watch);
 		return r;
@@ -521,7 +388,7 @@ static void stop(struct source_state *state)
 	if (!watch)
 		return;
 	stop_child(watch);
-	store_seen(watch);
+	seen_store(watch);
 	alarm_clear(state->sources->alarms, &watch->again);
 	watch->closed = true;
 	if (!watch->sending)
