@@ -24,13 +24,11 @@
 #include "engine/triggers.h"
 #include "engine/uploads.h"
 #include "engine/versions.h"
-#include "events/http_routes.h"
 #include "events/queue_host.h"
 #include "events/sources.h"
 #include "model/alias.h"
 #include "model/package.h"
 #include "model/token.h"
-#include "model/trigger.h"
 #include "model/version.h"
 #include "run/launcher.h"
 #include "run/runtime.h"
@@ -50,11 +48,6 @@
 struct functions *engine_functions(struct engine *engine)
 {
 	return engine->functions;
-}
-
-struct http_routes *engine_http_routes(struct engine *engine)
-{
-	return engine->http_routes;
 }
 
 struct attributes *engine_attributes(struct engine *engine)
@@ -327,8 +320,6 @@ static int open_model(struct engine *engine)
 		r = attributes_new(&engine->attributes, engine->store);
 	if (r == 0)
 		r = tokens_new(&engine->tokens, engine->store);
-	if (r == 0 && !(engine->http_routes = http_routes_new()))
-		r = -ENOMEM;
 	return r;
 }
 
@@ -351,7 +342,7 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 	if (r == 0)
 		r = queue_calls_open(engine, options->loop);
 	if (r == 0)
-		r = sources_open(engine, options->loop);
+		r = sources_open(engine, options);
 	return r;
 }
 
@@ -366,8 +357,6 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	engine->clock = options->clock;
 	engine->owner = getuid();
 	engine->fetch_path = options->fetch_path ? strdup(options->fetch_path) : NULL;
-	engine->watch_path = options->watch_path ? strdup(options->watch_path) : NULL;
-	engine->mount_path = options->mount_path ? strdup(options->mount_path) : NULL;
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);
@@ -493,10 +482,9 @@ struct engine *engine_free(struct engine *engine)
 	launcher_free(engine->launcher);
 	runtimes_free(engine->runtimes);
 	tokens_free(engine->tokens);
-	http_routes_free(engine->http_routes);
 	attributes_free(engine->attributes);
 	packages_free(engine->packages);
-	triggers_free(engine->triggers);
+	triggers_close(engine);
 	functions_free(engine->functions);
 	builds_deinit(&engine->builds);
 	merges_close(engine->merges);
@@ -509,8 +497,6 @@ struct engine *engine_free(struct engine *engine)
 	close_fd(engine->functions_fd);
 	close_fd(engine->state_fd);
 	free(engine->fetch_path);
-	free(engine->watch_path);
-	free(engine->mount_path);
 	free(engine->log_path);
 	free(engine->state_dir);
 	free(engine);

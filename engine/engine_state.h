@@ -24,8 +24,6 @@ struct engine {
 	char *state_dir;
 	char *log_path;
 	char *fetch_path; /* NULL: none */
-	char *watch_path; /* likewise */
-	char *mount_path; /* likewise */
 	int state_fd;
 	int functions_fd;
 	struct store *store;

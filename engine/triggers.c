@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/triggers.h"
 
+#include "base/fail.h"
 #include "engine/engine_state.h"
+#include "events/http_routes.h"
 #include "events/queue.h"
 #include "events/sources.h"
 #include "events/topics.h"
@@ -10,6 +12,11 @@
 struct triggers *engine_triggers(struct engine *engine)
 {
 	return engine->triggers;
+}
+
+struct http_routes *engine_http_routes(struct engine *engine)
+{
+	return engine->http_routes;
 }
 
 struct sources *engine_sources(struct engine *engine)
@@ -43,6 +50,9 @@ static const struct triggers_events events = {
 
 int triggers_open(struct engine *engine)
 {
+	engine->http_routes = http_routes_new();
+	if (!engine->http_routes)
+		return fail(-ENOMEM, "making the table of routes");
 	return triggers_new(&engine->triggers, engine->store, engine->functions, &events, engine);
 }
 
@@ -73,18 +83,24 @@ static int postpone(void *userdata, uint64_t entry, int64_t due_us)
 static const struct sources_host host = {
         .enqueue = enqueue, .watch = watch, .next = next, .postpone = postpone};
 
-int sources_open(struct engine *engine, uv_loop_t *loop)
+void triggers_close(struct engine *engine)
+{
+	http_routes_free(engine->http_routes);
+	triggers_free(engine->triggers);
+}
+
+int sources_open(struct engine *engine, const struct engine_options *options)
 {
 	return sources_new(&engine->sources, &(struct sources_options){
-	                                             .loop = loop,
+	                                             .loop = options->loop,
 	                                             .alarms = &engine->host.alarms,
 	                                             .clock = engine->clock,
 	                                             .functions = engine->functions,
 	                                             .triggers = engine->triggers,
 	                                             .http_routes = engine->http_routes,
 	                                             .launcher = engine->launcher,
-	                                             .watch_path = engine->watch_path,
-	                                             .mount_path = engine->mount_path,
+	                                             .watch_path = options->watch_path,
+	                                             .mount_path = options->mount_path,
 	                                             .state_path = engine->state_dir,
 	                                             .state_directory = engine->state_fd,
 	                                             .host = &host,
