@@ -385,11 +385,6 @@ void engine_show_gateway_status(struct engine *engine, struct buf *out)
 	door_show_status(engine->door, out);
 }
 
-struct http_routes *engine_http_routes(struct engine *engine)
-{
-	return engine->http_routes;
-}
-
 struct tokens *engine_tokens(struct engine *engine)
 {
 	return engine->tokens;

@@ -65,11 +65,6 @@ struct last_error *engine_last_error(struct engine *engine)
 	return &engine->last_error;
 }
 
-struct queue *engine_queue(struct engine *engine)
-{
-	return engine->queue;
-}
-
 const struct clock *engine_clock(const struct engine *engine)
 {
 	return engine->clock;

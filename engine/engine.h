@@ -25,7 +25,6 @@ struct sources;
 struct triggers;
 struct version;
 struct worktree;
-struct http_routes;
 struct logbook;
 struct metrics;
 struct packages;

@@ -42,8 +42,7 @@ struct engine {
 	struct tokens *tokens;
 	struct runtimes *runtimes;
 	struct launcher *launcher;
-	struct http_routes *http_routes; /* of triggers */
-	struct door *door;               /* NULL: calls come by files alone */
+	struct door *door; /* NULL: calls come by files alone */
 	struct removal removal;
 	struct collection collection;
 	struct list checks; /* struct check, in check.c */

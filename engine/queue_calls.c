@@ -128,6 +128,11 @@ static unsigned processors(void)
 	return count < 2 ? 2 : count;
 }
 
+struct queue *engine_queue(struct engine *engine)
+{
+	return engine->queue;
+}
+
 int queue_calls_open(struct engine *engine, uv_loop_t *loop)
 {
 	return queue_new(&engine->queue, &(struct queue_options){
