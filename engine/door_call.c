@@ -14,6 +14,7 @@
 #include "engine/engine_state.h"
 #include "engine/error_text.h"
 #include "engine/recorder.h"
+#include "events/sources.h"
 #include "model/alias.h"
 #include "model/version.h"
 #include "run/pool.h"
@@ -31,6 +32,8 @@ static struct door_call *call_free(struct door_call *call)
 		map_remove(&call->door->calls, call->number);
 	call->door->held_bytes -= call->held;
 	alarm_clear(&call->door->engine->host.alarms, &call->late);
+	if (call->trigger)
+		sources_http_end(call->door->engine->sources, call->trigger);
 	wire_said_deinit(&call->said);
 	buf_deinit(&call->event);
 	buf_deinit(&call->end);
@@ -169,6 +172,7 @@ void door_invoke(struct door_call *call, const char *source)
 	        .version = call->version,
 	        .alias = call->alias,
 	        .name = "",
+	        .request_id = call->request_id[0] ? call->request_id : NULL,
 	        .http_head = door_said(call, FIELD_HEAD),
 	};
 	int r = invocation_start(call->door->engine, call->function, &call->event, &options,

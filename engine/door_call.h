@@ -18,10 +18,11 @@ struct door_call {
 	bool begun, answered;
 	bool pinned; /* something that cannot be called off will end it: counted in door.pinned */
 	bool left;   /* meanwhile the client did: it is in no map, and nobody is told */
-	struct alarm late; /* the end, when what follows it is wanted too */
-	struct buf end;    /* its fields */
-	char request_id[UUID_TEXT_SIZE];
+	struct alarm late;               /* the end, when what follows it is wanted too */
+	struct buf end;                  /* its fields */
+	char request_id[UUID_TEXT_SIZE]; /* "": the call gets one */
 	uint64_t function_id;
+	uint64_t trigger; /* whose route it took, and who is told of its end; 0: none */
 	struct queue_target queue_target;
 };
 

@@ -8,6 +8,7 @@
 #include "engine/door_call.h"
 #include "engine/engine_state.h"
 #include "events/http_routes.h"
+#include "events/sources.h"
 #include "model/alias.h"
 #include "model/version.h"
 #include "model/why.h"
@@ -56,6 +57,19 @@ static int match(struct door_call *call, struct http_route_match *out, struct bu
 	return r;
 }
 
+/* The event in the trigger's format, which says the id of the request; or its rate is used up. */
+static int pass_trigger(struct door_call *call, uint64_t trigger, struct buf *why)
+{
+	struct engine *engine = call->door->engine;
+	int r;
+
+	uuid_make(&engine->host.ids, call->request_id);
+	r = sources_http_begin(engine->sources, trigger, call->request_id, &call->event, why);
+	if (r == 0)
+		call->trigger = trigger;
+	return r;
+}
+
 void door_route(struct door_call *call)
 {
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
@@ -74,8 +88,9 @@ void door_route(struct door_call *call)
 	}
 	close_event(&call->event, &found);
 	snprintf(source, sizeof(source), "trigger %s", found.route->name);
-	if (call->event.failed)
-		door_call_end(call, -ENOMEM, "no memory");
+	r = call->event.failed ? -ENOMEM : pass_trigger(call, found.route->trigger, &why);
+	if (r < 0)
+		door_call_end(call, r, why.data);
 	else
 		door_invoke(call, source);
 }

@@ -80,8 +80,18 @@ static int postpone(void *userdata, uint64_t entry, int64_t due_us)
 	return queue_postpone(engine_queue(userdata), entry, due_us);
 }
 
-static const struct sources_host host = {
-        .enqueue = enqueue, .watch = watch, .next = next, .postpone = postpone};
+static bool listening(void *userdata)
+{
+	const struct engine *engine = userdata;
+
+	return engine->door != NULL;
+}
+
+static const struct sources_host host = {.enqueue = enqueue,
+        .watch = watch,
+        .next = next,
+        .postpone = postpone,
+        .listening = listening};
 
 void triggers_close(struct engine *engine)
 {

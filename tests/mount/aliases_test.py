@@ -97,7 +97,8 @@ def made_for_the_newest(fn):
 	os.mkdir(path + '/versions/0.9')  # newest is what was published last
 	os.mkdir(path + '/aliases/prod')
 	alias = path + '/aliases/prod'
-	assert sorted(os.listdir(alias)) == ['description', 'invoke', 'metrics', 'previous', 'routes', 'status']
+	assert sorted(os.listdir(alias)) == ['description', 'failed', 'invoke', 'metrics', 'previous', 'queue', 'results', 'routes',
+		'running', 'status']
 	assert read(alias, 'routes') == '0.9 100\n' and read(alias, 'previous') == ''
 	assert value(alias + '/status', 'routes_generation') == '1'
 	assert call(alias) == '0.9'

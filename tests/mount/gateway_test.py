@@ -8,6 +8,7 @@ Without this a user would lose: a client that was written for another platform a
 import base64
 import json
 import os
+import shutil
 import socket
 import ssl
 import stat
@@ -406,6 +407,29 @@ def ends_gracefully():
 		assert not os.path.exists(fn.socket_path())
 
 
+def routes_of_triggers(fn):
+	"""An `http` trigger answers at its path: in its format, within its rate, and says that it can be reached."""
+	trigger = fn.path('functions', 'echo', 'triggers', 'shop')
+	os.mkdir(trigger)
+	write_file(trigger + '/http', 'GET,POST /shop/{item}')
+	assert 'no gateway' not in fn.read(trigger, 'status'), fn.read(trigger, 'status')
+	status, headers, body = fn.ask('POST', '/shop/blue%20hat?size=9', b'{"n":1}', {'X-Own': 'value'})
+	event = json.loads(body)['event']
+	assert status == 200 and event['httpMethod'] == 'POST', body
+	assert event['pathParameters'] == {'item': 'blue hat'}, event
+	assert event['queryStringParameters'] == {'size': '9'} and event['headers']['x-own'] == 'value', event
+	assert fn.last_call('echo')['source'] == 'trigger shop'
+	assert fn.ask('DELETE', '/shop/hat')[0] == 405 and fn.ask('GET', '/shop')[0] == 404
+	write_file(trigger + '/format', 'raw')
+	assert json.loads(fn.ask('POST', '/shop/hat', b'{"n":2}')[2])['event'] == {'n': 2}
+	assert fn.read(trigger, 'fired') == '2\n'
+	write_file(trigger + '/rate', '1/h')
+	answers = [fn.ask('POST', '/shop/hat', b'{}') for _ in range(3)]
+	assert answers[-1][0] == 429 and 'retry-after' in answers[-1][1], answers
+	shutil.rmtree(trigger)
+	assert fn.ask('POST', '/shop/hat', b'{}')[0] == 404
+
+
 def main():
 	cases = Cases()
 	with Gatewayed() as fn:
@@ -419,7 +443,7 @@ def main():
 		os.mkdir(fn.path('functions', 'echo', 'aliases', 'prod'))
 		for case in (shows_itself, lambda_calls, lambda_names, lambda_errors, lambda_dry, graph_calls,
 				graph_errors, openfaas_events, openfaas_programs, comes_in_pieces, keeps_alive,
-				cloud_events, asks_for_tokens):
+				cloud_events, asks_for_tokens, routes_of_triggers):
 			cases.run(case, fn)
 	for case in (keeps_strangers_out, speaks_tls, refuses_addresses, ends_gracefully):
 		cases.run(case)

@@ -308,7 +308,7 @@ def disabled_and_old(fn):
 
 def fairness(fn):
 	"A slow function, and a call that always fails, stand in nobody's way."
-	slow, quick = made(fn, max_instances=1), made(fn, 'quick', max_retries=3)
+	slow, quick = made(fn, max_instances=1), made(fn, 'quick', max_retries=8)
 	for number in range(20):
 		write_file('%s/queue/s%d' % (slow, number), '{"sleep":2}')
 	write_file(quick + '/queue/poison', '{"bad":1}')
@@ -317,7 +317,7 @@ def fairness(fn):
 	for number in range(20):
 		assert ended(quick, 'q%d' % number) == 'results/q%d' % number
 	assert len(os.listdir(slow + '/queue')) > 5
-	assert place(quick, 'poison') == ['queue']
+	assert place(quick, 'poison') in (['queue'], ['running']), place(quick, 'poison')
 	remove(quick)
 
 
