@@ -9,15 +9,20 @@ import contextlib
 import http.client
 import http.server
 import os
+import pathlib
 import queue
 import socket
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
 from calls import ECHO
 from ground import BUILD, HERE, deploy, directory, mounted
+
+sys.path.insert(0, str(HERE / "tests/lib"))
+import images  # noqa: E402
 
 PROGRAMS = HERE / "tests/bench/programs"
 PYTHON, NODE = "/usr/bin/python3", "/usr/bin/node"
@@ -201,7 +206,13 @@ def timed(work):
     return time.perf_counter() - begun
 
 
-def programs():
+def image_of(program, path):
+    """An archive of an image with this one file in it."""
+    layer = images.layer(images.member("server", data=program.read_bytes(), mode=0o755))
+    return pathlib.Path(images.Image([layer], {"Entrypoint": ["/server"]}).archive(path / "image.tar"))
+
+
+def programs(path):
     """NAME, files, settings, and what is made of the files' folder without the platform."""
     python, node = PROGRAMS / "http.py", PROGRAMS / "http.js"
     poller = PROGRAMS / "poller.py"
@@ -213,6 +224,8 @@ def programs():
     for api, name in ("functiongraph", "FunctionGraph API"), ("lambda", "Lambda API"):
         yield (f"bootstrap: {name}, Python", {"bootstrap": poller}, {"env/API": api},
                lambda at, api=api: Poller(["./bootstrap"], at, api))
+    server = BUILD / "tests/bench/bench_http_echo"
+    yield ("image: HTTP, C", {"image.tar": image_of(server, path)}, {}, lambda at: Server([server], at))
 
 
 @contextlib.contextmanager
@@ -221,7 +234,7 @@ def pairs():
         path = stack.enter_context(directory())
         root = stack.enter_context(mounted(path))
         rows = []
-        for number, (name, files, settings, without) in enumerate(programs()):
+        for number, (name, files, settings, without) in enumerate(programs(path)):
             function = deploy(root, f"bench-{number}", files, **settings)
             subjects = [Function(function), without(function / "code")]
             for subject in subjects:
