@@ -82,6 +82,12 @@ packages_provide()
 	((${#missing[@]} == 0)) || give_up "installed, and still not found: ${missing[*]}"
 }
 
+make_mtab()
+{
+	say "/etc/mtab is missing: making the link that an installed Debian has"
+	as_root ln -s ../proc/self/mounts /etc/mtab || give_up "/etc/mtab is missing"
+}
+
 open_fuse()
 {
 	say "/dev/fuse is for root alone: opening it for everybody, as udev does"
@@ -94,10 +100,7 @@ fuse_provide()
 	[[ -e /dev/fuse ]] || as_root modprobe fuse 2>/dev/null
 	[[ -e /dev/fuse ]] || give_up "there is no /dev/fuse: in a container, start it with --device /dev/fuse"
 	[[ -r /dev/fuse && -w /dev/fuse ]] || open_fuse
-	if ((EUID != 0)) && [[ ! -e /etc/mtab ]]; then
-		say "/etc/mtab is missing: making the link that an installed Debian has"
-		as_root ln -s ../proc/self/mounts /etc/mtab || give_up "/etc/mtab is missing"
-	fi
+	((EUID == 0)) || [[ -e /etc/mtab ]] || make_mtab
 }
 
 # Prints where to build: $FNFS_BUILD, else NAME in the checkout, else (another's checkout) in the cache.
