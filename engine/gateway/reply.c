@@ -152,10 +152,17 @@ static int take_head(struct reply_reader *reader, size_t head)
 	return cJSON_IsObject(json) ? read_head(&reader->reply, json) : -EBADMSG;
 }
 
+/* Behind padding nothing may come, wherever the pieces were cut. */
 static int decode(struct reply_reader *reader, const char *text, size_t length)
 {
-	int r = length ? base64_decode(text, length, &reader->reply.body) : 0;
+	int r;
 
+	if (!length)
+		return 0;
+	if (reader->padded)
+		return -EBADMSG;
+	reader->padded = memchr(text, '=', length) != NULL;
+	r = base64_decode(text, length, &reader->reply.body);
 	return r == -EINVAL ? -EBADMSG : r;
 }
 

@@ -29,6 +29,7 @@ struct reply_reader {
 	struct reply reply;
 	struct buf head; /* until the body begins */
 	bool in_body, ended;
+	bool padded;  /* the Base64 has come to its end */
 	char quad[4]; /* of Base64, not complete */
 	unsigned quad_length;
 };
