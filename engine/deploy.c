@@ -340,6 +340,35 @@ static void advance(struct deploy *deploy)
 		deploy->request = request;
 }
 
+static bool is_behind(const struct deploy *deploy)
+{
+	return deploy->code_generation != worktree_generation(deploy->owner->worktree) ||
+	       deploy->config_generation != function(deploy)->settings.config_generation;
+}
+
+/* Somebody waits for whom what is being prepared will do. */
+static bool is_awaited(const struct deploy *deploy)
+{
+	const struct invocation *invocation;
+
+	list_each(invocation, &deploy->waiting, link)
+		if (invocation->code_generation <= deploy->code_generation &&
+		        invocation->config_generation <= deploy->config_generation)
+			return true;
+	return false;
+}
+
+/* A build whose result nobody can use ends when there is something newer to build. */
+static void overtake(struct deploy *deploy)
+{
+	if (!preparing_builds(deploy->preparing) || !is_behind(deploy) || is_awaited(deploy))
+		return;
+	preparing_cancel(deploy->preparing);
+	deploy->preparing = NULL;
+	deploy->requesting = false;
+	deploy->trial = false;
+}
+
 void deploy_submit(struct deploy *deploy, struct invocation *invocation)
 {
 	if (current(deploy) && list_empty(&deploy->waiting)) {
@@ -351,6 +380,7 @@ void deploy_submit(struct deploy *deploy, struct invocation *invocation)
 	invocation->code_generation = worktree_generation(deploy->owner->worktree);
 	invocation->config_generation = function(deploy)->settings.config_generation;
 	list_append(&deploy->waiting, &invocation->link);
+	overtake(deploy);
 	advance(deploy);
 }
 
@@ -370,24 +400,6 @@ void deploy_wake(struct deploy *deploy)
 		return;
 	deploy->trial = true;
 	advance(deploy);
-}
-
-static bool is_behind(const struct deploy *deploy)
-{
-	return deploy->code_generation != worktree_generation(deploy->owner->worktree) ||
-	       deploy->config_generation != function(deploy)->settings.config_generation;
-}
-
-/* A build that nobody waits for ends when there is something newer to build. */
-static void overtake(struct deploy *deploy)
-{
-	if (!preparing_builds(deploy->preparing) || !list_empty(&deploy->waiting) ||
-	        !is_behind(deploy))
-		return;
-	preparing_cancel(deploy->preparing);
-	deploy->preparing = NULL;
-	deploy->requesting = false;
-	deploy->trial = false;
 }
 
 void deploy_changed(struct deploy *deploy)
