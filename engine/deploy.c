@@ -14,6 +14,7 @@
 #include "engine/gathering.h"
 #include "engine/images.h"
 #include "engine/preparing.h"
+#include "engine/verdict.h"
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/layers.h"
@@ -22,9 +23,6 @@
 
 #define QUIET_US     (200 * 1000)
 #define UNSETTLED_US (2000 * 1000)
-
-/* The outcome of the last trial, kept over restarts; it is gone while code is changed and untried. */
-#define VERDICT_FILE "verdict"
 
 /* Whatever the state, code can be saved, taken away, or taken in by a call. */
 #define SAVED \
@@ -48,41 +46,13 @@ static struct function *function(const struct deploy *deploy)
 	return deploy->owner->function;
 }
 
-/* --- the verdict over restarts ---------------------------------------------------------------- */
-
-static void verdict_keep(struct deploy *deploy)
-{
-	CLEANUP(close_p)
-	int fd = openat(deploy->owner->directory, VERDICT_FILE,
-	        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	/* Without it the next daemon tries the code again: no harm. */
-	if (fd >= 0 && deploy->error.length &&
-	        write(fd, deploy->error.data, deploy->error.length) < 0)
-		unlinkat(deploy->owner->directory, VERDICT_FILE, 0);
-}
-
-static bool verdict_load(struct deploy *deploy)
-{
-	CLEANUP(close_p)
-	int fd = openat(deploy->owner->directory, VERDICT_FILE, O_RDONLY | O_CLOEXEC);
-	char text[16 * 1024];
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-
-	if (n < 0)
-		return false;
-	buf_append(&deploy->error, text, (size_t)n);
-	sm_move(&deploy->state, n ? DEPLOY_BROKEN : DEPLOY_READY);
-	return true;
-}
-
 static void settle(struct deploy *deploy, enum deploy_state state, const char *error, size_t length)
 {
 	buf_clear(&deploy->error);
 	buf_append(&deploy->error, error, length);
 	deploy->settled_us = clock_wall_us(engine_clock(deploy->owner->engine));
 	sm_move(&deploy->state, state);
-	verdict_keep(deploy);
+	verdict_keep(deploy->owner->directory, &deploy->error);
 }
 
 /* --- is it the moment? ------------------------------------------------------------------------ */
@@ -408,7 +378,7 @@ void deploy_changed(struct deploy *deploy)
 	if (deploy->closed || current(deploy))
 		return; /* a call was quicker and has taken it in */
 	if (deploy->state.state != DEPLOY_CHANGED)
-		unlinkat(deploy->owner->directory, VERDICT_FILE, 0);
+		verdict_forget(deploy->owner->directory);
 	overtake(deploy);
 	sm_move(&deploy->state, DEPLOY_CHANGED);
 	deploy->changed_us = clock_wall_us(engine_clock(deploy->owner->engine));
@@ -447,7 +417,9 @@ void deploy_init(struct deploy *deploy, struct function_state *owner)
 	sm_init(&deploy->state, "deploy", states, DEPLOY_CHANGED);
 	if (is_empty(deploy))
 		sm_move(&deploy->state, DEPLOY_EMPTY);
-	else if (!verdict_load(deploy))
+	else if (verdict_load(deploy->owner->directory, &deploy->error))
+		sm_move(&deploy->state, deploy->error.length ? DEPLOY_BROKEN : DEPLOY_READY);
+	else
 		alarm_set(alarms(deploy), &deploy->quiet, QUIET_US, try_ahead);
 }
 
