@@ -78,11 +78,13 @@ static struct token *token_new(
         struct tokens *tokens, const char *name, const char *value, int64_t created_us)
 {
 	struct owned_token *owned = calloc(1, sizeof(*owned));
-	char *copy = strdup(value);
+	char *copy;
 
-	if (owned)
-		owned->token.name = strdup(name);
-	if (!owned || !copy || !owned->token.name) {
+	if (!owned)
+		return NULL;
+	copy = strdup(value);
+	owned->token.name = strdup(name);
+	if (!copy || !owned->token.name) {
 		free(copy);
 		token_free(&owned->token);
 		return NULL;
