@@ -15,6 +15,8 @@ needs_build=(
 )
 needs_run=(fuse3=fusermount3 bubblewrap=bwrap python3=python3 nodejs=node
 	tzdata=/usr/share/zoneinfo/Europe/Berlin)
+# The sample of an image is packed on the spot.
+needs_sample=(umoci=umoci skopeo=skopeo busybox-static=/bin/busybox)
 
 say()
 {

@@ -130,7 +130,7 @@ def failing(fn):
 	"Tries again, then failed/ has the request and the error; mv makes the call again."
 	path = made(fn, max_retries=1)
 	write_file(path + '/queue/a', '{"bad":1}')
-	until(lambda: place(path, 'a') == ['queue'])  # waits for its second try
+	until(lambda: read(path, 'metrics/failcount') == '1\n' and place(path, 'a') == ['queue'])  # for its second try
 	assert os.stat(path + '/queue/a').st_mtime > time.time() - 5
 	assert ended(path, 'a') == 'failed/a'
 	assert sorted(os.listdir(path + '/failed')) == ['a', 'a.error']
