@@ -117,7 +117,8 @@ void outbound_start(struct outbound *outbound, const struct limits *limits, int 
 /* A line of nothing but its process id. */
 static bool says_its_number(const struct outbound *outbound)
 {
-	const char *text = outbound->said.data, *end = text + outbound->said.length;
+	const char *text = outbound->said.length ? outbound->said.data : "";
+	const char *end = text + outbound->said.length;
 	char number[16];
 	size_t length = (size_t)snprintf(number, sizeof(number), "%d\n", (int)outbound->pid);
 

@@ -493,7 +493,7 @@ def look_at_arguments(word, seen, enough):
 def secrets(fn):
 	"""config/env/KEY of mode 0600 reaches the function, and nothing that others can read, nor any process's arguments."""
 	word, seen, enough = 'pa55-w0rd-of-mine', set(), threading.Event()
-	looking = threading.Thread(target=look_at_arguments, args=(word, seen, enough))
+	looking = threading.Thread(target=look_at_arguments, args=(word, seen, enough), daemon=True)
 	looking.start()
 	holders = {'holder': ({'index.py': HOLDER}, 'none'), 'holder-web': ({'bootstrap+x': SERVING_HOLDER}, 'none')}
 	if OUT:
