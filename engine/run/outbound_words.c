@@ -42,10 +42,10 @@ static const char *explain(const char *words)
 
 void outbound_last_words(const struct buf *said, char *into, size_t size)
 {
-	const char *text = said->data, *end = text + said->length;
+	const char *text = said->length ? said->data : "", *end = text + said->length;
 	char last[100] = "";
 
-	while (text && text < end) {
+	while (text < end) {
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		size_t length = (size_t)((newline ? newline : end) - text);
 
