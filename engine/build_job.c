@@ -264,7 +264,8 @@ static void begin(struct build_job *job)
 	r = make_directory(job);
 	if (r == 0)
 		r = uv_queue_work(engine->host.loop, &job->work, copy_work, copied);
-	job->status = r;
+	if (r < 0)
+		job->status = r; /* from then on it is the worker's */
 }
 
 /* What cannot even begin ends on a turn of its own. */
