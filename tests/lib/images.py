@@ -13,6 +13,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import threading
 
@@ -151,6 +152,22 @@ def serving_members():
 	return [member('bin/busybox', data=busybox, mode=0o755)] + [
 		member('bin/' + name, tarfile.SYMTYPE, link='busybox') for name in APPLETS] + [
 		member('bin/answer', data=ANSWER.encode(), mode=0o755)]
+
+
+def python_members(*modules):
+	"""A root that a program which imports these can run in: the Python that runs this, and what it loads for them."""
+	report = 'import sys; print(*{file for file in (getattr(module, "__file__", None) for module in sys.modules.values()) if file}, sep="\\n")'
+	loaded = run(sys.executable, '-c', 'import %s\n%s' % (', '.join(modules), report)).split()
+	python = os.path.realpath(sys.executable)
+	binaries = [python] + [path for path in loaded if path.endswith('.so')]
+	libraries = re.findall(r'(?:=> |^\s*)(/\S+) \(0x', run('ldd', *binaries), re.MULTILINE)
+	members = []
+	for path in sorted({*binaries, *loaded, *libraries}):
+		with open(path, 'rb') as file:
+			members.append(member(path.lstrip('/'), data=file.read(), mode=os.stat(path).st_mode & 0o755))
+	if python != '/usr/bin/python3':
+		members.append(member('usr/bin/python3', tarfile.SYMTYPE, link=python))
+	return members
 
 
 class Image:

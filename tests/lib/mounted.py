@@ -201,8 +201,8 @@ class Mounted:
 		for file, text in files.items():
 			path = self.path('functions', name, 'code', file.removesuffix('+x'))
 			os.makedirs(os.path.dirname(path), exist_ok=True)
-			with open(path, 'w') as code:
-				code.write(text)
+			with open(path, 'wb') as code:
+				code.write(text if isinstance(text, bytes) else text.encode())
 			if file.endswith('+x'):
 				os.chmod(path, 0o755)
 		return self.path('functions', name)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One set of cases for every runtime of the tree, through the mount, as whoever calls a function sees them.
 
-`bootstrap` counts three times: as a web server, and as a program that asks either runtime API. What only the
-process behind a runtime can be asked (tests/runtimes), and what only one protocol has (http_function_test.py,
+`bootstrap` counts three times: as a web server, and as a program that asks either runtime API. An image has a Python
+of its own, and what is saved or published is another image. What only the process behind a runtime can be asked (tests/runtimes), and what only one protocol has (http_function_test.py,
 runtime_api_test.py, runtime_clients_test.py), is tested there. Without this a user would lose: that a
 function behaves the same whatever it is written in.
 """
@@ -16,6 +16,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+from images import Image, layer, member, python_members  # noqa: E402
 from mounted import Cases, Mounted  # noqa: E402
 
 # What is asked of all of them; yields pieces of the response.
@@ -123,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
 	def log_message(self, *arguments):
 		pass
 	def do_POST(self):
-		event = json.loads(self.rfile.read(int(self.headers['Content-Length'])))
+		event = json.loads(self.rfile.read(int(self.headers['Content-Length'])) or '{}')
 		pieces = work(event, self.headers['X-CFF-Request-Id'])
 		try:
 			first = next(pieces).encode()
@@ -147,6 +148,11 @@ class Server(ThreadingHTTPServer):
 	request_queue_size = 128
 Server(('127.0.0.1', 8000), Handler).serve_forever()
 '''
+IN_IMAGE = SERVER.replace('\tdef do_POST(self):\n', """\tdef do_POST(self):
+		if self.path == '/init':
+			self.send_error(404)
+			return
+""")
 
 ASKING = r'''#!/usr/bin/python3 -u
 import http.client, json, os, sys, threading
@@ -190,10 +196,30 @@ KINDS = {
 	'serves': ('bootstrap', 'bootstrap+x', SERVER, '#!/bin/sh\nexit 3\n'),
 	'asks-graph': ('bootstrap', 'bootstrap+x', ASKING % (GRAPH,), '#!/bin/sh\nexit 3\n'),
 	'asks-lambda': ('bootstrap', 'bootstrap+x', ASKING % (LAMBDA,), '#!/bin/sh\nexit 3\n'),
+	'image': ('image', 'image.tar', None, 'this is no archive'),
 }
-OF_THEIR_OWN = {'image'}  # runtimes whose code is no file that could be written here
 
 fn = None
+lowest = None  # layer of an image: Python
+
+
+def packed(data):
+	"""An image whose /opt/function/code is as that of the others, data.txt with it. Its bytes."""
+	code = 'opt/function/code/'
+	program = layer(member(code + 'work.py', data=WORK.encode()), member(code + 'bootstrap', data=IN_IMAGE.encode(), mode=0o755))
+	image = Image([lowest, program, layer(member(code + 'data.txt', data=data.encode()))],
+		{'Entrypoint': ['/' + code + 'bootstrap'], 'Env': ['PATH=/usr/bin']}, compress=False)
+	return layer(*[member(name, data=data) for name, data in image.files().items()])
+
+
+def save(name, text):
+	"""What the function reads as its data.txt."""
+	if KINDS[name][0] == 'image':
+		with open(fn.path('functions', name, 'code', 'image.tar'), 'wb') as file:
+			file.write(packed(text))
+		return
+	with open(fn.path('functions', name, 'code', 'data.txt'), 'w') as file:
+		file.write(text)
 
 
 def call(name, **event):
@@ -290,17 +316,14 @@ def what_is_printed_is_logged(name):
 
 def what_was_saved_is_what_runs(name):
 	for text in 'one', 'two', 'three':
-		with open(fn.path('functions', name, 'code', 'data.txt'), 'w') as file:
-			file.write(text)
+		save(name, text)
 		assert call(name, do='read').decode() == text
 
 
 def a_version_stays(name):
-	with open(fn.path('functions', name, 'code', 'data.txt'), 'w') as file:
-		file.write('published')
+	save(name, 'published')
 	os.mkdir(fn.path('functions', name, 'versions', '1'))
-	with open(fn.path('functions', name, 'code', 'data.txt'), 'w') as file:
-		file.write('later')
+	save(name, 'later')
 	assert call(name + '/versions/1', do='read') == b'published' and call(name, do='read') == b'later'
 
 
@@ -332,7 +355,7 @@ def what_does_not_start_is_said(name):
 
 def deploy(name):
 	runtime, file, text, _ = KINDS[name]
-	files = {'work.py': WORK, file: text, 'data.txt': ''}
+	files = {'work.py': WORK, file: text, 'data.txt': ''} if text else {file: packed('')}
 	for prefix, concurrency in ('', 1), ('several-', 4):
 		fn.function(prefix + name, files, runtime=runtime, timeout='5s' if not prefix else '30s', init_timeout='60s',
 			concurrency=concurrency)
@@ -359,12 +382,13 @@ def runs_for_all(case):
 
 def every_runtime_is_here():
 	there = set(os.listdir(fn.path('runtimes')))
-	assert there - OF_THEIR_OWN == {runtime for runtime, *_ in KINDS.values()}, there
+	assert there == {runtime for runtime, *_ in KINDS.values()}, there
 
 
 def main():
-	global fn
+	global fn, lowest
 	cases = Cases()
+	lowest = layer(*python_members('http.server', 'json', 'encodings.idna', 'encodings.ascii', 'encodings.latin_1'))
 	with Mounted() as fn:
 		cases.run(every_runtime_is_here)
 		for name in KINDS:
