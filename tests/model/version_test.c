@@ -571,13 +571,13 @@ static void survives_lack_of_memory(void)
 	int step;
 
 	for (step = 0; step <= 10; step++) {
-		for (n = 0; change_without_memory(step, n, 1); n += test_long() ? 1 : 3)
+		for (n = 0; change_without_memory(step, n, 1); n += test_long() ? 1 : 7)
 			failed++;
 		for (n = 0; n < 8; n++) /* and when all of it is gone for a while */
 			change_without_memory(step, n, 1000);
 	}
 	printf("%lu allocations failed once\n", failed);
-	CHECK(failed > 60);
+	CHECK(failed > 25);
 }
 
 static void loads_or_says_so_without_memory(void)
@@ -590,7 +590,7 @@ static void loads_or_says_so_without_memory(void)
 	REQUIRE(alias_set_routes(aliases_find(fixture->f, "a"), "1 if field a = b\n2 1", NULL) ==
 	        0);
 	dump(fixture, &before);
-	for (n = 0; n < 10000; n += test_long() ? 1 : 3) {
+	for (n = 0; n < 10000; n += test_long() ? 1 : 7) {
 		struct functions *functions = NULL;
 		int r;
 
