@@ -2,14 +2,20 @@
 #include "engine/queue_calls.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdint.h>
 
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
 #include "events/queue_host.h"
+#include "events/topics.h"
 #include "model/alias.h"
+#include "model/trigger.h"
 #include "model/version.h"
 
-#define RUNNING_MOST 1000
+#define RUNNING_MOST   1000
+#define HANDED_ON_MOST 64
+#define FOR_EVER_MS    (INT64_C(100) * 365 * 24 * 3600 * 1000)
 
 struct named {
 	struct function *function;
@@ -31,9 +37,18 @@ static int find(struct engine *engine, const struct queue_target *target, struct
 
 /* --- what a target allows --------------------------------------------------------------------- */
 
+/* Ids of functions and of topics are never the same. */
 static struct queue_target destination(const struct config_destination *configured)
 {
-	return (struct queue_target){.function = configured->function, .alias = configured->alias};
+	return (struct queue_target){
+	        .function = configured->topic ? configured->topic : configured->function,
+	        .alias = configured->alias,
+	};
+}
+
+static struct topic *topic_of(struct engine *engine, const struct queue_target *target)
+{
+	return topics_get(engine->triggers, target->function);
 }
 
 static unsigned running_most(const struct config *config)
@@ -50,6 +65,17 @@ static int limits(void *userdata, const struct queue_target *target, struct queu
 	struct named named;
 	int r = find(userdata, target, &named);
 
+	if (r < 0 && topic_of(userdata, target)) {
+		*out = (struct queue_limits){
+		        .max_retries = INT_MAX,
+		        .max_event_age_ms = FOR_EVER_MS,
+		        .queue_limit = SIZE_MAX,
+		        .running_most = HANDED_ON_MOST,
+		        .hands_on = true,
+		        .event_most = TOPIC_EVENT_MOST,
+		};
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	config = named.version ? &named.version->settings.config : &named.function->settings.config;
@@ -103,6 +129,23 @@ static int start(void *userdata, const struct queue_call *call, struct buf *even
 	return r;
 }
 
+static int hand_on(void *userdata, const struct queue_call *call, const struct buf *event,
+        queue_done_fn done, void *run, struct buf *why)
+{
+	struct engine *engine = userdata;
+	struct topic *topic = topic_of(engine, call->target);
+
+	if (!topic)
+		return -ENOENT;
+	return topic_hand_on(engine->sources, topic,
+	        &(struct topic_event){.id = call->request_id,
+	                .data = event->data,
+	                .length = event->length,
+	                .hops = call->hops + 1,
+	                .again = call->attempt > 1},
+	        done, run, why);
+}
+
 static void cancel(void *invocation)
 {
 	invocation_cancel(invocation);
@@ -119,6 +162,7 @@ static const struct queue_host host = {
         .start = start,
         .cancel = cancel,
         .release = release,
+        .hand_on = hand_on,
 };
 
 static unsigned processors(void)

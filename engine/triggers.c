@@ -4,7 +4,7 @@
 #include "base/fail.h"
 #include "engine/engine_state.h"
 #include "events/http_routes.h"
-#include "events/queue.h"
+#include "events/queue_host.h"
 #include "events/sources.h"
 #include "events/topics.h"
 #include "model/trigger.h"
@@ -42,6 +42,7 @@ static void topic_removed(void *userdata, struct topic *topic)
 {
 	struct engine *engine = userdata;
 
+	queue_remove_function(engine->queue, topic->id); /* what it was to hand on */
 	topic_was_removed(engine->sources, topic);
 }
 

@@ -93,7 +93,7 @@ static struct queue_target target_of(const struct trigger *trigger)
 	};
 }
 
-static int enqueue(struct source_state *state, const char *name, struct buf *body,
+static int enqueue(struct source_state *state, const char *name, struct buf *body, unsigned hops,
         struct feed *feed, struct buf *why)
 {
 	struct sources *sources = state->sources;
@@ -109,6 +109,7 @@ static int enqueue(struct source_state *state, const char *name, struct buf *bod
 	        .max_event_age_ms = -1,
 	        .uid = trigger->function->uid,
 	        .gid = trigger->function->gid,
+	        .hops = hops,
 	};
 	int r;
 
@@ -120,8 +121,8 @@ static int enqueue(struct source_state *state, const char *name, struct buf *bod
 	return r;
 }
 
-int feed_send(struct source_state *state, const char *name, struct buf *body, feed_done_fn done,
-        void *userdata)
+int feed_hand_on(struct source_state *state, const char *name, struct buf *body, unsigned hops,
+        feed_done_fn done, void *userdata)
 {
 	struct feed *feed = calloc(1, sizeof(*feed));
 	struct buf why = BUF_INIT;
@@ -129,7 +130,7 @@ int feed_send(struct source_state *state, const char *name, struct buf *body, fe
 
 	if (r == 0) {
 		*feed = (struct feed){.state = state, .done = done, .userdata = userdata};
-		r = enqueue(state, name, body, feed, &why);
+		r = enqueue(state, name, body, hops, feed, &why);
 	}
 	if (r == 0) {
 		list_append(&state->sources->feeds, &feed->link);
@@ -140,6 +141,12 @@ int feed_send(struct source_state *state, const char *name, struct buf *body, fe
 	}
 	buf_deinit(&why);
 	return r;
+}
+
+int feed_send(struct source_state *state, const char *name, struct buf *body, feed_done_fn done,
+        void *userdata)
+{
+	return feed_hand_on(state, name, body, 0, done, userdata);
 }
 
 void feeds_free(struct sources *sources)

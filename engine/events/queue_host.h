@@ -19,12 +19,19 @@ struct queue_limits {
 	unsigned running_most;          /* calls at once; 0 = disabled: entries wait */
 	struct queue_target on_success; /* function 0 = none */
 	struct queue_target on_failure;
+	/*
+	 * It is no function but hands on what comes (a topic, by its id): an entry there is no call, nobody sees it,
+	 * and nothing stays of it. Tried until it works.
+	 */
+	bool hands_on;
+	size_t event_most; /* of those, in bytes */
 };
 
 struct queue_call {
 	const struct queue_target *target;
 	const char *request_id, *source, *name;
 	unsigned attempt; /* from 1 */
+	unsigned hops;    /* of the entry */
 };
 
 struct queue_host {
@@ -41,6 +48,12 @@ struct queue_host {
 	        struct buf *why);
 	void (*cancel)(void *invocation);  /* `ended` comes all the same */
 	void (*release)(void *invocation); /* after `ended` */
+	/*
+	 * Hands an event on under its request id, which makes it one event however often it is tried. 0: `done`
+	 * comes once, later, with 0 or -errno; or -errno.
+	 */
+	int (*hand_on)(void *userdata, const struct queue_call *call, const struct buf *event,
+	        queue_done_fn done, void *run, struct buf *why);
 };
 
 struct queue_options {

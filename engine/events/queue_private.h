@@ -115,7 +115,8 @@ struct queue_run {
 	int64_t begun_us;       /* monotonic */
 	bool is_short;          /* counted as such */
 	bool counted;           /* in line->running */
-	bool reading;           /* from the disk */
+	bool reading;           /* from the disk, or it is being handed on */
+	bool hands_on;          /* as its target does */
 	struct list link;       /* queue.runs */
 	struct list short_link; /* queue.shorts */
 };
@@ -207,9 +208,9 @@ void queue_fail(struct queue_entry *entry, const char *condition, const char *ty
 
 /* --- queue_record.c --- */
 
-/* FunctionGraph's record of an end, as event of a destination. */
-void queue_record(struct queue *queue, const struct queue_entry *entry, const struct queue_run *run,
-        const struct buf *request, struct buf *out);
+/* FunctionGraph's record of an end, as event of a destination, of at most `most` bytes. */
+void queue_record(
+        const struct queue_run *run, const struct buf *request, size_t most, struct buf *out);
 
 void queue_show(struct queue_entry *entry); /* it is on the disk: in line, or where it belongs */
 void queue_end_loop(struct queue_entry *entry, struct entry_row *row, struct buf *answer);

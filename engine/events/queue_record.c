@@ -68,10 +68,12 @@ static int status_code(const struct queue_run *run)
 	}
 }
 
-void queue_record(struct queue *queue, const struct queue_entry *entry, const struct queue_run *run,
-        const struct buf *request, struct buf *out)
+void queue_record(
+        const struct queue_run *run, const struct buf *request, size_t most, struct buf *out)
 {
-	size_t room = QUEUE_EVENT_MOST - FRAME_MOST;
+	const struct queue_entry *entry = run->entry;
+	struct queue *queue = run->queue;
+	size_t room = most - FRAME_MOST;
 	struct buf urn = BUF_INIT, request_text = BUF_INIT;
 	char time[CLOCK_TEXT_SIZE];
 	bool failed = run->place == QUEUE_FAILED;

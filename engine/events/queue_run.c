@@ -218,9 +218,36 @@ static void refuse_start(struct queue_run *run, int error, const struct buf *why
 	failed(run);
 }
 
+static void handed_on(void *userdata, int status)
+{
+	struct queue_run *run = userdata;
+
+	run->reading = false;
+	run->error = status;
+	if (!run->entry)
+		queue_run_leave(run);
+	else
+		judge(run, status == 0 ? OUTCOME_SUCCESS : OUTCOME_SYSTEM_ERROR);
+}
+
+static int hand_on(
+        struct queue_run *run, const struct queue_call *call, struct buf *event, struct buf *why)
+{
+	int r = run->queue->host->hand_on(run->queue->userdata, call, event, handed_on, run, why);
+
+	run->reading = r == 0;
+	return r;
+}
+
 static void start(struct queue_run *run, const char *body, size_t length)
 {
 	const struct queue_entry *entry = run->entry;
+	const struct queue_call call = {.target = &entry->line->target,
+	        .request_id = entry->request_id,
+	        .source = entry->source,
+	        .name = entry->name,
+	        .attempt = entry->begun,
+	        .hops = entry->hops};
 	CLEANUP(buf_deinit) struct buf event = BUF_INIT;
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
 	int r = -ENOMEM;
@@ -229,14 +256,11 @@ static void start(struct queue_run *run, const char *body, size_t length)
 		buf_puts(&event, "{}");
 	else
 		buf_append(&event, body, length);
-	if (!event.failed)
-		r = run->queue->host->start(run->queue->userdata,
-		        &(struct queue_call){.target = &entry->line->target,
-		                .request_id = entry->request_id,
-		                .source = entry->source,
-		                .name = entry->name,
-		                .attempt = entry->begun},
-		        &event, &events, run, &run->invocation, &why);
+	if (!event.failed && run->hands_on)
+		r = hand_on(run, &call, &event, &why);
+	else if (!event.failed)
+		r = run->queue->host->start(
+		        run->queue->userdata, &call, &event, &events, run, &run->invocation, &why);
 	if (r < 0)
 		refuse_start(run, r, &why);
 }
@@ -264,7 +288,7 @@ int queue_begin(struct queue_entry *entry, const struct queue_limits *limits)
 	struct queue_run *run;
 	int r;
 
-	if (entry->begun - entry->tries >= INTERRUPTED_MOST) {
+	if (entry->begun - entry->tries >= INTERRUPTED_MOST && !limits->hands_on) {
 		queue_fail(entry, "Interrupted", "Interrupted", -EIO,
 		        "The daemon ended again and again while this call ran");
 		return 0;
@@ -272,6 +296,7 @@ int queue_begin(struct queue_entry *entry, const struct queue_limits *limits)
 	run = queue_run_new(entry);
 	if (!run)
 		return -ENOMEM;
+	run->hands_on = limits->hands_on;
 	queue_entry_move(entry, QUEUE_RUNNING);
 	entry->begun++;
 	count_begun(run);

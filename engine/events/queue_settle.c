@@ -22,15 +22,16 @@ static void settle_later(struct queue_run *run)
 		queue_run_leave(run); /* the next daemon tries it again */
 }
 
-static bool destination_of(const struct queue_run *run, struct queue_target *out)
+static bool destination_of(
+        const struct queue_run *run, struct queue_target *out, struct queue_limits *of_target)
 {
 	struct queue *queue = run->queue;
-	struct queue_limits limits, of_target;
+	struct queue_limits limits;
 
 	if (queue->host->limits(queue->userdata, &run->entry->line->target, &limits) < 0)
 		return false;
 	*out = run->place == QUEUE_RESULT ? limits.on_success : limits.on_failure;
-	return out->function && queue->host->limits(queue->userdata, out, &of_target) == 0;
+	return out->function && queue->host->limits(queue->userdata, out, of_target) == 0;
 }
 
 /* A loop of destinations ends here, where somebody can see it. */
@@ -59,7 +60,7 @@ static struct queue_entry *destination_entry(
 	buf_deinit(&name);
 	if (!made)
 		return NULL;
-	made->hops = (uint16_t)(entry->hops + 1);
+	made->hops = entry->hops;
 	made->uid = entry->uid;
 	made->gid = entry->gid;
 	made->mode = entry->mode;
@@ -71,11 +72,12 @@ static void add_destination(struct queue_run *run, struct entry_commit *commit)
 	const struct buf kept = {.data = run->entry->body, .length = run->entry->request_bytes};
 	CLEANUP(buf_deinit) struct buf event = BUF_INIT;
 	CLEANUP(buf_deinit) struct buf answer = BUF_INIT;
+	struct queue_limits limits;
 	struct queue_target target;
 	struct queue_entry *made;
 	struct entry_row row;
 
-	if (!destination_of(run, &target))
+	if (!destination_of(run, &target, &limits))
 		return;
 	made = destination_entry(run, &target);
 	if (!made) {
@@ -83,7 +85,9 @@ static void add_destination(struct queue_run *run, struct entry_commit *commit)
 		return;
 	}
 	run->destination = made->id;
-	queue_record(run->queue, run->entry, run, run->entry->body ? &kept : &run->request, &event);
+	made->hops += !limits.hands_on; /* that is one when it arrives */
+	queue_record(run, run->entry->body ? &kept : &run->request,
+	        limits.hands_on ? limits.event_most : QUEUE_EVENT_MOST, &event);
 	made->request_bytes = (uint32_t)event.length;
 	row = queue_entry_row(made);
 	if (made->hops > QUEUE_HOPS_MOST)
@@ -91,16 +95,11 @@ static void add_destination(struct queue_run *run, struct entry_commit *commit)
 	entry_commit_put(commit, &row, &event, answer.length ? &answer : NULL);
 }
 
-static void write_end(struct queue_run *run)
+static void put_end(struct queue_run *run, struct entry_commit *commit)
 {
 	struct queue_entry *entry = run->entry;
-	struct entry_commit *commit = queue_commit_new(run->queue, settled, run);
 	struct entry_row row;
 
-	if (!commit) {
-		settle_later(run);
-		return;
-	}
 	entry->answer_bytes = (uint32_t)run->answer.length;
 	entry->ended_us = queue_now(run->queue);
 	row = queue_entry_row(entry);
@@ -116,6 +115,20 @@ static void write_end(struct queue_run *run)
 		commit->bytes += run->answer.length;
 		buf_init(&run->answer);
 	}
+}
+
+static void write_end(struct queue_run *run)
+{
+	struct entry_commit *commit = queue_commit_new(run->queue, settled, run);
+
+	if (!commit) {
+		settle_later(run);
+		return;
+	}
+	if (run->hands_on)
+		entry_commit_drop(commit, run->entry->id);
+	else
+		put_end(run, commit);
 	run->commit = commit;
 	queue_commit(run->queue, commit);
 }
@@ -138,10 +151,11 @@ static void got_request(void *userdata, int status, const char *data, size_t len
 
 void queue_run_retry(struct queue_run *run)
 {
+	struct queue_limits limits;
 	struct queue_target target;
 
 	run->retry_us = 0;
-	if (!run->entry->body && !run->request.length && destination_of(run, &target)) {
+	if (!run->entry->body && !run->request.length && destination_of(run, &target, &limits)) {
 		run->reading = true;
 		if (queue_read_bytes(run->queue, run->entry->id, false, got_request, run) == 0)
 			return;
@@ -170,9 +184,14 @@ static void destination_settled(struct queue_entry *made)
 static void entry_settled(struct queue_run *run)
 {
 	struct queue_entry *entry = run->entry;
-
 	bool rewrite = entry->rewrite;
 
+	if (run->hands_on) {
+		run->entry = NULL;
+		entry->run = NULL;
+		queue_entry_free(entry);
+		return;
+	}
 	entry->settling = entry->rewrite = false;
 	queue_entry_move(entry, run->place);
 	if (run->place == QUEUE_RESULT) {
@@ -207,7 +226,7 @@ static void settled(void *userdata, int status)
 		queue_run_leave(run);
 		return;
 	}
-	if (commit->writes) {
+	if (commit->writes && !run->hands_on) {
 		run->answer = commit->writes[0].answer;
 		buf_init(&commit->writes[0].answer);
 	}

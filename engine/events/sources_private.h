@@ -99,6 +99,9 @@ struct event_about source_about(
 typedef void (*feed_done_fn)(struct source_state *state, void *userdata, int status);
 int feed_send(struct source_state *state, const char *name, struct buf *body, feed_done_fn done,
         void *userdata);
+/* Likewise, of what came from a queue before: `hops` as in queue.h. */
+int feed_hand_on(struct source_state *state, const char *name, struct buf *body, unsigned hops,
+        feed_done_fn done, void *userdata);
 void feeds_free(struct sources *sources);
 
 /* When the next event of the trigger is due, by its rate. 0 = at once. Pays for it. */

@@ -62,7 +62,7 @@ static void step(struct publishing *publishing)
 
 static void settle(struct publishing *publishing, int status)
 {
-	if (status < 0 && publishing->status == 0)
+	if (status < 0 && status != -EEXIST && publishing->status == 0)
 		publishing->status = status;
 	step(publishing);
 }
@@ -72,30 +72,25 @@ static void delivered(struct source_state *state, void *userdata, int status)
 	settle(userdata, status);
 }
 
-struct event_text {
-	const char *id, *data;
-	size_t length;
-	int64_t time_us;
-};
-
 static void send_to(struct publishing *publishing, struct source_state *state,
-        const struct topic *topic, const struct event_text *event)
+        const struct topic *topic, const struct topic_event *event)
 {
 	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
-	struct event_about about = source_about(state, event->id, event->time_us);
+	struct event_about about =
+	        source_about(state, event->id, clock_wall_us(publishing->sources->clock));
 	char name[96];
 	int r;
 
 	snprintf(name, sizeof(name), "topic-%" PRIu64 "-%s", state->trigger->id, event->id);
 	event_topic(&body, &about, topic->name, event->data, event->length);
 	publishing->waits++;
-	r = feed_send(state, name, &body, delivered, publishing);
+	r = feed_hand_on(state, name, &body, event->hops, delivered, publishing);
 	if (r < 0)
 		settle(publishing, r);
 }
 
 static void send_to_all(
-        struct publishing *publishing, const struct topic *topic, const struct event_text *event)
+        struct publishing *publishing, const struct topic *topic, const struct topic_event *event)
 {
 	struct trigger_source *source, *following;
 
@@ -153,14 +148,12 @@ static int check(const struct sources *sources, const char *event, size_t length
 	return 0;
 }
 
-int topic_publish(struct sources *sources, struct topic *topic, const char *data, size_t length,
+int topic_hand_on(struct sources *sources, struct topic *topic, const struct topic_event *event,
         published_fn done, void *userdata, struct buf *why)
 {
-	char id[UUID_TEXT_SIZE];
-	struct event_text event = {id, data, length, clock_wall_us(sources->clock)};
 	struct topic_state *state = state_of(topic);
 	struct publishing *publishing;
-	int r = check(sources, data, length, why);
+	int r = check(sources, event->data, event->length, why);
 
 	if (r < 0)
 		return r;
@@ -175,14 +168,25 @@ int topic_publish(struct sources *sources, struct topic *topic, const char *data
 	        .done = done,
 	        .userdata = userdata};
 	list_append(&sources->published, &publishing->link);
-	uuid_make(&sources->ids, id);
-	topic->published++;
+	topic->published += !event->again;
 	state->under_way++;
 	sources_store_soon(sources);
-	send_to_all(publishing, topic, &event);
-	tell_followers(state, data, length);
+	send_to_all(publishing, topic, event);
+	if (!event->again)
+		tell_followers(state, event->data, event->length);
 	alarm_set(sources->alarms, &sources->publishing_ends, 0, ends);
 	return 0;
+}
+
+int topic_publish(struct sources *sources, struct topic *topic, const char *data, size_t length,
+        published_fn done, void *userdata, struct buf *why)
+{
+	char id[UUID_TEXT_SIZE];
+
+	uuid_make(&sources->ids, id);
+	return topic_hand_on(sources, topic,
+	        &(struct topic_event){.id = id, .data = data, .length = length}, done, userdata,
+	        why);
 }
 
 void publishings_free(struct sources *sources)

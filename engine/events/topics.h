@@ -26,6 +26,19 @@ typedef void (*published_fn)(void *userdata, int status);
 int topic_publish(struct sources *sources, struct topic *topic, const char *event, size_t length,
         published_fn done, void *userdata, struct buf *why);
 
+/*
+ * Likewise, of an event that has an id already: those subscribers that got it under that id before do not get it
+ * again (while its entry is there, and for an hour after).
+ */
+struct topic_event {
+	const char *id, *data;
+	size_t length;
+	unsigned hops; /* queue.h */
+	bool again;    /* it was tried before: not counted, and no news for followers */
+};
+int topic_hand_on(struct sources *sources, struct topic *topic, const struct topic_event *event,
+        published_fn done, void *userdata, struct buf *why);
+
 /* Embedded in whoever follows. */
 struct topic_follower {
 	struct list link;

@@ -38,10 +38,11 @@ enum config_key {
 	CONFIG_KEYS,
 };
 
-/* Where the record of an asynchronous call goes: the queue of a function, or of its alias. By ids, so it may be gone. */
+/* Where the record of an asynchronous call goes: the queue of a function or of its alias, or a topic. By ids, so it may be gone. */
 struct config_destination {
-	uint64_t function; /* 0: nowhere */
+	uint64_t function; /* 0: nowhere, or a topic */
 	uint64_t alias;    /* 0: the function itself */
+	uint64_t topic;    /* 0: none */
 };
 
 enum config_network { NETWORK_NONE, NETWORK_HOST, NETWORK_OUTBOUND };

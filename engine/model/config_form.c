@@ -238,13 +238,16 @@ _Static_assert(offsetof(struct config, log_retention_bytes) ==
                        offsetof(struct config, log_retention_ms) + sizeof(int64_t),
         "parse_retention writes both");
 
-/* `12`, a function's id; `12/34` with an alias's; `nowhere`. Nobody but the store sees it. */
+/* `12`, a function's id; `12/34` with an alias's; `topic 56`; `nowhere`. Nobody but the store sees it. */
 int parse_destination(const struct setting *setting, const char *text, void *value)
 {
 	struct config_destination parsed = {};
 	int length = 0;
 
-	if (strcmp(text, "nowhere") != 0) {
+	if (sscanf(text, "topic %" SCNu64 "%n", &parsed.topic, &length) == 1) {
+		if (text[length] || !parsed.topic)
+			return -EINVAL;
+	} else if (strcmp(text, "nowhere") != 0) {
 		if (sscanf(text, "%" SCNu64 "%n/%" SCNu64 "%n", &parsed.function, &length,
 		            &parsed.alias, &length) < 1 ||
 		        text[length] || !parsed.function)
@@ -258,7 +261,9 @@ void format_destination(const struct setting *setting, const void *value, struct
 {
 	const struct config_destination *destination = value;
 
-	if (!destination->function)
+	if (destination->topic)
+		buf_printf(out, "topic %" PRIu64, destination->topic);
+	else if (!destination->function)
 		buf_puts(out, "nowhere");
 	else if (!destination->alias)
 		buf_printf(out, "%" PRIu64, destination->function);

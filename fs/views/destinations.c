@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A link is understood by the end of its target: NAME/queue, or NAME/aliases/ALIAS/queue, with `..` in front for
- * the function it stands in. It is kept by number, so that it follows when the other function is renamed, and is
- * shown as it leads there from where it stands. When the other one is gone, so is the link.
+ * the function it stands in, or topics/NAME, with or without /publish. It is kept by number, so that it follows when
+ * the other one is renamed, and is shown as it leads there from where it stands. When the other one is gone, so
+ * is the link.
  */
 #include "fs/views/destinations.h"
 
@@ -18,14 +19,16 @@
 #include "fs/row_ids.h"
 #include "fs/views/config.h"
 #include "model/alias.h"
+#include "model/topic.h"
 #include "model/version.h"
 #include "model/why.h"
 
 enum { TAIL_STEPS = 4 };
 
 struct place {
-	struct function *function;
+	struct function *function; /* NULL: a topic */
 	struct alias *alias;
+	struct topic *topic;
 };
 
 static const char *name_of_key(enum config_key key)
@@ -48,7 +51,8 @@ static bool resolve_setting(const struct subject *subject, enum config_key key, 
 
 	place->function = to->function ? functions_get(functions, to->function) : NULL;
 	place->alias = to->alias ? aliases_get(functions, to->alias) : NULL;
-	return place->function && (!to->alias || place->alias);
+	place->topic = to->topic ? topics_get(engine_triggers(subject->engine), to->topic) : NULL;
+	return place->topic || (place->function && (!to->alias || place->alias));
 }
 
 /* --- the object ------------------------------------------------------------------------------- */
@@ -119,9 +123,19 @@ static void cut(char *path, const char *steps[TAIL_STEPS])
 static int refuse(struct buf *why, const char *target)
 {
 	why_say(why, "a destination is a link to the queue of a function, functions/NAME/queue, or "
-	             "of an alias, functions/NAME/aliases/ALIAS/queue; not to ");
+	             "of an alias, functions/NAME/aliases/ALIAS/queue, or to a topic, "
+	             "topics/NAME; not to ");
 	why_quote(why, target);
 	return -ENOENT;
+}
+
+static struct topic *topic_of(const struct subject *directory, const char *const steps[TAIL_STEPS])
+{
+	bool to_file = strcmp(steps[0], "publish") == 0 && strcmp(steps[2], "topics") == 0;
+
+	if (!to_file && strcmp(steps[1], "topics") != 0)
+		return NULL;
+	return topics_find(engine_triggers(directory->engine), steps[to_file ? 1 : 0]);
 }
 
 static int resolve(
@@ -134,6 +148,9 @@ static int resolve(
 	if (!path)
 		return -ENOMEM;
 	cut(path, steps);
+	*place = (struct place){.topic = topic_of(directory, steps)};
+	if (place->topic)
+		return 0;
 	of_alias = strcmp(steps[2], "aliases") == 0;
 	function = of_alias ? steps[3] : steps[1];
 	if (strcmp(steps[0], "queue") != 0 || strcmp(steps[2], "versions") == 0)
@@ -141,14 +158,26 @@ static int resolve(
 	place->function = strcmp(function, "..") == 0
 	                          ? directory->function
 	                          : functions_find(engine_functions(directory->engine), function);
-	place->alias = NULL;
 	if (place->function && of_alias)
 		place->alias = aliases_find(place->function, steps[1]);
 	return place->function && (!of_alias || place->alias) ? 0 : refuse(why, target);
 }
 
-/* Whoever links may be the cause of calls there, so that one must be able to make them. */
-static int check_access(const struct subject *directory, const struct place *to)
+static int check_topic(const struct subject *directory, const struct topic *topic)
+{
+	struct access_place place = {.row = ROW_TOPIC,
+	        .object = topic->id,
+	        .mode = 0755,
+	        .uid = topic->uid,
+	        .gid = topic->gid};
+	int r = access_row(directory, &place, ACCESS_SEARCH);
+
+	place.row = ROW_TOPIC_PUBLISH;
+	place.mode = 0644;
+	return r < 0 ? r : access_row(directory, &place, ACCESS_WRITE);
+}
+
+static int check_queue(const struct subject *directory, const struct place *to)
 {
 	struct access_place place = {.row = ROW_FUNCTION,
 	        .object = to->function->id,
@@ -169,6 +198,12 @@ static int check_access(const struct subject *directory, const struct place *to)
 	return r < 0 ? r : access_row(directory, &place, ACCESS_WRITE | ACCESS_SEARCH);
 }
 
+/* Whoever links may be the cause of calls there, so that one must be able to make them. */
+static int check_access(const struct subject *directory, const struct place *to)
+{
+	return to->topic ? check_topic(directory, to->topic) : check_queue(directory, to);
+}
+
 static int link_to(const struct subject *directory, enum config_key key, const char *target,
         uint64_t *object, struct buf *why)
 {
@@ -181,10 +216,14 @@ static int link_to(const struct subject *directory, enum config_key key, const c
 		return r;
 	r = check_access(directory, &place);
 	if (r < 0) {
-		why_say(why, "the queue of %s is not yours to write to", place.function->name);
+		why_say(why, "the %s %s is not yours to write to",
+		        place.topic ? "topic" : "queue of",
+		        place.topic ? place.topic->name : place.function->name);
 		return r;
 	}
-	if (place.alias)
+	if (place.topic)
+		snprintf(text, sizeof(text), "topic %" PRIu64, place.topic->id);
+	else if (place.alias)
 		snprintf(text, sizeof(text), "%" PRIu64 "/%" PRIu64, place.function->id,
 		        place.alias->id);
 	else
@@ -242,6 +281,10 @@ int destination_show(const struct subject *subject, struct buf *out)
 	if (!resolve_setting(subject, (enum config_key)subject->row->key, &place))
 		return -ENOENT;
 	buf_puts(out, subject->version ? "../../../" : "../");
+	if (place.topic) {
+		buf_printf(out, "../../topics/%s", place.topic->name);
+		return 0;
+	}
 	if (place.function != subject->function)
 		buf_printf(out, "../%s/", place.function->name);
 	if (place.alias)

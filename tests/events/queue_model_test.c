@@ -80,7 +80,7 @@ struct script {
 	} deeds[6];
 	unsigned crashes, refusals, failures;
 	int max_retries;
-	bool to_version, with_destination;
+	bool to_version, with_destination, with_topic;
 };
 
 static const struct script scripts[] = {
@@ -94,6 +94,8 @@ static const struct script scripts[] = {
         {"a call cancelled", {{ENQUEUE, "a"}, {REMOVE, "a"}, {ENQUEUE, "b"}}, 2, 0, 1, 0},
         {"a result removed", {{ENQUEUE, "a"}, {REMOVE, "a"}, {ENQUEUE, "a"}}, 1, 1, 1, 0},
         {"a destination", {{ENQUEUE, "a"}}, 1, 1, 1, 0, .with_destination = true},
+        {"a topic", {{ENQUEUE, "a"}}, 1, 1, 0, 0, .with_topic = true},
+        {"a topic that fails", {{ENQUEUE, "a"}}, 1, 0, 1, 0, .with_topic = true},
         {"a version lost", {{ENQUEUE, "a"}, {ENQUEUE, "b"}, {LOSE_VERSION}}, 1, 1, 1, 0,
                 .to_version = true},
         {"a file of a version lost", {{WRITE, "a"}, {CLOSE, "a"}, {LOSE_VERSION}}, 1, 1, 1, 0,
@@ -230,12 +232,14 @@ static void check_always(void)
 		check_one(&facts[i]);
 }
 
+/* What only keeps its name does not count. */
 static size_t count_of_function(uint64_t function)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < world.count; i++)
-		count += world.rows[i].row.function == function;
+		count += world.rows[i].row.function == function &&
+		         world.rows[i].row.place != ENTRY_GONE;
 	return count;
 }
 
@@ -258,6 +262,8 @@ static void check_end(void)
 	/* One record for each end, whatever crashed in between. */
 	if (script->with_destination)
 		HOLDS(count_of_function(2) == ended);
+	if (script->with_topic)
+		HOLDS(world.arrived_count == ended && count_of_function(WORLD_TOPIC) == 0);
 	HOLDS(world_can_apply() == false && queue_entry_of(world.queue, 0) == NULL);
 }
 
@@ -628,6 +634,10 @@ static void walk(void)
 	if (script->with_destination) {
 		world.limits.on_success = (struct queue_target){.function = 2};
 		world.limits.on_failure = (struct queue_target){.function = 2};
+	}
+	if (script->with_topic) {
+		world.limits.on_success = (struct queue_target){.function = WORLD_TOPIC};
+		world.limits.on_failure = (struct queue_target){.function = WORLD_TOPIC};
 	}
 	memset(facts, 0, sizeof(facts));
 	done_deeds = lives = 0;

@@ -350,6 +350,51 @@ static void destinations_and_loops(void)
 	end();
 }
 
+static struct world_call *call_to(uint64_t function)
+{
+	for (size_t i = 0; i < WORLD_CALLS; i++)
+		if (world.calls[i].runs && world.calls[i].target.function == function)
+			return &world.calls[i];
+	return NULL;
+}
+
+static void a_topic_gets_the_record(void)
+{
+	static const struct queue_target topic = {.function = WORLD_TOPIC};
+	struct queue_info info;
+	struct world_call *call;
+
+	begin();
+	world.limits.on_success = topic;
+	enqueue_to(&target, "a", "{\"n\":1}");
+	world_settle();
+	world_end(call_of("a"), OUTCOME_SUCCESS, "yes");
+	world_settle();
+	CHECK(stands("a", QUEUE_RESULT));
+	for (int failures = 0; failures < 40; failures++) { /* it is never given up */
+		call = call_to(WORLD_TOPIC);
+		REQUIRE(call);
+		CHECK_INT(call->attempt, failures + 1);
+		world_end(call, OUTCOME_FUNCTION_ERROR, "");
+		world_settle();
+		CHECK(!call_to(WORLD_TOPIC));
+		world_pass(INT64_C(121) * 1000000);
+		world_settle();
+	}
+	call = call_to(WORLD_TOPIC);
+	REQUIRE(call);
+	CHECK(strstr(call->event, "\"response_payload\":\"yes\"") != NULL);
+	CHECK_INT(call->hops, 0);
+	world_end(call, OUTCOME_SUCCESS, "");
+	world_settle();
+	CHECK_INT(world.arrived_count, 1);
+	CHECK(!queue_next(world.queue, &topic, QUEUE_WAITING, 0, &info));
+	CHECK(!queue_next(world.queue, &topic, QUEUE_RUNNING, 0, &info));
+	CHECK(!queue_next(world.queue, &topic, QUEUE_RESULT, 0, &info));
+	CHECK(!queue_next(world.queue, &topic, QUEUE_FAILED, 0, &info));
+	end();
+}
+
 static void calls_of_a_removed_version_fail(void)
 {
 	begin();
@@ -608,6 +653,7 @@ int main(int argc, char **argv)
 	        TEST(postponed_calls_wait),
 	        TEST(a_full_queue_refuses),
 	        TEST(destinations_and_loops),
+	        TEST(a_topic_gets_the_record),
 	        TEST(calls_of_a_removed_version_fail),
 	        TEST(functions_take_all_along),
 	        TEST(results_go_after_a_day),

@@ -243,6 +243,14 @@ static int64_t now(const struct clock *clock)
 static int limits(void *userdata, const struct queue_target *target, struct queue_limits *out)
 {
 	*out = world.limits;
+	if (target->function == WORLD_TOPIC) {
+		*out = (struct queue_limits){.max_retries = INT_MAX,
+		        .max_event_age_ms = INT64_C(1) << 40,
+		        .running_most = 4,
+		        .hands_on = true,
+		        .event_most = 6000};
+		return 0;
+	}
 	if (target->function == 2) /* the end of chains */
 		out->on_success = out->on_failure = (struct queue_target){};
 	return target->function == 1 || target->function == 2
@@ -255,13 +263,9 @@ static void urn(void *userdata, const struct queue_target *target, struct buf *o
 	buf_printf(out, "urn:%d", (int)target->function);
 }
 
-static int start(void *userdata, const struct queue_call *call, struct buf *event,
-        const struct invocation_events *events, void *run, void **invocation, struct buf *why)
+static struct world_call *begin_call(
+        const struct queue_call *call, const struct buf *event, void *run)
 {
-	if (world.busy) {
-		world.busy--;
-		return -EAGAIN;
-	}
 	for (size_t i = 0; i < WORLD_CALLS; i++) {
 		struct world_call *made = &world.calls[i];
 
@@ -270,17 +274,52 @@ static int start(void *userdata, const struct queue_call *call, struct buf *even
 		*made = (struct world_call){.runs = true,
 		        .target = *call->target,
 		        .attempt = call->attempt,
-		        .events = events,
+		        .hops = call->hops,
 		        .run = run};
 		snprintf(made->name, sizeof(made->name), "%s", call->name);
 		snprintf(made->request_id, sizeof(made->request_id), "%s", call->request_id);
 		snprintf(made->event, sizeof(made->event), "%.*s", (int)event->length, event->data);
-		*invocation = made;
-		if (world.began)
-			world.began(&world, made);
-		return 0;
+		return made;
 	}
-	return -EAGAIN;
+	return NULL;
+}
+
+static int start(void *userdata, const struct queue_call *call, struct buf *event,
+        const struct invocation_events *events, void *run, void **invocation, struct buf *why)
+{
+	struct world_call *made;
+
+	if (world.busy) {
+		world.busy--;
+		return -EAGAIN;
+	}
+	made = begin_call(call, event, run);
+	if (!made)
+		return -EAGAIN;
+	made->events = events;
+	*invocation = made;
+	if (world.began)
+		world.began(&world, made);
+	return 0;
+}
+
+static int hand_on(void *userdata, const struct queue_call *call, const struct buf *event,
+        queue_done_fn done, void *run, struct buf *why)
+{
+	struct world_call *made = begin_call(call, event, run);
+
+	if (!made)
+		return -EAGAIN;
+	made->handed = done;
+	return 0;
+}
+
+static void arrive(const struct world_call *call)
+{
+	for (size_t i = 0; i < world.arrived_count; i++)
+		if (strcmp(world.arrived[i], call->request_id) == 0)
+			return;
+	strcpy(world.arrived[world.arrived_count++], call->request_id);
 }
 
 void world_end(struct world_call *call, enum outcome outcome, const char *answer)
@@ -292,6 +331,14 @@ void world_end(struct world_call *call, enum outcome outcome, const char *answer
 	        .error_body = answer,
 	        .error_length = strlen(answer)};
 
+	if (call->handed) {
+		if (outcome == OUTCOME_SUCCESS)
+			arrive(call);
+		call->runs = false;
+		call->handed(call->run, outcome == OUTCOME_SUCCESS ? 0 : -ENOSPC);
+		world_turn();
+		return;
+	}
 	if (outcome == OUTCOME_SUCCESS)
 		call->events->data(call->run, answer, strlen(answer));
 	call->events->ended(call->run, &end);
@@ -316,6 +363,7 @@ static const struct queue_host host = {
         .start = start,
         .cancel = cancel,
         .release = release,
+        .hand_on = hand_on,
 };
 
 /* --- daemons ---------------------------------------------------------------------------------- */

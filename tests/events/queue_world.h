@@ -23,8 +23,13 @@ struct world_call { /* in an instance */
 	struct queue_target target;
 	unsigned attempt;
 	const struct invocation_events *events;
+	queue_done_fn handed; /* of WORLD_TOPIC: it is handed on */
 	void *run;
+	unsigned hops;
 };
+
+/* A target that hands on. World knows what arrived where it led to, each once, for that keeps what it has by id. */
+#define WORLD_TOPIC 3
 
 struct world {
 	struct queue *queue; /* NULL between two daemons */
@@ -39,6 +44,8 @@ struct world {
 	struct clock clock;
 	int64_t now_us;
 	int busy; /* the next so many starts are refused */
+	char arrived[WORLD_ROWS][64];
+	size_t arrived_count;
 	/* Told of each call that begins. */
 	void (*began)(struct world *world, const struct world_call *call);
 	void *userdata;

@@ -248,6 +248,50 @@ def test_topic_reaches_subscribers(fn):
 
 
 @with_function
+def test_topic_is_a_destination(fn):
+	fn.function('source', ECHO)
+	fn.function('full', ECHO, max_instances=0, queue_limit=1)
+	topic, config = fn.path('topics', 'ends'), fn.path('functions', 'source', 'config')
+	os.mkdir(topic)
+	assert errno_of(os.symlink, '../../../topics/none', config + '/on_success') == 'ENOENT'
+	assert 'topics/NAME' in fn.read('last_error')
+	for target in topic + '/publish', '../../../topics/ends':
+		os.symlink(target, config + '/on_success')
+		assert os.readlink(config + '/on_success') == '../../../topics/ends'
+		assert os.path.samefile(config + '/on_success', topic)
+		os.unlink(config + '/on_success')
+	os.symlink('../../../topics/ends', config + '/on_success')
+	trigger(fn, 'ends', topic='ends')
+	trigger(fn, 'ends', function='full', topic='ends')
+	for number in range(2):
+		write_file(fn.path('functions', 'source', 'queue', 'q%d' % number), '{"n":%d}' % number)
+	# One subscriber has room for one: the other gets all, each once, however often the second is tried.
+	until(fn, lambda: len(events_of(fn)) == 2)
+	records = sorted(events_of(fn), key=lambda record: record['request_payload']['n'])
+	assert [record['response_payload'] for record in records] == [{'n': 0}, {'n': 1}]
+	assert records[0]['request_context']['condition'] == 'Success'
+	assert read(topic, 'count') == '2\n'
+	until(fn, lambda: 'queue' in read(fn.path('functions', 'full', 'triggers', 'ends', 'status')) and
+		fn.read('functions', 'full', 'triggers', 'ends', 'errors') != '0\n')
+	fn.kill()
+	fn.start()
+	fn.set('full', 'queue_limit', '10')
+	until(fn, lambda: len(os.listdir(fn.path('functions', 'full', 'queue'))) == 2, 60)
+	assert len(events_of(fn)) == 2
+	# A function that is told of its own ends goes round until the hops are used up.
+	trigger(fn, 'round', function='source', topic='ends')
+	write_file(fn.path('functions', 'source', 'queue', 'loop'), '1')
+	failed = fn.path('functions', 'source', 'failed')
+	until(fn, lambda: any(name.endswith('.error') for name in os.listdir(failed)), 60)
+	error = next(name for name in os.listdir(failed) if name.endswith('.error'))
+	assert 'TooManyHops' in read(os.path.join(failed, error))
+	for name in 'source', 'full':
+		remove(fn.path('functions', name))
+	os.unlink(fn.path('functions', 'hello', 'triggers', 'ends', 'topic'))
+	os.rmdir(topic)
+
+
+@with_function
 def test_what_is_one_event(fn):
 	os.mkdir(fn.path('topics', 'news'))
 	trigger(fn, 'reader', topic='news')
