@@ -85,6 +85,8 @@ static const struct row alias_results_rows[] = {RESULTS_ROWS(ROW_ALIAS_RESULTS_W
 	        setting(ROW_CONFIG_QUEUE_LIMIT, "queue_limit", CONFIG_QUEUE_LIMIT, \
 	                "calls that may wait in the queue"), \
 	        EACH_DESTINATION(on_success_id, &on_success_each, CONFIG_ON_SUCCESS, \
-	                "on_success: link to the `queue` or topic that gets a record of each success"), \
+	                "on_success: link to the `queue` or topic that gets a record of each " \
+	                "success"), \
 	        EACH_DESTINATION(on_failure_id, &on_failure_each, CONFIG_ON_FAILURE, \
-	                "on_failure: link to the `queue` or topic that gets a record of each failed call")
+	                "on_failure: link to the `queue` or topic that gets a record of each " \
+	                "failed call")

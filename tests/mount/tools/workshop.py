@@ -44,13 +44,13 @@ def need(*tools):
 class Place:
     """A directory in which a thing is done; `home` is a directory on the local disk beside it."""
 
-    def __init__(self, directory, home):
+    def __init__(self, directory, home, begun):
         self.directory = pathlib.Path(directory)
         self.home = pathlib.Path(home)
         self.said = []  # what the tools printed
         self.left_out = ()  # names whose content or presence is the place's own affair
         self.times = False  # compare those that are older than this
-        self.begun = time.time() - 1
+        self.begun = begun
         self.environment = {
             **os.environ, "HOME": str(home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "xterm",
             "TMPDIR": str(home),
@@ -177,12 +177,12 @@ def play(mount, number, scenario):
     name = scenario.__name__
     function = mount.path("functions", name.replace("_", "-"))
     os.mkdir(function)
-    places = []
+    places, begun = [], time.time() - 1
     for kind, directory in ("disk", mount.base + "/disk/" + name), ("mount", function + "/code"):
         home = f"{mount.base}/home/{name}-{kind}"
         os.makedirs(home)
         os.makedirs(directory, exist_ok=True)
-        places.append(Place(directory, home))
+        places.append(Place(directory, home, begun))
         scenario(places[-1])
     compare(places[1], places[0])
     for path in function, mount.base + "/disk/" + name:
