@@ -44,7 +44,7 @@ def need(*tools):
 class Place:
     """A directory in which a thing is done; `home` is a directory on the local disk beside it."""
 
-    def __init__(self, directory, home, begun):
+    def __init__(self, directory, home, begun=0):
         self.directory = pathlib.Path(directory)
         self.home = pathlib.Path(home)
         self.said = []  # what the tools printed
