@@ -17,6 +17,7 @@
 #include "run/host.h"
 #include "run/http_client.h"
 #include "run/http_event.h"
+#include "run/http_headers.h"
 #include "run/http_init.h"
 #include "run/instance_http.h"
 #include "run/invocation.h"
@@ -63,27 +64,6 @@ struct http_call {
 static struct alarms *alarms_of(const struct http_function *function)
 {
 	return &function->http->instance->pool->host->alarms;
-}
-
-/* The headers FunctionGraph adds. */
-static void add_headers(
-        struct http_event *event, const struct deployment *deployment, const char *request_id)
-{
-	const struct config *config = &deployment->config;
-	char number[32];
-
-	if (request_id)
-		http_event_header(event, "X-CFF-Request-Id", request_id);
-	snprintf(number, sizeof(number), "%" PRId64, config->memory_bytes >> 20);
-	http_event_header(event, "X-CFF-Memory", number);
-	snprintf(number, sizeof(number), "%" PRId64, (config->timeout_ms + 999) / 1000);
-	http_event_header(event, "X-CFF-Timeout", number);
-	http_event_header(event, "X-CFF-Func-Version", deployment->version);
-	http_event_header(event, "X-CFF-Func-Name", deployment->function_name);
-	http_event_header(event, "X-CFF-Project-Id", "default");
-	http_event_header(event, "X-CFF-Package", "default");
-	http_event_header(event, "X-CFF-Region", "local");
-	buf_append(&event->headers, "", 1);
 }
 
 /* --- readiness ------------------------------------------------------------------------------ */
@@ -139,7 +119,7 @@ static void initialise(struct http_function *function)
 	struct http_event *request = &function->init_request;
 
 	http_event_header(request, "Content-Type", "application/json");
-	add_headers(request, instance->deployment, NULL);
+	http_headers_add(request, instance->deployment, NULL);
 	function->init.done = initialised;
 	function->init.userdata = function;
 	if (request->headers.failed ||
@@ -387,7 +367,7 @@ static int send_request(struct http_call *call, const struct invocation *invocat
 {
 	struct http_event *event = &call->event;
 
-	add_headers(event, call->function->http->instance->deployment, invocation->request_id);
+	http_headers_add(event, call->function->http->instance->deployment, invocation);
 	if (event->headers.failed)
 		return -ENOMEM;
 	call->exchange = http_client_send(call->function->client,

@@ -128,6 +128,7 @@ static int send_call(struct instance *instance, struct invocation *invocation)
 	                clock_wall_us(host->clock) / 1000 + instance->deployment->config.timeout_ms,
 	        .source = invocation->source,
 	        .alias = invocation->alias,
+	        .name = invocation->name ? invocation->name : "",
 	};
 	struct iovec parts[2];
 

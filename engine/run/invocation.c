@@ -17,7 +17,14 @@ struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, st
 
 	if (!invocation)
 		return NULL;
-	if (options->http_head && !(invocation->http_head = strdup(options->http_head))) {
+	if (options->http_head)
+		invocation->http_head = strdup(options->http_head);
+	if (options->name && *options->name)
+		invocation->name = strdup(options->name);
+	if (!invocation->http_head != !options->http_head ||
+	        !invocation->name != !(options->name && *options->name)) {
+		free(invocation->http_head);
+		free(invocation->name);
 		free(invocation);
 		return NULL;
 	}

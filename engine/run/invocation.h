@@ -60,6 +60,7 @@ struct invocation {
 	uint64_t alias_id;        /* 0: none */
 	struct buf request;       /* freed when it is sent */
 	char *http_head;          /* NULL */
+	char *name;               /* of a queue entry, else NULL */
 	uint64_t code_generation; /* the least it may run: read your writes */
 	uint64_t config_generation;
 	struct alarm alarm; /* the end of waiting, the time limit, or a deferred end */

@@ -49,6 +49,7 @@ static void invocation_free(struct invocation *invocation)
 	buf_deinit(&invocation->request);
 	buf_deinit(&invocation->deferred.body);
 	free(invocation->http_head);
+	free(invocation->name);
 	free(invocation);
 }
 

@@ -135,14 +135,15 @@ void protocol_encode_call(
         struct buf *out, uint64_t call, const struct call_head *head, size_t event_length)
 {
 	const size_t before = PROTOCOL_HEADER_SIZE + 2;
-	size_t most = strlen(head->request_id) + strlen(head->source) + strlen(head->alias) + 32;
+	size_t most = strlen(head->request_id) + strlen(head->source) + strlen(head->alias) +
+	              strlen(head->name) + 32;
 	char *place = buf_reserve(out, before + most);
 	int size;
 
 	if (!place)
 		return;
-	size = snprintf(place + before, most, "%s\n%lld\n%s\n%s\n", head->request_id,
-	        (long long)head->deadline_ms, head->source, head->alias);
+	size = snprintf(place + before, most, "%s\n%lld\n%s\n%s\n%s\n", head->request_id,
+	        (long long)head->deadline_ms, head->source, head->alias, head->name);
 	assert(size > 0 && (size_t)size < most && size <= UINT16_MAX);
 	protocol_encode_header(place, FRAME_CALL, 0, call, 2 + (size_t)size + event_length);
 	put(place + PROTOCOL_HEADER_SIZE, (uint64_t)size, 2);

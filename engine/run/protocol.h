@@ -68,6 +68,7 @@ struct call_head {
 	int64_t deadline_ms; /* Unix time */
 	const char *source;  /* "sync", "async", a trigger's name */
 	const char *alias;   /* "" = none */
+	const char *name;    /* of a queue entry, the idempotency key; "" = none */
 };
 
 /* Header of FRAME_CALL, length of head, head: everything before an event of `event_length` bytes. */

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/escape.h"
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/http_event.h"
@@ -50,6 +51,7 @@ void api_call_free(struct api_call *call)
 	list_unlink(&call->link);
 	list_unlink(&call->waiting);
 	buf_deinit(&call->event);
+	free(call->name);
 	free(call);
 }
 
@@ -91,6 +93,16 @@ static void put_functiongraph_headers(struct buf *headers, const struct api_call
 	put_header(headers, "X-CFF-Invoke-Type", "%s", call->sync ? "sync" : "async");
 }
 
+/* What the name of an entry in queue/ is to whoever works on it. */
+static void put_key(struct buf *headers, const struct api_call *call)
+{
+	if (!call->name)
+		return;
+	buf_puts(headers, "Idempotency-Key: ");
+	escape_name(headers, call->name);
+	buf_append(headers, "", 1);
+}
+
 static void deliver(struct runtime_api *api, struct api_call *call, struct api_request *request)
 {
 	CLEANUP(buf_deinit) struct buf headers = BUF_INIT;
@@ -103,6 +115,7 @@ static void deliver(struct runtime_api *api, struct api_call *call, struct api_r
 		put_lambda_headers(&headers, api->http->instance->deployment, call);
 	else
 		put_functiongraph_headers(&headers, call);
+	put_key(&headers, call);
 	buf_append(&headers, "", 1);
 	http_served_answer(
 	        request->served, &(struct http_answer){
@@ -166,6 +179,8 @@ int runtime_api_call(struct runtime_api *api, struct invocation *invocation)
 	call->deadline_ms = clock_wall_us(instance->pool->host->clock) / 1000 +
 	                    instance->deployment->config.timeout_ms;
 	snprintf(call->id, sizeof(call->id), "%s", invocation->request_id);
+	call->name = invocation->name;
+	invocation->name = NULL;
 	call->event = invocation->request;
 	buf_init(&invocation->request);
 	if (http_event_blank(call->event.data, call->event.length) == call->event.length) {

@@ -50,6 +50,7 @@ struct api_call {
 	struct list waiting; /* api.waiting, until a poll takes it */
 	uint64_t call;
 	char id[UUID_TEXT_SIZE];
+	char *name; /* of a queue entry, else NULL */
 	bool sync, delivered;
 	int64_t deadline_ms;
 	struct buf event;

@@ -191,11 +191,13 @@ static struct call *call_find(struct calls *calls, uint64_t id)
 	return NULL;
 }
 
+enum { HEAD_LINES = 5 };
+
 /* The variables of a call, from the lines of its head; each is allocated. */
-static int head_variables(const char *head, size_t length, char *variables[5])
+static int head_variables(const char *head, size_t length, char *variables[HEAD_LINES + 1])
 {
-	static const char *const names[] = {
-	        "RUNTIME_REQUEST_ID", "RUNTIME_DEADLINE_MS", "RUNTIME_SOURCE", "RUNTIME_ALIAS"};
+	static const char *const names[HEAD_LINES] = {"RUNTIME_REQUEST_ID", "RUNTIME_DEADLINE_MS",
+	        "RUNTIME_SOURCE", "RUNTIME_ALIAS", "RUNTIME_IDEMPOTENCY_KEY"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *newline = memchr(head, '\n', length);
@@ -275,7 +277,7 @@ void call_begin(struct calls *calls, const struct frame *frame)
 {
 	size_t head = (uint8_t)frame->payload[0] | (size_t)(uint8_t)frame->payload[1] << 8;
 	struct call *call = calloc(1, sizeof(*call));
-	char *variables[5] = {NULL};
+	char *variables[HEAD_LINES + 1] = {NULL};
 	int r;
 
 	if (!call)
@@ -290,7 +292,7 @@ void call_begin(struct calls *calls, const struct frame *frame)
 		frame_refuse("a call without a whole head");
 	if (!r)
 		r = call->event.failed ? -ENOMEM : call_start(calls, call, variables);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < HEAD_LINES; i++)
 		free(variables[i]);
 	if (r < 0) {
 		frame_send_error(FRAME_ERROR, 0, call->id, "StartError", strerror(-r), NULL);

@@ -27,7 +27,7 @@ def until(path, count=1):
 	while len(os.listdir(path)) < count:
 		time.sleep(0.005)
 
-def work(event, request_id):
+def work(event, request_id, key):
 	do = event.get('do') if isinstance(event, dict) else None
 	if do == 'raise':
 		raise ValueError('seven')
@@ -48,6 +48,8 @@ def work(event, request_id):
 		yield 'done'
 	elif do == 'id':
 		yield request_id
+	elif do == 'key':
+		yield key or 'none'
 	elif do == 'read':
 		yield open('/opt/function/code/data.txt').read()
 	elif do == 'meet':
@@ -69,7 +71,7 @@ def work(event, request_id):
 
 PYTHON = '''from work import work
 def handler(event, context):
-	pieces = work(event, context.getRequestID())
+	pieces = work(event, context.getRequestID(), context.getIdempotencyKey())
 	return pieces if event.get('do') == 'stream' else ''.join(pieces)
 '''
 
@@ -77,7 +79,8 @@ EXEC = '''#!/usr/bin/python3
 import json, os, sys
 sys.path.insert(0, '/opt/function/code')
 from work import work
-for piece in work(json.loads(sys.stdin.read() or '{}'), os.environ['RUNTIME_REQUEST_ID']):
+for piece in work(json.loads(sys.stdin.read() or '{}'), os.environ['RUNTIME_REQUEST_ID'],
+		os.environ['RUNTIME_IDEMPOTENCY_KEY']):
 	print(piece, end='', flush=True)
 '''
 
@@ -101,6 +104,7 @@ const work = {
 	colour: () => process.env.COLOUR,
 	print: (event) => { console.error('printed ' + event.text); return 'done'; },
 	id: (event, context) => context.getRequestID(),
+	key: (event, context) => context.getIdempotencyKey() || 'none',
 	read: () => fs.readFileSync('/opt/function/code/data.txt', 'utf8'),
 	meet: async (event) => {
 		fs.mkdirSync('/tmp/room', { recursive: true });
@@ -125,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
 		pass
 	def do_POST(self):
 		event = json.loads(self.rfile.read(int(self.headers['Content-Length'])) or '{}')
-		pieces = work(event, self.headers['X-CFF-Request-Id'])
+		pieces = work(event, self.headers['X-CFF-Request-Id'], self.headers['Idempotency-Key'])
 		try:
 			first = next(pieces).encode()
 		except ValueError as error:
@@ -169,7 +173,7 @@ def serve():
 		answer, body = ask('GET', NEXT)
 		id = answer.headers[ID]
 		try:
-			pieces = work(json.loads(body), id)
+			pieces = work(json.loads(body), id, answer.headers['Idempotency-Key'])
 			first = next(pieces)
 		except ValueError as error:
 			ask('POST', ERROR %% id, json.dumps({'errorMessage': str(error), 'errorType': 'ValueError', 'stackTrace': []}))
@@ -304,6 +308,17 @@ def a_call_knows_its_id(name):
 	assert call(name, do='id').decode() == os.path.basename(os.readlink(fn.path('functions', name, 'calls', 'last')))
 
 
+def a_call_in_the_queue_knows_its_name(name):
+	assert call(name, do='key') == b'none'
+	with open(fn.path('functions', name, 'queue', 'order-17'), 'w') as entry:
+		json.dump({'do': 'key'}, entry)
+	result, end = fn.path('functions', name, 'results', 'order-17'), time.monotonic() + 30
+	while not os.path.exists(result):
+		assert time.monotonic() < end, os.listdir(fn.path('functions', name, 'failed'))
+		time.sleep(0.01)
+	assert fn.read('functions', name, 'results', 'order-17').strip() in ('order-17', '"order-17"')
+
+
 def what_is_printed_is_logged(name):
 	assert call(name, do='print', text='%s-1' % name) == b'done'
 	id = os.path.basename(os.readlink(fn.path('functions', name, 'calls', 'last')))
@@ -394,7 +409,7 @@ def main():
 		for name in KINDS:
 			deploy(name)
 		for case in (events_pass, white_space_is_the_empty_event, six_mebibytes_pass_and_seven_do_not, an_error_is_said,
-				an_end_is_said, a_timeout_is_said, memory_is_bounded, variables_are_there, a_call_knows_its_id,
+				an_end_is_said, a_timeout_is_said, memory_is_bounded, variables_are_there, a_call_knows_its_id, a_call_in_the_queue_knows_its_name,
 				what_is_printed_is_logged, what_was_saved_is_what_runs, a_version_stays, calls_are_inside_at_once,
 				pieces_come_as_they_are_made, what_does_not_start_is_said):
 			def for_all(case=case):

@@ -13,6 +13,7 @@ static const struct call_head head = {
         .deadline_ms = INT64_C(1893456000123),
         .source = "sync",
         .alias = "",
+        .name = "",
 };
 
 /* A stream of every frame a direction may carry, with payloads of several sizes. */
@@ -213,7 +214,7 @@ static void payloads_are_judged(void)
 static void a_call_has_its_head(void)
 {
 	static const char expected[] = "3f2b1c9e-0000-4000-8000-000000000001\n1893456000123\n"
-	                               "nightly\nprod\n";
+	                               "nightly\nprod\norder 17\n";
 	struct call_head other = head;
 	CLEANUP(buf_deinit) struct buf stream = BUF_INIT;
 	struct frame frame;
@@ -221,6 +222,7 @@ static void a_call_has_its_head(void)
 
 	other.source = "nightly";
 	other.alias = "prod";
+	other.name = "order 17";
 	protocol_encode_call(&stream, 5, &other, 7);
 	buf_puts(&stream, "{\"n\":1}");
 	CHECK_INT(

@@ -64,7 +64,7 @@ def six_mebibytes_go_through(bench):
 @case("echo")
 def frames_come_in_any_pieces(bench):
     with bench.start("echo") as it:
-        head = b"r\n4102444800000\nsync\n\n"
+        head = b"r\n4102444800000\nsync\n\n\n"
         payload = len(head).to_bytes(2, "little") + head + b'{"n":1}'
         frame = HEADER.pack(len(payload), CALL, 0, 0, 1) + payload
         for size in (1, 3, 15, 16, 17, 31, len(frame) - 1):

@@ -83,25 +83,25 @@ def a_failing_initializer_is_said(bench):
 @case("context")
 def the_context_is_whole(bench):
     with bench.start("context", environment={"COLOUR": "blue"}) as it:
-        seen = json.loads(it.ask(1, {}, request_id="id-1", remaining_ms=2000, alias="prod").payload)
+        seen = json.loads(it.ask(1, {}, request_id="id-1", remaining_ms=2000, alias="prod", name="order-17").payload)
         assert 0 < seen.pop("left") <= 2000 and 0 < seen.pop("aws_left") <= 2000
         arn = "arn:aws:lambda:here:p1:function:greeter:prod"
         equal(seen, {
             "request": "id-1", "user": "blue", "missing": None, "name": "greeter", "seconds": 3,
             "version": "latest", "memory": 128, "cpu": 300, "package": "default", "project": "p1",
-            "alias": "prod", "token": "", "key": "", "secret": "", "security": "", "streams": True,
+            "alias": "prod", "entry": "order-17", "token": "", "key": "", "secret": "", "security": "", "streams": True,
             "aws": ["id-1", "greeter", "$LATEST", "128", arn, "/aws/lambda/greeter"],
         })
         again = json.loads(it.ask(2, {}, request_id="id-2", remaining_ms=-5).payload)
-        equal((again["request"], again["left"], again["alias"]), ("id-2", 0, ""))
+        equal((again["request"], again["left"], again["alias"], again["entry"]), ("id-2", 0, "", ""))
 
 
 @case("exec-context")
 def the_environment_is_whole(bench):
     odd = '}"],{\\ "handler": "x", \u00e9\n'
     with bench.start("exec-context", environment={"ODD": odd, "COLOUR": "blue"}) as it:
-        ends_well(it.ask(1, {}, request_id="id-1", alias="prod"), b"id-1|sync|prod|greeter|blue")
-        ends_well(it.ask(2, {}, request_id="id-2"), b"id-2|sync||greeter|blue")
+        ends_well(it.ask(1, {}, request_id="id-1", alias="prod", name="o 17"), b"id-1|sync|prod|o 17|greeter|blue")
+        ends_well(it.ask(2, {}, request_id="id-2"), b"id-2|sync|||greeter|blue")
 
 
 # ---- what it prints ----

@@ -154,6 +154,7 @@ PROGRAMS = {
                     "name": c.getFunctionName(), "seconds": c.getRunningTimeInSeconds(),
                     "version": c.getVersion(), "memory": c.getMemorySize(), "cpu": c.getCPUNumber(),
                     "package": c.getPackage(), "project": c.getProjectID(), "alias": c.getAlias(),
+                    "entry": c.getIdempotencyKey(),
                     "token": c.getToken(), "key": c.getSecurityAccessKey(),
                     "secret": c.getSecuritySecretKey(), "security": c.getSecurityToken(),
                     "aws": [c.aws_request_id, c.function_name, c.function_version,
@@ -168,6 +169,7 @@ PROGRAMS = {
                 name: c.getFunctionName(), seconds: c.getRunningTimeInSeconds(),
                 version: c.getVersion(), memory: c.getMemorySize(), cpu: c.getCPUNumber(),
                 package: c.getPackage(), project: c.getProjectID(), alias: c.getAlias(),
+                entry: c.getIdempotencyKey(),
                 token: c.getToken(), key: c.getSecurityAccessKey(),
                 secret: c.getSecuritySecretKey(), security: c.getSecurityToken(),
                 aws: [c.awsRequestId, c.functionName, c.functionVersion,
@@ -179,7 +181,7 @@ PROGRAMS = {
     "exec-context": {
         "exec": """
             #!/bin/sh
-            printf '%s|%s|%s|%s|%s' "$RUNTIME_REQUEST_ID" "$RUNTIME_SOURCE" "$RUNTIME_ALIAS" \\
+            printf '%s|%s|%s|%s|%s|%s' "$RUNTIME_REQUEST_ID" "$RUNTIME_SOURCE" "$RUNTIME_ALIAS" "$RUNTIME_IDEMPOTENCY_KEY" \\
                 "$RUNTIME_FUNC_NAME" "$COLOUR"
             """,
     },

@@ -128,7 +128,8 @@ static double call(struct shim *shim, uint64_t id, const char *event)
 	struct call_head head = {.request_id = "3f2b1c9e-0000-4000-8000-000000000000",
 	        .deadline_ms = INT64_C(4102444800000),
 	        .source = "sync",
-	        .alias = ""};
+	        .alias = "",
+	        .name = ""};
 	struct buf out = BUF_INIT;
 	double start = now_us();
 	uint8_t type;

@@ -167,11 +167,11 @@ class Shim:
         self.send(INIT, 0, json.dumps(self.init).encode())
         return self.until(READY, FAILED)
 
-    def call(self, call, event, request_id=None, remaining_ms=3000, source="sync", alias=""):
+    def call(self, call, event, request_id=None, remaining_ms=3000, source="sync", alias="", name=""):
         if not isinstance(event, bytes):
             event = json.dumps(event).encode()
         deadline = int(time.time() * 1000) + remaining_ms
-        head = f"{request_id or f'request-{call}'}\n{deadline}\n{source}\n{alias}\n".encode()
+        head = f"{request_id or f'request-{call}'}\n{deadline}\n{source}\n{alias}\n{name}\n".encode()
         self.send(CALL, call, struct.pack("<H", len(head)) + head + event)
 
     # ---- from the shim ----

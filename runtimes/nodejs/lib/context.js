@@ -52,12 +52,13 @@ class Context {
 	#write;
 
 	// `settings` is what FRAME_INIT said.
-	constructor(settings, requestId, deadlineMs, alias, write, end) {
+	constructor(settings, requestId, deadlineMs, alias, key, write, end) {
 		this.#settings = settings;
 		this.#deadline = deadlineMs;
 		this.#alias = alias;
 		this.#write = write;
 		this.awsRequestId = requestId;
+		this.idempotencyKey = key;
 		this.functionName = settings.function;
 		this.functionVersion = settings.version === 'latest' ? '$LATEST' : settings.version;
 		this.memoryLimitInMB = String(settings.memory_mb);
@@ -75,6 +76,10 @@ class Context {
 
 	getRequestID() {
 		return this.awsRequestId;
+	}
+
+	getIdempotencyKey() {
+		return this.idempotencyKey;
 	}
 
 	getRemainingTimeInMilliSeconds() {

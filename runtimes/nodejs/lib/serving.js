@@ -37,7 +37,7 @@ class Call {
 		const lines = length > end - start - 2
 			? []
 			: frame.text(start + 2, start + 2 + length).split('\n');
-		if (lines.length < 5) {
+		if (lines.length < 6) {
 			serving.channel.refuse('a call without a whole head');
 		}
 		this.serving = serving;
@@ -45,6 +45,7 @@ class Call {
 		this.requestId = lines[0];
 		this.deadline = Number(lines[1]);
 		this.alias = lines[3];
+		this.key = lines[4];
 		this.eventStart = start + 2 + length;
 		this.decided = false;
 		this.over = false;
@@ -194,7 +195,7 @@ class Serving {
 
 	contextOf(call) {
 		const write = (level, text) => this.channel.log(call.id, level, text);
-		return new Context(this.settings, call.requestId, call.deadline, call.alias, write,
+		return new Context(this.settings, call.requestId, call.deadline, call.alias, call.key, write,
 			(error, data) => call.callback(error, data));
 	}
 
@@ -204,7 +205,7 @@ class Serving {
 		try {
 			await new Promise((resolve, reject) => {
 				const end = (error) => (error === null || error === undefined ? resolve() : reject(error));
-				const context = new Context(settings, '', Date.now() + settings.init_timeout_ms, '',
+				const context = new Context(settings, '', Date.now() + settings.init_timeout_ms, '', '',
 					(level, text) => channel.log(0, level, text), end);
 				const result = initializer(context, end);
 				if (typeof result?.then === 'function') {

@@ -27,7 +27,7 @@ class Call:
         self.id = id
         self.head = str(payload[2:length], "utf-8").split("\n")
         self.event = payload[length:]
-        if length > len(payload) or len(self.head) < 5:
+        if length > len(payload) or len(self.head) < 6:
             raise ProtocolError("a call without a whole head")
 
 
@@ -41,7 +41,7 @@ class Answering:
         id, log = call.id, self.output.log
         head = call.head
         context = self.context(
-            head[0], int(head[1]), head[3], lambda level, text: log(id, level, text)
+            head[0], int(head[1]), head[3], head[4], lambda level, text: log(id, level, text)
         )
         return self.handler(values.parse(call.event), context)
 

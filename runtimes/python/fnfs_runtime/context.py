@@ -55,14 +55,18 @@ class Context:
     client_context = None
     tenant_id = None
 
-    def __init__(self, request_id, deadline_ms, alias, write):
+    def __init__(self, request_id, deadline_ms, alias, key, write):
         self.aws_request_id = request_id
+        self.idempotency_key = key
         self._deadline_ms = deadline_ms
         self._alias = alias
         self._write = write
 
     def getRequestID(self):
         return self.aws_request_id
+
+    def getIdempotencyKey(self):
+        return self.idempotency_key
 
     def getRemainingTimeInMilliSeconds(self):
         return max(0, self._deadline_ms - int(time.time() * 1000))

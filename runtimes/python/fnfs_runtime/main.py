@@ -113,7 +113,7 @@ def initialize(function, serving, context, write):
     initializer = loading.load(function["code"], function["initializer"], 1)
     deadline = int(time.time() * 1000) + function["init_timeout_ms"]
     try:
-        result = initializer(context("", deadline, "", write))
+        result = initializer(context("", deadline, "", "", write))
         if hasattr(type(result), "__await__"):
             serving.wait(result)
     except BaseException as error:
