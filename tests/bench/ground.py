@@ -35,11 +35,11 @@ def directory():
 
 
 @contextlib.contextmanager
-def mounted(path):
-    """The platform, empty; the root of the mount."""
+def mounted(path, *words):
+    """The platform, empty; the root of the mount. Words are options of `fnfs mount`."""
     root = path / "fn"
     fnfs = BUILD / "tools/fnfs"
-    run([fnfs, "mount", "--state", path / "state", root])
+    run([fnfs, "mount", "--state", path / "state", *words, root])
     try:
         yield root
     finally:

@@ -90,13 +90,14 @@ static const char *http_body(const char *response, size_t have, size_t *length)
 	return end + 4 + *length <= response + have ? end + 4 : NULL;
 }
 
-static int http_send(int fd, const char *event, size_t length)
+static int http_send(int fd, const char *target, const char *event, size_t length)
 {
+	const char *path = strchr(target, '/');
 	char request[65536];
 	int head = snprintf(request, sizeof(request),
-	        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+	        "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 	        "Content-Length: %zu\r\n\r\n",
-	        length);
+	        path ? path : "/", length);
 
 	if ((size_t)head + length > sizeof(request)) {
 		errno = EMSGSIZE;
@@ -112,7 +113,7 @@ static long http_call(
 	const char *body = NULL;
 	size_t have = 0, whole = 0;
 
-	if (http_send(fd, event, length) < 0)
+	if (http_send(fd, target, event, length) < 0)
 		return -1;
 	while (!body) {
 		ssize_t got = read(fd, response + have, size - have);

@@ -8,6 +8,7 @@ and the sentence that says why a trigger does nothing.
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(here, '..', 'lib')]
-from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
+from mounted import LONG, Cases, Mounted, descendants, errno_of, remove, write_file  # noqa: E402
 
 ECHO = {'index.py': 'def handler(event, context):\n\treturn event\n'}
 NOBODY = 65534
@@ -500,6 +501,25 @@ def test_watch_many_under_kills(fn):
 			fn.start()
 	until(fn, lambda: len(results(fn)) == count)
 	assert changes_of(fn) == [['created', 'f%04d' % number] for number in range(count)]
+
+
+@with_function
+def test_watch_when_the_kernel_loses_some(fn):
+	directory = incoming(fn)
+	path = watched(fn, directory)
+	with open('/proc/sys/fs/inotify/max_queued_events') as file:
+		most = int(file.read())
+	watcher, = [pid for pid in descendants(fn.process.pid) if read('/proc/%d/comm' % pid) == 'fnfs-watch\n']
+	os.kill(watcher, signal.SIGSTOP)
+	try:
+		for number in range(most + 10):  # by turns: what is like the one before it is one
+			write_file(os.path.join(directory, 'ab'[number % 2]), 'x')
+		write_file(os.path.join(directory, 'late'), 'x')
+		fn.step()
+	finally:
+		os.kill(watcher, signal.SIGCONT)
+	until(fn, lambda: {name for _, name in changes_of(fn)} == {'a', 'b', 'late'})
+	assert int(status(path)['overflows']) >= 1
 
 
 @with_function
