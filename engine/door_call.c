@@ -164,27 +164,50 @@ static void call_ended(void *userdata, const struct invocation_end *end)
 
 static const struct invocation_events events = {response_came, call_ended};
 
+void door_close_event(struct buf *event, const char *request_id)
+{
+	buf_printf(event,
+	        ",\"requestContext\":{\"apiId\":\"fnfs\",\"requestId\":\"%s\",\"stage\":"
+	        "\"RELEASE\"}}",
+	        request_id);
+}
+
+static void make_head(struct door_call *call, struct buf *head)
+{
+	const char *open = door_said(call, FIELD_HEAD);
+
+	if (!open)
+		return;
+	buf_puts(head, open);
+	door_close_event(head, call->request_id);
+}
+
 void door_invoke(struct door_call *call, const char *source)
 {
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
-	const struct invocation_options options = {
+	CLEANUP(buf_deinit) struct buf head = BUF_INIT;
+	struct invocation_options options = {
 	        .source = source,
 	        .version = call->version,
 	        .alias = call->alias,
 	        .name = "",
-	        .request_id = call->request_id[0] ? call->request_id : NULL,
-	        .http_head = door_said(call, FIELD_HEAD),
+	        .request_id = call->request_id,
 	};
-	int r = invocation_start(call->door->engine, call->function, &call->event, &options,
-	        &events, call, &call->invocation, &why);
+	int r;
 
+	if (!call->request_id[0])
+		uuid_make(&call->door->engine->host.ids, call->request_id);
+	make_head(call, &head);
+	options.http_head = head.data;
+	r = head.failed ? -ENOMEM
+	                : invocation_start(call->door->engine, call->function, &call->event,
+	                          &options, &events, call, &call->invocation, &why);
 	if (r < 0) {
 		door_call_end(call, r, why.data);
 		return;
 	}
 	call->door->accepted++;
 	call->function_id = call->function->id;
-	memcpy(call->request_id, invocation_request_id(call->invocation), UUID_TEXT_SIZE);
 }
 
 /* --- what can be asked for -------------------------------------------------------------------- */

@@ -32,6 +32,9 @@ int door_find(struct door_call *call, struct buf *why);
 /* Whether whoever asks may; 0, -EACCES: that one may not, -EPERM: nobody was named; with a sentence. */
 int door_allow(const struct door_call *call, struct buf *why);
 
+/* An APIG event came open, for the gateway does not know what id its call will have. */
+void door_close_event(struct buf *event, const char *request_id);
+
 /* Calls what was found. */
 void door_invoke(struct door_call *call, const char *source);
 

@@ -14,7 +14,7 @@
 #include "model/why.h"
 
 /* The event came open: what the names in the route stand for was not known where it was made. */
-static void close_event(struct buf *event, const struct http_route_match *match)
+static void add_parameters(struct buf *event, const struct http_route_match *match)
 {
 	buf_puts(event, ",\"pathParameters\":{");
 	for (size_t i = 0; i < match->parameter_count; i++) {
@@ -25,7 +25,7 @@ static void close_event(struct buf *event, const struct http_route_match *match)
 		buf_puts(event, ":");
 		json_quote(event, value, strlen(value));
 	}
-	buf_puts(event, "}}");
+	buf_puts(event, "}");
 }
 
 static int find(struct door_call *call, const struct http_route *route, struct buf *why)
@@ -60,11 +60,9 @@ static int match(struct door_call *call, struct http_route_match *out, struct bu
 /* The event in the trigger's format, which says the id of the request; or its rate is used up. */
 static int pass_trigger(struct door_call *call, uint64_t trigger, struct buf *why)
 {
-	struct engine *engine = call->door->engine;
-	int r;
+	int r = sources_http_begin(
+	        call->door->engine->sources, trigger, call->request_id, &call->event, why);
 
-	uuid_make(&engine->host.ids, call->request_id);
-	r = sources_http_begin(engine->sources, trigger, call->request_id, &call->event, why);
 	if (r == 0)
 		call->trigger = trigger;
 	return r;
@@ -86,7 +84,9 @@ void door_route(struct door_call *call)
 		door_call_end(call, allowed < 0 ? allowed : r, why.data);
 		return;
 	}
-	close_event(&call->event, &found);
+	uuid_make(&call->door->engine->host.ids, call->request_id);
+	add_parameters(&call->event, &found);
+	door_close_event(&call->event, call->request_id);
 	snprintf(source, sizeof(source), "trigger %s", found.route->name);
 	r = call->event.failed ? -ENOMEM : pass_trigger(call, found.route->trigger, &why);
 	if (r < 0)

@@ -145,10 +145,6 @@ void apig_open(const struct exchange *exchange, const char *path, struct buf *ou
 	put_text(out, path);
 	put_query(&exchange->url, out);
 	put_headers(exchange, out);
-	buf_printf(out,
-	        ",\"requestContext\":{\"apiId\":\"fnfs\",\"requestId\":\"%s\",\"stage\":"
-	        "\"RELEASE\"}",
-	        exchange->id);
 }
 
 void apig_add_body(struct buf *out, const char *body, size_t length)

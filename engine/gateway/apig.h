@@ -3,7 +3,10 @@
 /* A request as an APIG event of FunctionGraph: what a function behind an HTTP route is given. */
 #include "gateway/exchange.h"
 
-/* All of it but body and path parameters; the object is left open. `path` as the function shall see it. */
+/*
+ * All of it but the body and what the daemon alone knows: path parameters and the id of the call. The object
+ * is left open for these. `path` as the function shall see it.
+ */
 void apig_open(const struct exchange *exchange, const char *path, struct buf *out);
 
 /* Adds the body in Base64; the object is still open. */

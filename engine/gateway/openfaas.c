@@ -42,7 +42,6 @@ static void put_head(struct exchange *exchange)
 	const struct url *url = &exchange->url;
 
 	apig_open(exchange, url->count > 2 ? url->rests[2] : "/", &head);
-	buf_puts(&head, "}");
 	if (head.failed)
 		exchange->ask.failed = true;
 	else

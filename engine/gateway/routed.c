@@ -36,6 +36,11 @@ static void event(struct exchange *exchange)
 	buf_deinit(&body);
 }
 
+static void head(struct exchange *exchange)
+{
+	exchange_header(exchange, "X-Request-Id", exchange_request_id(exchange));
+}
+
 static void answer(struct exchange *exchange)
 {
 	const struct buf *response = &exchange->response;
@@ -58,5 +63,9 @@ static void answer(struct exchange *exchange)
 	exchange_answer(exchange, 200, response->data, response->length);
 }
 
-const struct dialect routed_dialect = {
-        .claims = claims, .ask = ask, .event = event, .answer = answer, .refuse = plain_refuse};
+const struct dialect routed_dialect = {.claims = claims,
+        .ask = ask,
+        .event = event,
+        .head = head,
+        .answer = answer,
+        .refuse = plain_refuse};

@@ -20,7 +20,7 @@ enum wire_field {
 	FIELD_QUALIFIER, /* a version or an alias; none: latest */
 	FIELD_METHOD,    /* of the HTTP request, for routes */
 	FIELD_PATH,      /* of the HTTP request, for routes: decoded */
-	FIELD_HEAD,      /* an APIG event without its body, for programs that speak HTTP */
+	FIELD_HEAD,      /* an APIG event without its body, left open, for programs that speak HTTP */
 	FIELD_SOURCE,    /* what the flight recorder says of it */
 	FIELD_KEY,       /* asynchronous: the entry's name, the same means the same call */
 	FIELD_WANTS_LOG,

@@ -201,6 +201,7 @@ def openfaas_programs(fn):
 	assert seen['path'] == '/a%2Fb/c?x=1&x=2&y=%20z', seen['path']
 	assert seen['headers']['x-own'] == 'value' and seen['headers']['x-cff-request-id'], seen
 	assert seen['headers']['content-type'] == 'application/octet-stream'
+	assert seen['headers']['x-cff-request-id'] == headers['x-call-id'], (seen, headers)
 	assert headers['content-type'] == 'application/x-test'
 	for status in (201, 404, 500, 503):
 		assert fn.ask('GET', '/function/web/status%d' % status)[0] == status
@@ -419,6 +420,8 @@ def routes_of_triggers(fn):
 	assert event['pathParameters'] == {'item': 'blue hat'}, event
 	assert event['queryStringParameters'] == {'size': '9'} and event['headers']['x-own'] == 'value', event
 	assert fn.last_call('echo')['source'] == 'trigger shop'
+	call = os.path.basename(os.readlink(fn.path('functions', 'echo', 'calls', 'last')))
+	assert event['requestContext']['requestId'] == headers['x-request-id'] == call, (event, headers, call)
 	assert fn.ask('DELETE', '/shop/hat')[0] == 405 and fn.ask('GET', '/shop')[0] == 404
 	write_file(trigger + '/format', 'raw')
 	assert json.loads(fn.ask('POST', '/shop/hat', b'{"n":2}')[2])['event'] == {'n': 2}
