@@ -23,6 +23,7 @@
 
 #define QUIET_US     (200 * 1000)
 #define UNSETTLED_US (2000 * 1000)
+#define CHANGE_US    (10 * 1000) /* until it is asked again whether the code is all there */
 
 /* Whatever the state, code can be saved, taken away, or taken in by a call. */
 #define SAVED \
@@ -79,6 +80,8 @@ int64_t deploy_unsettled_us(struct deploy *deploy)
 	uint64_t lock = worktree_git_lock(deploy->owner->worktree);
 	int64_t since, left;
 
+	if (deploy->owner->change)
+		return CHANGE_US;
 	note_since(entry_gone(deploy), &deploy->entry_gone_us);
 	if (lock != deploy->git_lock)
 		deploy->git_locked_us = 0; /* another one: git was quick */

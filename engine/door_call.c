@@ -4,11 +4,14 @@
  * back as the function produces it. When whoever waits for it is gone it is cancelled, as if an open
  * `invoke` had been closed. What can be asked for is a row of a table.
  */
-#include "engine/door_call.h"
+#include "engine/door_manage.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "engine/engine_state.h"
@@ -20,7 +23,8 @@
 #include "run/pool.h"
 
 enum { CALLS_MOST = 20000, LOG_BYTES = 4096 };
-#define HELD_MOST ((size_t)256 << 20) /* of events still on their way, of all calls */
+#define HELD_MOST    ((size_t)256 << 20)   /* of events still on their way, of all calls */
+#define SPOOLED_MOST (INT64_C(1024) << 20) /* of archives, likewise */
 
 /* --- what goes back --------------------------------------------------------------------------- */
 
@@ -37,6 +41,9 @@ static struct door_call *call_free(struct door_call *call)
 	wire_said_deinit(&call->said);
 	buf_deinit(&call->event);
 	buf_deinit(&call->end);
+	cJSON_Delete(call->parameters);
+	call->door->spooled_bytes -= call->spooled;
+	close_fd(call->spool);
 	free(call);
 	return NULL;
 }
@@ -233,16 +240,33 @@ static void metrics(struct door_call *call)
 	door_call_end(call, 0, "");
 }
 
-/* `named`: it is about a function, which must be there. `judges`: it sees itself to who may. */
+/*
+ * `named`: it is about a function, which must be there. `judges`: it sees itself to who may. `spools`: what comes is an
+ * archive, and not kept in memory.
+ */
 static const struct verb {
 	bool named, judges;
 	void (*run)(struct door_call *call);
+	bool spools;
 } verbs[VERBS] = {
         [VERB_INVOKE] = {true, false, invoke},
         [VERB_ENQUEUE] = {true, false, door_enqueue},
         [VERB_CHECK] = {true, false, check},
         [VERB_ROUTE] = {false, true, door_route},
         [VERB_METRICS] = {false, false, metrics},
+        [VERB_LIST] = {false, true, door_list},
+        [VERB_SHOW] = {true, false, door_show},
+        [VERB_CREATE] = {false, false, door_create, .spools = true},
+        [VERB_CODE] = {true, false, door_code, .spools = true},
+        [VERB_CONFIGURE] = {true, false, door_configure},
+        [VERB_REMOVE] = {true, false, door_remove},
+        [VERB_PUBLISH] = {true, false, door_publish},
+        [VERB_VERSIONS] = {true, false, door_versions},
+        [VERB_ALIASES] = {true, false, door_aliases},
+        [VERB_ALIAS_SHOW] = {true, false, door_alias_show},
+        [VERB_ALIAS_CREATE] = {true, false, door_alias_create},
+        [VERB_ALIAS_CHANGE] = {true, false, door_alias_change},
+        [VERB_ALIAS_REMOVE] = {true, false, door_alias_remove},
 };
 
 static const struct verb *verb_of(const struct door_call *call)
@@ -253,6 +277,14 @@ static const struct verb *verb_of(const struct door_call *call)
 }
 
 /* --- what the gateway says -------------------------------------------------------------------- */
+
+static int take_parameters(struct door_call *call)
+{
+	const char *text = door_said(call, FIELD_PARAMETERS);
+
+	call->parameters = text ? cJSON_Parse(text) : NULL;
+	return text && !cJSON_IsObject(call->parameters) ? -EPROTO : 0;
+}
 
 static bool ask(struct door *door, const struct wire_frame *frame)
 {
@@ -266,7 +298,10 @@ static bool ask(struct door *door, const struct wire_frame *frame)
 		return false;
 	call->door = door;
 	call->number = frame->call;
+	call->spool = -1;
 	r = wire_take(&call->said, frame->payload, frame->length);
+	if (r == 0)
+		r = take_parameters(call);
 	if (r == 0 && !verb_of(call))
 		r = -EPROTO;
 	if (r == 0)
@@ -276,10 +311,33 @@ static bool ask(struct door *door, const struct wire_frame *frame)
 	return r == 0;
 }
 
+/* To a file without a name: an archive may be large, and whoever unpacks it wants a file. */
+static bool spool(struct door_call *call, const struct wire_frame *frame)
+{
+	struct door *door = call->door;
+
+	if (call->spool < 0)
+		call->spool =
+		        openat(door->engine->state_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (call->spool < 0) /* not every file system has these */
+		call->spool = memfd_create("archive", MFD_CLOEXEC);
+	if (call->begun || call->spool < 0 ||
+	        call->spooled + (int64_t)frame->length > CODE_ARCHIVE_MOST ||
+	        door->spooled_bytes + (int64_t)frame->length > SPOOLED_MOST)
+		return false;
+	call->spooled += (int64_t)frame->length;
+	door->spooled_bytes += (int64_t)frame->length;
+	/* What is missing is seen when it is unpacked: an archive that is cut is none. */
+	return write(call->spool, frame->payload, frame->length) >= 0 || errno == ENOSPC ||
+	       errno == EDQUOT;
+}
+
 static bool add_to_event(struct door_call *call, const struct wire_frame *frame)
 {
 	struct door *door = call->door;
 
+	if (verb_of(call)->spools)
+		return spool(call, frame);
 	if (call->begun || call->event.length + frame->length > INVOCATION_REQUEST_MAX ||
 	        door->held_bytes + frame->length > HELD_MOST)
 		return false;

@@ -2,8 +2,12 @@
 #pragma once
 /* One call that came through the door. Internal to the door's files. */
 #include "engine/door_private.h"
+#include "engine/function_state.h"
 #include "events/queue.h"
 #include "run/invocation.h"
+
+struct code_upload;
+struct cJSON;
 
 struct door_call {
 	struct door *door;
@@ -24,6 +28,13 @@ struct door_call {
 	uint64_t function_id;
 	uint64_t trigger; /* whose route it took, and who is told of its end; 0: none */
 	struct queue_target queue_target;
+	/* Of what is managed (door_manage.h). */
+	struct cJSON *parameters;   /* NULL: none */
+	int spool;                  /* the archive, as it comes; -1 */
+	int64_t spooled;            /* bytes, counted in door.spooled_bytes */
+	struct code_upload *upload; /* while it is unpacked */
+	struct code_archive archive;
+	bool creates; /* the function */
 };
 
 /* Finds what is named. 0, or -ENOENT, -EINVAL with a sentence. */
@@ -34,6 +45,11 @@ int door_allow(const struct door_call *call, struct buf *why);
 
 /* An APIG event came open, for the gateway does not know what id its call will have. */
 void door_close_event(struct buf *event, const char *request_id);
+
+/* The token that was given; NULL for whoever is trusted as the owner. 0, -EPERM with a sentence. */
+int door_recognise(const struct door_call *call, struct buf *why);
+/* Whether that one may look at the function. */
+bool door_may_see(const struct door_call *call, const struct function *function);
 
 /* Calls what was found. */
 void door_invoke(struct door_call *call, const char *source);

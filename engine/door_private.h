@@ -31,10 +31,11 @@ struct door {
 	struct process *process; /* NULL: none runs */
 	struct wire_link link;
 	struct watch *watch;
-	struct map calls;   /* struct door_call by number */
-	size_t pinned;      /* calls that are not there any more, but for those who will end them */
-	size_t held_bytes;  /* of events that are not complete */
-	struct alarm again; /* the next start */
+	struct map calls;  /* struct door_call by number */
+	size_t pinned;     /* calls that are not there any more, but for those who will end them */
+	size_t held_bytes; /* of events that are not complete */
+	int64_t spooled_bytes; /* of archives that are not */
+	struct alarm again;    /* the next start */
 	int64_t pause_us, started_us;
 	uint64_t starts, accepted, refused;
 	bool ready, stopping;

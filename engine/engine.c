@@ -43,87 +43,6 @@
 #define RECENT_BYTES    (32 << 20)          /* of manifests and chunks read lately */
 #define CACHE_BYTES     (UINT64_C(4) << 30) /* of versions on disk that nobody runs */
 
-/* --- parts ------------------------------------------------------------------------------------ */
-
-struct functions *engine_functions(struct engine *engine)
-{
-	return engine->functions;
-}
-
-struct attributes *engine_attributes(struct engine *engine)
-{
-	return engine->attributes;
-}
-
-struct runtimes *engine_runtimes(struct engine *engine)
-{
-	return engine->runtimes;
-}
-
-struct last_error *engine_last_error(struct engine *engine)
-{
-	return &engine->last_error;
-}
-
-const struct clock *engine_clock(const struct engine *engine)
-{
-	return engine->clock;
-}
-
-uid_t engine_owner(const struct engine *engine)
-{
-	return engine->owner;
-}
-
-const char *engine_log_path(const struct engine *engine)
-{
-	return engine->log_path;
-}
-
-struct function_state *engine_state(struct engine *engine, struct function *function)
-{
-	struct function_state *state = function->runtime_state;
-
-	if (!state && !engine->draining && function_state_new(&state, engine, function) < 0)
-		return NULL;
-	return state;
-}
-
-struct worktree *engine_worktree(struct engine *engine, struct function *function)
-{
-	struct function_state *state = engine_state(engine, function);
-
-	return state ? state->worktree : NULL;
-}
-
-struct logbook *engine_logbook(struct engine *engine, struct function *function)
-{
-	struct function_state *state = engine_state(engine, function);
-
-	return state ? state->logbook : NULL;
-}
-
-struct metrics *engine_metrics(struct engine *engine, struct function *function)
-{
-	struct function_state *state = engine_state(engine, function);
-
-	return state ? state->metrics : NULL;
-}
-
-struct recorder *engine_recorder(struct engine *engine, struct function *function)
-{
-	struct function_state *state = engine_state(engine, function);
-
-	return state ? state->recorder : NULL;
-}
-
-struct last_error *engine_function_last_error(struct engine *engine, struct function *function)
-{
-	struct function_state *state = engine_state(engine, function);
-
-	return state ? &state->last_error : NULL;
-}
-
 /* --- functions come and go -------------------------------------------------------------------- */
 
 static void function_configured(void *userdata, struct function *function, int key)
@@ -352,12 +271,14 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	engine->clock = options->clock;
 	engine->owner = getuid();
 	engine->fetch_path = options->fetch_path ? strdup(options->fetch_path) : NULL;
+	engine->mount_path = options->mount_path ? strdup(options->mount_path) : NULL;
 	engine->started_us = clock_wall_us(options->clock);
 	engine->state_fd = engine->functions_fd = -1;
 	list_init(&engine->states);
 	list_init(&engine->package_states);
 	list_init(&engine->fetches.waiting);
 	list_init(&engine->uploads.list);
+	list_init(&engine->code_uploads.waiting);
 	list_init(&engine->checks);
 	list_init(&engine->builds.all);
 	list_init(&engine->buildings);
@@ -405,9 +326,9 @@ static bool is_idle(struct engine *engine)
 {
 	return list_empty(&engine->states) && queue_idle(engine->queue) &&
 	       package_states_idle(engine) && builds_idle(engine) && images_idle(engine->images) &&
-	       door_idle(engine->door) && sources_idle(engine->sources) &&
-	       collection_idle(&engine->collection) && checks_idle(engine) &&
-	       snapshot_cache_stop(engine->snapshot_cache, settle, engine);
+	       door_idle(engine->door) && !engine->code_uploads.running &&
+	       sources_idle(engine->sources) && collection_idle(&engine->collection) &&
+	       checks_idle(engine) && snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
 
 void engine_settle(struct engine *engine)
@@ -472,6 +393,7 @@ struct engine *engine_free(struct engine *engine)
 	if (engine->host.loop) {
 		alarm_clear(&engine->host.alarms, &engine->saving);
 		alarm_clear(&engine->host.alarms, &engine->drain_limit);
+		alarm_clear(&engine->host.alarms, &engine->code_uploads.alarm);
 		host_deinit(&engine->host);
 	}
 	launcher_free(engine->launcher);
@@ -492,6 +414,7 @@ struct engine *engine_free(struct engine *engine)
 	close_fd(engine->functions_fd);
 	close_fd(engine->state_fd);
 	free(engine->fetch_path);
+	free(engine->mount_path);
 	free(engine->log_path);
 	free(engine->state_dir);
 	free(engine);

@@ -51,6 +51,23 @@ int engine_new(struct engine **out, const struct engine_options *options);
 /* Calls come in by HTTP from now on. 0, or -errno with a sentence: an address cannot be had. */
 int engine_open_door(struct engine *engine, const struct door_options *options, struct buf *why);
 
+/*
+ * The front (the file system) remembers what it has shown. What comes and goes by the gateway it is told of: entries
+ * of these names, each with its zero, in a directory of the object's. It says `done`, on the loop, when nobody
+ * can see any more what was there before.
+ */
+enum engine_entries {
+	ENTRIES_OF_FUNCTIONS, /* object 0 */
+	ENTRIES_OF_ALIASES,   /* of a function */
+	ENTRIES_OF_CODE,      /* of a function */
+};
+struct engine_front {
+	void (*changed)(void *userdata, enum engine_entries where, uint64_t object,
+	        const struct buf *names, void (*done)(void *userdata), void *done_userdata);
+};
+void engine_set_front(
+        struct engine *engine, const struct engine_front *front, void *userdata); /* NULL: none */
+
 /* Refuses new calls, lets running ones end (at most `timeout_ms`), stops all instances, then `done`. */
 void engine_drain(
         struct engine *engine, int64_t timeout_ms, void (*done)(void *userdata), void *userdata);

@@ -8,6 +8,7 @@
 #include "engine/build_job.h"
 #include "engine/builds.h"
 #include "engine/check.h"
+#include "engine/code_upload.h"
 #include "engine/collection.h"
 #include "engine/engine.h"
 #include "engine/function_state.h"
@@ -24,6 +25,7 @@ struct engine {
 	char *state_dir;
 	char *log_path;
 	char *fetch_path; /* NULL: none */
+	char *mount_path; /* NULL: nowhere */
 	int state_fd;
 	int functions_fd;
 	struct store *store;
@@ -51,12 +53,15 @@ struct engine {
 	struct list package_states;
 	struct package_fetches fetches;
 	struct uploads uploads;
-	struct builds builds;       /* what was built */
-	struct build_jobs jobs;     /* and what is, */
-	struct list buildings;      /* for whom: struct building, in build.c */
-	struct list build_requests; /* struct build_request, there, too */
-	int64_t started_us;         /* wall time */
-	struct buf openmetrics;     /* rendered at most once a second */
+	struct code_uploads code_uploads;
+	struct builds builds;             /* what was built */
+	struct build_jobs jobs;           /* and what is, */
+	struct list buildings;            /* for whom: struct building, in build.c */
+	struct list build_requests;       /* struct build_request, there, too */
+	const struct engine_front *front; /* NULL: nobody remembers anything */
+	void *front_userdata;
+	int64_t started_us;     /* wall time */
+	struct buf openmetrics; /* rendered at most once a second */
 	int64_t openmetrics_us;
 	struct alarm saving; /* of metrics, once a minute */
 	bool draining;
@@ -67,6 +72,10 @@ struct engine {
 
 /* The function's state, made when needed; NULL is a failure that was logged. */
 struct function_state *engine_state(struct engine *engine, struct function *function);
+
+/* Tells the front; `done` comes at once when there is none. */
+void engine_tell(struct engine *engine, enum engine_entries where, uint64_t object,
+        const struct buf *names, void (*done)(void *userdata), void *userdata);
 
 /* Something ended: a drain may be complete. */
 void engine_settle(struct engine *engine);

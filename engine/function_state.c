@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "engine/alias_state.h"
+#include "engine/code_change.h"
 #include "engine/engine_state.h"
 #include "engine/logbook.h"
 #include "engine/metrics.h"
@@ -179,6 +180,7 @@ int function_state_new(
 	deploy_init(&state->deploy, state);
 	function->runtime_state = state;
 	list_append(&engine->states, &state->link);
+	code_change_resume(state);
 	*out = state;
 	return 0;
 }
@@ -217,6 +219,7 @@ void function_state_close(struct function_state *state, bool gently)
 	pool_close(&state->latest.pool, gently);
 	close_versions(state, gently);
 	publishes_cancel(state);
+	code_change_cancel(state);
 	state->closing = false;
 	function_state_settle(state);
 }

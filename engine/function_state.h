@@ -17,9 +17,17 @@
 struct engine;
 struct function;
 struct logbook;
+struct code_change;
 struct metrics;
 struct recorder;
 struct worktree;
+
+/* What an upload was, while the code is still that. */
+struct code_archive {
+	char sha256[65]; /* "": there was none */
+	int64_t bytes;
+	uint64_t generation; /* of the working tree then */
+};
 
 struct function_state {
 	struct engine *engine;
@@ -30,9 +38,11 @@ struct function_state {
 	struct worktree *worktree;
 	struct deploy deploy;
 	struct target latest;
-	struct list targets;   /* `latest` and the versions touched so far */
-	struct list aliases;   /* struct alias_state, of those touched so far */
-	struct list publishes; /* struct publish, under way */
+	struct list targets;        /* `latest` and the versions touched so far */
+	struct list aliases;        /* struct alias_state, of those touched so far */
+	struct list publishes;      /* struct publish, under way */
+	struct code_change *change; /* NULL: its code is nobody's but the user's */
+	struct code_archive archive;
 	struct logbook *logbook;
 	struct metrics *metrics;
 	uint64_t metrics_saved; /* metrics_changes() as of the last saving */

@@ -12,6 +12,7 @@
 #include "fs/behaviours/code.h"
 #include "fs/behaviours/files.h"
 #include "fs/behaviours/snapshot.h"
+#include "fs/news.h"
 #include "fs/scratch.h"
 #include "fs/texts.h"
 
@@ -48,6 +49,7 @@ int fs_new(struct fs **out, const struct fs_options *options)
 		r = snapshots_new(&fs->snapshots);
 	if (r < 0)
 		return r;
+	engine_set_front(fs->engine, &news_front, fs);
 	*out = take(fs);
 	return 0;
 }
@@ -75,6 +77,7 @@ struct fs *fs_free(struct fs *fs)
 {
 	if (!fs)
 		return NULL;
+	engine_set_front(fs->engine, NULL, NULL);
 	fs->code = code_free(fs->code);
 	fs->snapshots = snapshots_free(fs->snapshots);
 	call_deinit(fs);

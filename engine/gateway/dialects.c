@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gateway/dialects.h"
 
-const struct dialect *const dialects[] = {&lambda_dialect, &functiongraph_dialect,
-        &openfaas_dialect, &cloudevents_dialect, &plain_dialect, &routed_dialect};
+const struct dialect *const dialects[] = {&lambda_dialect, &lambda_manage_dialect,
+        &functiongraph_dialect, &openfaas_dialect, &cloudevents_dialect, &plain_dialect,
+        &routed_dialect};

@@ -21,5 +21,5 @@ int64_t framing_length(const struct http_request *request);
  * look for an answer only when they have sent all, and lose it when the connection is closed before.
  * Those that asked before they send (Expect) hear it at once.
  */
-enum { FRAMING_SWALLOWED_MOST = 64 << 20 };
+enum { FRAMING_SWALLOWED_MOST = 128 << 20 };
 bool framing_swallows(const struct http_request *request);

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "gateway/dialects.h"
+#include "gateway/lambda.h"
 
 static const struct error_row {
 	int error, status;
@@ -24,6 +25,7 @@ static const struct error_row {
         {ESTALE, 404, "ResourceNotFoundException"},
         {EOPNOTSUPP, 405, "InvalidParameterValueException"},
         {EEXIST, 409, "ResourceConflictException"},
+        {EREMCHG, 412, "PreconditionFailedException"},
         {EFBIG, 413, "RequestTooLargeException"},
         {E2BIG, 431, "RequestTooLargeException"},
         {EAGAIN, 429, "TooManyRequestsException"},
@@ -34,7 +36,7 @@ static const struct error_row {
         {0, 500, "ServiceException"},
 };
 
-static void refuse(struct exchange *exchange, int error, const char *sentence)
+void lambda_refuse(struct exchange *exchange, int error, const char *sentence)
 {
 	CLEANUP(buf_deinit) struct buf body = BUF_INIT;
 	const struct error_row *row = errors;
@@ -133,7 +135,7 @@ static void answer(struct exchange *exchange)
 	const struct buf *body = error ? &exchange->trouble : &exchange->response;
 
 	if (error == EBADMSG) {
-		refuse(exchange, error, exchange_said(exchange, FIELD_SENTENCE));
+		lambda_refuse(exchange, error, exchange_said(exchange, FIELD_SENTENCE));
 		return;
 	}
 	exchange_header(exchange, "x-amzn-RequestId", exchange_request_id(exchange));
@@ -152,4 +154,4 @@ static void answer(struct exchange *exchange)
 }
 
 const struct dialect lambda_dialect = {
-        .claims = claims, .ask = ask, .answer = answer, .refuse = refuse};
+        .claims = claims, .ask = ask, .answer = answer, .refuse = lambda_refuse};

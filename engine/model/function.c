@@ -20,8 +20,6 @@
 #include "model/why.h"
 #include "store/store.h"
 
-enum { NAME_LONGEST = 60 };
-
 static struct function *function_free(struct function *function)
 {
 	if (!function)
@@ -238,7 +236,7 @@ size_t functions_count(const struct functions *functions)
 
 static int check_free(struct functions *functions, const char *name, struct buf *why)
 {
-	int r = name_check(name, NAME_LONGEST, why);
+	int r = name_check(name, FUNCTION_NAME_LONGEST, why);
 
 	if (r == 0 && functions_find(functions, name)) {
 		why_say(why, "there is a function %s already", name);

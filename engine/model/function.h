@@ -79,5 +79,7 @@ int function_remove(
         struct function *function, struct buf *why); /* whoever calls checked emptiness */
 int function_set_owner(struct function *function, uid_t uid, gid_t gid);
 
+enum { FUNCTION_NAME_LONGEST = 60 };
+
 /* The name rule of functions, and with another length of aliases, triggers, topics, packages. */
 int name_check(const char *name, size_t longest, struct buf *why);

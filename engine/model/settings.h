@@ -45,6 +45,7 @@ int settings_pin_image(struct settings *settings, const char *name);
  * at most 64 KiB (-EFBIG), all of an owner 1 MiB and 1000 variables (-ENOSPC with a sentence).
  * Those of a version cannot be changed (-EROFS). What is renamed over another variable replaces it. Setting what is there already changes nothing.
  */
+int variable_key_check(const char *key, struct buf *why);
 struct variable *settings_variable(const struct settings *settings, uint64_t id);
 struct variable *settings_variable_find(const struct settings *settings, const char *key);
 int settings_variable_set(struct settings *settings, const char *key, const char *value,

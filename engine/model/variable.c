@@ -61,7 +61,7 @@ static bool is_key(const char *key)
 	       !key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")];
 }
 
-static int check_key(const char *key, struct buf *why)
+int variable_key_check(const char *key, struct buf *why)
 {
 	if (strlen(key) > KEY_LONGEST) {
 		why_say(why, "the name of a variable has at most %d bytes", KEY_LONGEST);
@@ -271,7 +271,7 @@ int settings_variable_set(struct settings *settings, const char *key, const char
 	int r = settings_check_writable(settings, key, false, why);
 
 	if (r == 0)
-		r = check_key(key, why);
+		r = variable_key_check(key, why);
 	if (r == 0)
 		r = check_room(settings, variable, key, value, why);
 	if (r < 0)
@@ -302,7 +302,7 @@ int settings_variable_rename(struct variable *variable, const char *key, struct 
 		return 0;
 	r = settings_check_writable(settings, variable->key, false, why);
 	if (r == 0)
-		r = check_key(key, why);
+		r = variable_key_check(key, why);
 	if (r == 0)
 		r = check_room(settings, variable, key, variable->value, why);
 	if (r < 0)

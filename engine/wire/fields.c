@@ -12,7 +12,7 @@
 enum { FIELD_HEADER = 5 };
 
 static const bool known[128] = {
-        [FIELD_VERB... FIELD_WANTS_LOG] = true,
+        [FIELD_VERB... FIELD_PARAMETERS] = true,
         [FIELD_REQUEST_ID... FIELD_SPEAKS_HTTP] = true,
         [FIELD_ERROR... FIELD_LOG] = true,
         [FIELD_LISTENER... FIELD_PRIVATE_KEY] = true,

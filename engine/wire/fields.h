@@ -20,10 +20,11 @@ enum wire_field {
 	FIELD_QUALIFIER, /* a version or an alias; none: latest */
 	FIELD_METHOD,    /* of the HTTP request, for routes */
 	FIELD_PATH,      /* of the HTTP request, for routes: decoded */
-	FIELD_HEAD,      /* an APIG event without its body, left open, for programs that speak HTTP */
-	FIELD_SOURCE,    /* what the flight recorder says of it */
-	FIELD_KEY,       /* asynchronous: the entry's name, the same means the same call */
+	FIELD_HEAD,   /* an APIG event without its body, left open, for programs that speak HTTP */
+	FIELD_SOURCE, /* what the flight recorder says of it */
+	FIELD_KEY,    /* asynchronous: the entry's name, the same means the same call */
 	FIELD_WANTS_LOG,
+	FIELD_PARAMETERS, /* of what is managed: a JSON object (engine/door_manage.h) */
 	/* BEGIN */
 	FIELD_REQUEST_ID = 32,
 	FIELD_VERSION,     /* that runs */
@@ -49,6 +50,20 @@ enum wire_verb {
 	VERB_CHECK,      /* whether one could: nothing runs */
 	VERB_ROUTE,      /* whatever the routes of triggers say of method and path */
 	VERB_METRICS,    /* the engine's OpenMetrics text */
+	/* What exists, and its change: by FUNCTION, QUALIFIER and PARAMETERS; the response is JSON. */
+	VERB_LIST,   /* functions */
+	VERB_SHOW,   /* a function, or a version of it */
+	VERB_CREATE, /* a function; what comes as its event is an archive of code */
+	VERB_CODE,   /* new code; likewise */
+	VERB_CONFIGURE,
+	VERB_REMOVE, /* a function, or a version of it */
+	VERB_PUBLISH,
+	VERB_VERSIONS, /* of a function */
+	VERB_ALIASES,
+	VERB_ALIAS_SHOW,
+	VERB_ALIAS_CREATE,
+	VERB_ALIAS_CHANGE,
+	VERB_ALIAS_REMOVE,
 	VERBS,
 };
 
