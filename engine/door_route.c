@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "engine/door_call.h"
 #include "engine/engine_state.h"
+#include "events/http_auth.h"
 #include "events/http_routes.h"
 #include "events/sources.h"
 #include "model/alias.h"
@@ -68,17 +69,31 @@ static int pass_trigger(struct door_call *call, uint64_t trigger, struct buf *wh
 	return r;
 }
 
+/* A trigger that judges by itself who may asks everybody, through whichever door one came. */
+static int judge(struct door_call *call, const struct trigger *trigger, struct buf *why)
+{
+	return http_auth_judge(
+	        trigger->settings.auth, door_said(call, FIELD_AUTHORIZATION), &call->event, why);
+}
+
+static struct trigger *trigger_of(const struct door_call *call, const struct http_route *route)
+{
+	return triggers_get(call->door->engine->triggers, route->trigger);
+}
+
 void door_route(struct door_call *call)
 {
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
 	CLEANUP(http_route_match_deinit) struct http_route_match found;
+	struct trigger *trigger;
 	char source[80];
 	int r = match(call, &found, &why), allowed = 0;
 
 	if (r == 0)
 		r = find(call, found.route, &why);
 	/* Who has no token learns nothing of what there is, but for what is open to all. */
-	if (r < 0 || !found.route->open)
+	trigger = r == 0 ? trigger_of(call, found.route) : NULL;
+	if (!trigger || strcmp(trigger->settings.auth, "token") == 0)
 		allowed = door_allow(call, &why);
 	if (allowed < 0 || r < 0) {
 		door_call_end(call, allowed < 0 ? allowed : r, why.data);
@@ -88,7 +103,9 @@ void door_route(struct door_call *call)
 	add_parameters(&call->event, &found);
 	door_close_event(&call->event, call->request_id);
 	snprintf(source, sizeof(source), "trigger %s", found.route->name);
-	r = call->event.failed ? -ENOMEM : pass_trigger(call, found.route->trigger, &why);
+	r = call->event.failed ? -ENOMEM : trigger ? judge(call, trigger, &why) : 0;
+	if (r == 0)
+		r = pass_trigger(call, found.route->trigger, &why);
 	if (r < 0)
 		door_call_end(call, r, why.data);
 	else

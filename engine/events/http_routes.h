@@ -20,7 +20,6 @@ struct http_route {
 	uint64_t trigger;                  /* its id: one route each */
 	char name[64];                     /* of the trigger */
 	uint64_t function, version, alias; /* where its calls go; 0: not one */
-	bool open; /* no token is asked for: the trigger judges by itself who may */
 };
 
 struct http_route_match {

@@ -92,7 +92,8 @@ void exchange_refuse(struct exchange *exchange, int error, const char *format, .
 		exchange_header(exchange, "Retry-After", "1");
 	exchange_header(exchange, "Allow", exchange->ended.fields[FIELD_ALLOW]);
 	if (error == EPERM)
-		exchange_header(exchange, "WWW-Authenticate", "Bearer realm=\"fnfs\"");
+		exchange_header(exchange, "WWW-Authenticate",
+		        "Bearer realm=\"fnfs\", Basic realm=\"fnfs\"");
 	exchange->dialect->refuse(exchange, error, sentence.data ? sentence.data : "");
 }
 

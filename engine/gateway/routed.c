@@ -22,6 +22,8 @@ static void ask(struct exchange *exchange)
 	wire_put_number(&exchange->ask, FIELD_VERB, VERB_ROUTE);
 	wire_put(&exchange->ask, FIELD_METHOD, exchange->request->method);
 	wire_put(&exchange->ask, FIELD_PATH, exchange->url.path);
+	wire_put(&exchange->ask, FIELD_AUTHORIZATION,
+	        http_request_header(exchange->request, "Authorization"));
 	/* In Base64 it is a third larger, and has to fit. */
 	exchange->event_most = EVENT_MOST / 4 * 3 - (128 << 10);
 }

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/quantity.h"
 #include "base/utf8.h"
+#include "model/trigger_auth.h"
 #include "model/why.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -35,13 +36,19 @@ const char *event_format_name(enum event_format format)
 
 int trigger_settings_init(struct trigger_settings *settings)
 {
-	*settings = (struct trigger_settings){.enabled = true, .payload = strdup("")};
-	return settings->payload ? 0 : -ENOMEM;
+	*settings = (struct trigger_settings){
+	        .enabled = true, .payload = strdup(""), .auth = strdup("token")};
+	if (settings->payload && settings->auth)
+		return 0;
+	trigger_settings_deinit(settings);
+	return -ENOMEM;
 }
 
 void trigger_settings_deinit(struct trigger_settings *settings)
 {
 	free(settings->payload);
+	free(settings->auth);
+	settings->payload = settings->auth = NULL;
 }
 
 /* --- reading --- */
@@ -145,6 +152,20 @@ static int parse_concurrency(struct trigger_settings *settings, const char *text
 	return r;
 }
 
+static int parse_auth(struct trigger_settings *settings, const char *text, struct buf *why)
+{
+	struct trigger_auth auth;
+	int r = trigger_auth_parse(&auth, text, why);
+	char *copy = r == 0 ? strdup(text) : NULL;
+
+	trigger_auth_deinit(&auth);
+	if (r < 0 || !copy)
+		return r < 0 ? r : -ENOMEM;
+	free(settings->auth);
+	settings->auth = copy;
+	return 0;
+}
+
 /* --- showing --- */
 
 static void show_enabled(const struct trigger_settings *settings, struct buf *out)
@@ -187,6 +208,11 @@ static void show_concurrency(const struct trigger_settings *settings, struct buf
 		buf_puts(out, "max");
 }
 
+static void show_auth(const struct trigger_settings *settings, struct buf *out)
+{
+	buf_puts(out, settings->auth);
+}
+
 /* --- the table --- */
 
 static const struct {
@@ -200,6 +226,7 @@ static const struct {
         [TRIGGER_MISSED] = {"missed", parse_missed, show_missed},
         [TRIGGER_RATE] = {"rate", parse_rate, show_rate},
         [TRIGGER_CONCURRENCY] = {"concurrency", parse_concurrency, show_concurrency},
+        [TRIGGER_AUTH] = {"auth", parse_auth, show_auth},
 };
 
 const char *trigger_key_name(enum trigger_key key)

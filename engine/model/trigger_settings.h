@@ -17,6 +17,7 @@ enum trigger_key {
 	TRIGGER_MISSED,
 	TRIGGER_RATE,
 	TRIGGER_CONCURRENCY,
+	TRIGGER_AUTH,
 	TRIGGER_KEYS,
 };
 
@@ -39,6 +40,7 @@ struct trigger_settings {
 	int64_t rate;     /* events per period; 0 = no limit */
 	int64_t rate_period_us;
 	unsigned concurrency; /* 0 = no limit */
+	char *auth;           /* model/trigger_auth.h; owned */
 };
 
 int trigger_settings_init(struct trigger_settings *settings); /* 0 or -ENOMEM */

@@ -6,6 +6,7 @@ Without this a user would lose: a client that was written for another platform a
 """
 
 import base64
+import hmac
 import json
 import os
 import shutil
@@ -433,6 +434,46 @@ def routes_of_triggers(fn):
 	assert fn.ask('POST', '/shop/hat', b'{}')[0] == 404
 
 
+def triggers_ask_for_themselves(fn):
+	"""A trigger whose `auth` says so lets in who has its password or can sign, through every door, and nobody else."""
+	trigger = fn.path('functions', 'echo', 'triggers', 'hook')
+	os.mkdir(trigger)
+	write_file(trigger + '/http', '/hook')
+	assert fn.read(trigger, 'auth') == 'token\n' and stat.S_IMODE(os.stat(trigger + '/auth').st_mode) == 0o600
+	for bad in ('basic eva:short', 'hmac', 'secret'):
+		assert errno_of(write_file, trigger + '/auth', bad) == 'EINVAL', bad
+
+	def ask(headers, body=b'{"n":1}', strange=False):
+		return fn.ask('POST', '/hook', body, headers, fn.loopback() if strange else None)
+
+	assert ask({})[0] == 200 and ask({}, strange=True)[0] == 401
+	write_file(trigger + '/auth', 'none')
+	assert ask({})[0] == 200 and ask({}, strange=True)[0] == 200
+	write_file(trigger + '/auth', 'basic eva:geheim-1 otto:a:b:c-1234')
+	for strange in (False, True):
+		for password, status in (('eva:geheim-1', 200), ('otto:a:b:c-1234', 200), ('eva:geheim-2', 401), ('eva', 401),
+				('', 401), ('otto:geheim-1', 401)):
+			given = base64.b64encode(password.encode()).decode()
+			got, headers, body = ask({'Authorization': 'Basic ' + given}, strange=strange)
+			assert got == status, (password, got, body)
+			if got == 200:
+				assert 'authorization' not in json.loads(body)['event']['headers'], body
+			else:
+				assert 'Basic' in headers['www-authenticate'], headers
+		assert ask({}, strange=strange)[0] == 401 and ask({'Authorization': 'Basic %%'}, strange=strange)[0] == 401
+	write_file(trigger + '/auth', 'hmac a-long-secret')
+	for body in (b'{"n":1}', b'', os.urandom(100000)):
+		signature = hmac.new(b'a-long-secret', body, 'sha256').hexdigest()
+		for given, status in (('sha256=' + signature, 200), (signature.upper(), 200), (signature[:-1], 401),
+				('sha256=' + '0' * 64, 401), ('x' * 64, 401)):
+			assert ask({'X-Hub-Signature-256': given}, body, strange=True)[0] == status, (given, status)
+	assert ask({})[0] == 401
+	write_file(trigger + '/auth', 'hmac a-long-secret X-Signature')
+	assert ask({'X-Signature': hmac.new(b'a-long-secret', b'{"n":1}', 'sha256').hexdigest()})[0] == 200
+	assert fn.read(trigger, 'fired') != '0\n'
+	shutil.rmtree(trigger)
+
+
 def main():
 	cases = Cases()
 	with Gatewayed() as fn:
@@ -446,7 +487,7 @@ def main():
 		os.mkdir(fn.path('functions', 'echo', 'aliases', 'prod'))
 		for case in (shows_itself, lambda_calls, lambda_names, lambda_errors, lambda_dry, graph_calls,
 				graph_errors, openfaas_events, openfaas_programs, comes_in_pieces, keeps_alive,
-				cloud_events, asks_for_tokens, routes_of_triggers):
+				cloud_events, asks_for_tokens, routes_of_triggers, triggers_ask_for_themselves):
 			cases.run(case, fn)
 	for case in (keeps_strangers_out, speaks_tls, refuses_addresses, ends_gracefully):
 		cases.run(case)
