@@ -348,8 +348,21 @@ static int hand_on_reply(struct exchange *exchange, const char *data, size_t len
 	return 0;
 }
 
+static void stream_framed(struct exchange *exchange)
+{
+	if (exchange->streaming)
+		return;
+	exchange_header(exchange, "Content-Type", exchange->dialect->streams_as);
+	stream(exchange, 200, NULL, 0);
+}
+
 static int hand_on(struct exchange *exchange, const char *data, size_t length)
 {
+	if (exchange->dialect->piece) {
+		stream_framed(exchange);
+		exchange->dialect->piece(exchange, data, length);
+		return 0;
+	}
 	if (exchange->begun.fields[FIELD_SPEAKS_HTTP])
 		return hand_on_reply(exchange, data, length);
 	if (!exchange->streaming) {
@@ -378,6 +391,13 @@ static int take_data(struct exchange *exchange, const struct wire_frame *frame)
 	return exchange->response.failed ? -ENOMEM : 0;
 }
 
+static void refuse_said(struct exchange *exchange, int error)
+{
+	const char *sentence = exchange->ended.fields[FIELD_SENTENCE];
+
+	exchange_refuse(exchange, error, "%s", sentence ? sentence : strerror(error));
+}
+
 /* An error's body, or the reply of a program that answered with another status than 2xx. */
 static void end_badly(struct exchange *exchange, int error)
 {
@@ -396,10 +416,7 @@ static void end_badly(struct exchange *exchange, int error)
 		return;
 	}
 	if (!of_function) {
-		exchange_refuse(exchange, error, "%s",
-		        exchange->ended.fields[FIELD_SENTENCE]
-		                ? exchange->ended.fields[FIELD_SENTENCE]
-		                : strerror(error));
+		refuse_said(exchange, error);
 		return;
 	}
 	exchange_header(exchange, "Content-Type", "application/json");
@@ -410,8 +427,15 @@ static void end_badly(struct exchange *exchange, int error)
 static void end_stream(struct exchange *exchange)
 {
 	int error = exchange_error(exchange);
+	bool called = !error || (exchange->ended.fields[FIELD_OF_FUNCTION] && error != EBADMSG);
 
-	if (error) {
+	if (exchange->dialect->finish && (exchange->streaming || called)) {
+		stream_framed(exchange);
+		exchange->dialect->finish(exchange);
+		http_request_end(exchange->request, true);
+	} else if (exchange->dialect->finish) {
+		refuse_said(exchange, error);
+	} else if (error) {
 		end_badly(exchange, error);
 	} else if (exchange->streaming) {
 		http_request_end(exchange->request, true);
@@ -430,10 +454,7 @@ static void end(struct exchange *exchange)
 	if (streams(exchange))
 		end_stream(exchange);
 	else if (error && !exchange->ended.fields[FIELD_OF_FUNCTION])
-		exchange_refuse(exchange, error, "%s",
-		        exchange->ended.fields[FIELD_SENTENCE]
-		                ? exchange->ended.fields[FIELD_SENTENCE]
-		                : strerror(error));
+		refuse_said(exchange, error);
 	else
 		exchange->dialect->answer(exchange);
 	exchange->over = true;

@@ -60,6 +60,13 @@ struct dialect {
 	void (*event)(
 	        struct exchange *exchange); /* all has come: may change it, or refuse; or NULL */
 	bool streams; /* pieces of a call go out as they come; else `answer` has all of it */
+	/*
+	 * A form of its own for what is streamed, of this type: each piece, and the end. NULL: it goes out as it is,
+	 * and an error behind the first piece cuts it off.
+	 */
+	const char *streams_as;
+	void (*piece)(struct exchange *exchange, const char *data, size_t length);
+	void (*finish)(struct exchange *exchange);
 	void (*head)(
 	        struct exchange *exchange); /* adds headers before anything goes out; or NULL */
 	void (*answer)(struct exchange *exchange); /* it went well, or the function failed */

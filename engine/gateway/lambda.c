@@ -84,7 +84,7 @@ static int verb_of(const struct exchange *exchange)
 	               : 0;
 }
 
-static void ask(struct exchange *exchange)
+void lambda_ask(struct exchange *exchange)
 {
 	const char *qualifier = url_parameter(&exchange->url, "Qualifier");
 	struct target_name *target = &exchange->target;
@@ -113,38 +113,43 @@ static void ask(struct exchange *exchange)
 	exchange->verb = verb;
 }
 
-static void add_log(struct exchange *exchange)
+void lambda_put_log(const struct exchange *exchange, struct buf *out)
 {
 	const char *log = exchange_said(exchange, FIELD_LOG);
-	CLEANUP(buf_deinit) struct buf text = BUF_INIT;
 	struct base64_encoder encoder = {0};
 
 	if (!log)
 		return;
-	base64_encode(&encoder, log, strlen(log), &text);
-	base64_finish(&encoder, &text);
-	exchange_header(exchange, "X-Amz-Log-Result", text.data);
+	base64_encode(&encoder, log, strlen(log), out);
+	base64_finish(&encoder, out);
+}
+
+void lambda_head(struct exchange *exchange)
+{
+	const char *version = exchange_said(exchange, FIELD_VERSION);
+
+	exchange_header(exchange, "x-amzn-RequestId", exchange_request_id(exchange));
+	if (version)
+		exchange_header(exchange, "X-Amz-Executed-Version", lambda_version_theirs(version));
 }
 
 static void answer(struct exchange *exchange)
 {
 	static const int statuses[VERBS] = {
 	        [VERB_INVOKE] = 200, [VERB_ENQUEUE] = 202, [VERB_CHECK] = 204};
-	const char *version = exchange_said(exchange, FIELD_VERSION);
 	int error = exchange_error(exchange);
+	CLEANUP(buf_deinit) struct buf log = BUF_INIT;
 	const struct buf *body = error ? &exchange->trouble : &exchange->response;
 
 	if (error == EBADMSG) {
 		lambda_refuse(exchange, error, exchange_said(exchange, FIELD_SENTENCE));
 		return;
 	}
-	exchange_header(exchange, "x-amzn-RequestId", exchange_request_id(exchange));
-	if (version)
-		exchange_header(exchange, "X-Amz-Executed-Version",
-		        strcmp(version, "latest") == 0 ? "$LATEST" : version);
+	lambda_head(exchange);
 	if (error)
 		exchange_header(exchange, "X-Amz-Function-Error", "Unhandled");
-	add_log(exchange);
+	lambda_put_log(exchange, &log);
+	exchange_header(exchange, "X-Amz-Log-Result", log.data);
 	if (exchange->verb != VERB_INVOKE) {
 		exchange_answer(exchange, statuses[exchange->verb], "", 0);
 		return;
@@ -154,4 +159,4 @@ static void answer(struct exchange *exchange)
 }
 
 const struct dialect lambda_dialect = {
-        .claims = claims, .ask = ask, .answer = answer, .refuse = lambda_refuse};
+        .claims = claims, .ask = lambda_ask, .answer = answer, .refuse = lambda_refuse};

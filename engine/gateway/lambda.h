@@ -13,6 +13,11 @@ enum { LAMBDA_PARAMETERS_MOST = 48 << 10 }; /* of the frame that asks */
 
 void lambda_refuse(struct exchange *exchange, int error, const char *sentence);
 
+/* Of an invocation: what it asks for; headers of its answer; the end of its log, in Base64. */
+void lambda_ask(struct exchange *exchange);
+void lambda_head(struct exchange *exchange);
+void lambda_put_log(const struct exchange *exchange, struct buf *out);
+
 /* --- lambda_words.c: no I/O --- */
 
 /* What the body of a request says of a function, as the daemon's `config`, `env` and so on: 0 or -EINVAL with a sentence. */

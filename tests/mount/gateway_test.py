@@ -13,9 +13,11 @@ import shutil
 import socket
 import ssl
 import stat
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from gatewayed import Gatewayed, read_all  # noqa: E402
@@ -137,6 +139,57 @@ def lambda_dry(fn):
 
 
 # --- FunctionGraph ---
+
+def frames_of(data):
+	"""Events of application/vnd.amazon.eventstream: their type and payload, sums checked."""
+	events = []
+	while data:
+		whole, size, check = struct.unpack('>III', data[:12])
+		assert zlib.crc32(data[:8]) == check and len(data) >= whole, data
+		assert zlib.crc32(data[:whole - 4]) == struct.unpack('>I', data[whole - 4:whole])[0], data
+		headers, at = {}, 12
+		while at < 12 + size:
+			name = data[at + 1:at + 1 + data[at]].decode()
+			at += 1 + data[at]
+			kind, length = struct.unpack('>BH', data[at:at + 3])
+			assert kind == 7, kind
+			headers[name] = data[at + 3:at + 3 + length].decode()
+			at += 3 + length
+		assert headers[':message-type'] == 'event', headers
+		events.append((headers[':event-type'], data[12 + size:whole - 4]))
+		data = data[whole:]
+	return events
+
+
+def lambda_streams(fn):
+	"""InvokeWithResponseStream: pieces as they come, then how it ended."""
+	path = '/2021-11-15/functions/%s/response-streaming-invocations'
+	status, headers, body = fn.ask('POST', path % 'echo', b'{"n":1}', {'X-Amz-Log-Type': 'Tail'})
+	assert status == 200 and headers['content-type'] == 'application/vnd.amazon.eventstream', headers
+	assert headers['x-amz-executed-version'] == '$LATEST' and headers['x-amzn-requestid'], headers
+	events = frames_of(body)
+	assert [kind for kind, _ in events[:-1]] == ['PayloadChunk'] * (len(events) - 1), events
+	assert json.loads(b''.join(data for _, data in events[:-1]))['event'] == {'n': 1}, events
+	assert events[-1][0] == 'InvokeComplete', events
+	assert b'an event came' in base64.b64decode(json.loads(events[-1][1])['LogResult']), events
+	connection = fn.unix()
+	connection.request('POST', path % 'stream', b'{}')
+	answer = connection.getresponse()
+	first = answer.read1(65536)
+	rest = answer.read()
+	connection.close()
+	assert b'one' in first and b'two' not in first, first
+	assert b''.join(data for kind, data in frames_of(first + rest) if kind == 'PayloadChunk') == b'one\ntwo\n'
+	events = frames_of(fn.ask('POST', path % 'echo', b'{"raise":"no"}')[2])
+	complete = json.loads(events[-1][1])
+	assert complete['ErrorCode'] == 'Unhandled', complete
+	assert json.loads(complete['ErrorDetails'])['errorType'] == 'ValueError', complete
+	large = frames_of(fn.ask('POST', path % 'echo', b'{"fill":1000000}')[2])
+	assert len(b''.join(data for kind, data in large if kind == 'PayloadChunk')) == 1000000
+	for name, event, headers, status in (('none', b'{}', {}, 404), ('echo', b'no json', {}, 400), ('off', b'{}', {}, 429),
+			('echo', b'{}', {'X-Amz-Invocation-Type': 'Event'}, 400), ('echo', b'{}', {'X-Amz-Invocation-Type': 'DryRun'}, 204)):
+		assert fn.ask('POST', path % name, event, headers)[0] == status, (name, event, headers)
+
 
 def graph_calls(fn):
 	"""The result as it is, or in FunctionGraph's envelope, with its headers."""
@@ -485,7 +538,7 @@ def main():
 		fn.function('web', {'bootstrap+x': WEB}, runtime='http', concurrency=10)
 		os.mkdir(fn.path('functions', 'echo', 'versions', '1.0.0'))
 		os.mkdir(fn.path('functions', 'echo', 'aliases', 'prod'))
-		for case in (shows_itself, lambda_calls, lambda_names, lambda_errors, lambda_dry, graph_calls,
+		for case in (shows_itself, lambda_calls, lambda_names, lambda_errors, lambda_dry, lambda_streams, graph_calls,
 				graph_errors, openfaas_events, openfaas_programs, comes_in_pieces, keeps_alive,
 				cloud_events, asks_for_tokens, routes_of_triggers, triggers_ask_for_themselves):
 			cases.run(case, fn)
