@@ -282,8 +282,18 @@ static int take_parameters(struct door_call *call)
 {
 	const char *text = door_said(call, FIELD_PARAMETERS);
 
+	static const char *const objects[] = {"config", "env", "weights"};
+	const cJSON *one;
+
 	call->parameters = text ? cJSON_Parse(text) : NULL;
-	return text && !cJSON_IsObject(call->parameters) ? -EPROTO : 0;
+	if (text && !cJSON_IsObject(call->parameters))
+		return -EPROTO;
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		one = cJSON_GetObjectItemCaseSensitive(call->parameters, objects[i]);
+		if (one && !cJSON_IsObject(one))
+			return -EPROTO;
+	}
+	return 0;
 }
 
 static bool ask(struct door *door, const struct wire_frame *frame)

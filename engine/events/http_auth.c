@@ -79,9 +79,11 @@ static int judge_basic(const struct trigger_auth *auth, const char *authorizatio
 
 static const char *header(const cJSON *json, const char *name)
 {
-	const cJSON *one;
+	const cJSON *headers = cJSON_GetObjectItemCaseSensitive(json, "headers"), *one;
 
-	cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(json, "headers")) {
+	if (!cJSON_IsObject(headers))
+		return NULL;
+	cJSON_ArrayForEach(one, headers) {
 		if (strcasecmp(one->string, name) == 0 && cJSON_IsString(one))
 			return one->valuestring;
 	}

@@ -160,6 +160,8 @@ static int read_environment(const cJSON *body, cJSON *parameters, struct buf *wh
 
 	if (!cJSON_IsObject(environment))
 		return 0;
+	if (variables && !cJSON_IsObject(variables))
+		return refuse(why, "Environment", "has Variables, an object");
 	out = cJSON_AddObjectToObject(parameters, "env");
 	cJSON_ArrayForEach(one, variables) {
 		if (!cJSON_IsString(one))
@@ -192,6 +194,8 @@ int lambda_read_archive(const cJSON *code, struct buf *archive, struct buf *why)
 {
 	const cJSON *zip = cJSON_GetObjectItemCaseSensitive(code, "ZipFile"), *one;
 
+	if (!cJSON_IsObject(code))
+		return refuse(why, "Code", "is needed, an object");
 	cJSON_ArrayForEach(one, code) {
 		if (strncmp(one->string, "S3", 2) == 0 || strcmp(one->string, "ImageUri") == 0)
 			return refuse(
@@ -214,7 +218,8 @@ int lambda_read_alias(const cJSON *body, cJSON *parameters, struct buf *why)
 		const char *theirs, *ours;
 	} texts[] = {{"Name", "alias"}, {"Description", "description"}, {"RevisionId", "revision"}};
 	const char *version = json_string(body, "FunctionVersion", NULL);
-	const cJSON *routing = cJSON_GetObjectItemCaseSensitive(body, "RoutingConfig"), *one;
+	const cJSON *routing = cJSON_GetObjectItemCaseSensitive(body, "RoutingConfig"), *one,
+	            *given;
 	cJSON *weights;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -225,9 +230,11 @@ int lambda_read_alias(const cJSON *body, cJSON *parameters, struct buf *why)
 		cJSON_AddStringToObject(parameters, "version", lambda_version_ours(version));
 	if (!cJSON_IsObject(routing))
 		return 0;
+	given = cJSON_GetObjectItemCaseSensitive(routing, "AdditionalVersionWeights");
+	if (given && !cJSON_IsObject(given))
+		return refuse(why, "AdditionalVersionWeights", "is an object");
 	weights = cJSON_AddObjectToObject(parameters, "weights");
-	cJSON_ArrayForEach(
-	        one, cJSON_GetObjectItemCaseSensitive(routing, "AdditionalVersionWeights")) {
+	cJSON_ArrayForEach(one, given) {
 		if (!cJSON_IsNumber(one))
 			return refuse(why, "AdditionalVersionWeights", "are numbers from 0 to 1");
 		cJSON_AddNumberToObject(

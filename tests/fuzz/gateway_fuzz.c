@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "fuzz.h"
+#include "gateway/lambda.h"
 #include "gateway/reply.h"
 #include "gateway/sniff.h"
 #include "gateway/target.h"
@@ -91,6 +92,30 @@ static void check_pieces(const char *text, size_t length, size_t step)
 	reply_reader_deinit(&cut);
 }
 
+/* Whatever an object says is read or refused, and what is read can be described. */
+static void check_lambda(const char *text)
+{
+	CLEANUP(json_delete_p) cJSON *body = cJSON_Parse(text);
+	CLEANUP(json_delete_p) cJSON *function = cJSON_CreateObject();
+	CLEANUP(json_delete_p) cJSON *alias = cJSON_CreateObject();
+	CLEANUP(json_delete_p) cJSON *shown = NULL;
+	CLEANUP(json_delete_p) cJSON *shown_alias = NULL;
+	CLEANUP(buf_deinit) struct buf archive = BUF_INIT;
+	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
+
+	if (!cJSON_IsObject(body))
+		return;
+	if (lambda_read_function(body, function, &why) < 0)
+		HOLDS(why.length);
+	if (lambda_read_alias(body, alias, &why) < 0)
+		HOLDS(why.length);
+	if (lambda_read_archive(cJSON_GetObjectItemCaseSensitive(body, "Code"), &archive, &why) < 0)
+		HOLDS(why.length);
+	shown = lambda_function(body);
+	shown_alias = lambda_alias(body);
+	HOLDS(cJSON_IsObject(shown) && cJSON_IsObject(shown_alias));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(free_p) char *text = malloc(size + 1);
@@ -99,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(text);
 	memcpy(text, data + (size ? 1 : 0), length);
 	text[length] = 0;
-	switch (size ? data[0] % 4 : 0) {
+	switch (size ? data[0] % 5 : 0) {
 	case 0:
 		check_url(text);
 		break;
@@ -109,14 +134,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 2:
 		check_reply(text, length);
 		break;
+	case 3:
+		check_lambda(text);
+		break;
 	default:
-		check_pieces(text, length, data[0] / 4 + 1);
+		check_pieces(text, length, data[0] / 5 + 1);
 	}
 	return 0;
 }
 
 void fuzz_sample(struct buf *out)
 {
-	buf_puts(out, "\x2b{\"statusCode\":200,\"headers\":{\"A\":[\"b\",\"c\"]},"
+	buf_puts(out, "\x2c{\"statusCode\":200,\"headers\":{\"A\":[\"b\",\"c\"]},"
 	              "\"isBase64Encoded\":true,\"body\":\"aGVsbG8gd29ybGQh\"}");
 }
