@@ -34,7 +34,8 @@ struct door_call {
 	int64_t spooled;            /* bytes, counted in door.spooled_bytes */
 	struct code_upload *upload; /* while it is unpacked */
 	struct code_archive archive;
-	bool creates; /* the function */
+	bool creates;    /* the function */
+	bool calls_back; /* callbacks.h */
 };
 
 /* Finds what is named. 0, or -ENOENT, -EINVAL with a sentence. */

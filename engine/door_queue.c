@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
+#include "engine/callbacks.h"
 #include "engine/door_call.h"
 #include "engine/engine_state.h"
 #include "events/queue.h"
@@ -38,12 +40,35 @@ static void accepted(void *userdata, int status, const struct queue_accepted *en
 {
 	struct door_call *call = userdata;
 
+	if (call->calls_back && status == 0)
+		callback_begin(call->door->engine, door_said(call, FIELD_KEY));
+	else if (call->calls_back)
+		callback_forget(call->door->engine, door_said(call, FIELD_KEY));
 	if (status == 0)
 		say_accepted(call, entries[0].request_id);
 	else if (status == -EEXIST)
 		say_known(call);
 	else
 		door_call_end(call, status, NULL);
+}
+
+static bool is_uuid(const char *text)
+{
+	return strlen(text) == UUID_TEXT_SIZE - 1 && !text[strspn(text, "0123456789abcdef-")];
+}
+
+static int note_callback(struct door_call *call, struct buf *why)
+{
+	const char *url = door_said(call, FIELD_CALLBACK), *key = door_said(call, FIELD_KEY);
+	int r;
+
+	if (!url)
+		return 0;
+	if (!key || !is_uuid(key))
+		return -EINVAL;
+	r = callback_note(call->door->engine, key, &call->queue_target, url, why);
+	call->calls_back = r == 0;
+	return r;
 }
 
 void door_enqueue(struct door_call *call)
@@ -65,9 +90,16 @@ void door_enqueue(struct door_call *call)
 	int r;
 
 	call->queue_target = event.target;
+	r = note_callback(call, &why);
+	if (r < 0) {
+		door_call_end(call, r, why.data);
+		return;
+	}
 	buf_init(&call->event);
 	r = queue_enqueue(call->door->engine->queue, &event, 1, accepted, call, &why);
 	buf_deinit(&event.body);
+	if (r < 0 && call->calls_back)
+		callback_forget(call->door->engine, door_said(call, FIELD_KEY));
 	if (r == -EEXIST) {
 		say_known(call);
 		return;

@@ -279,6 +279,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	list_init(&engine->fetches.waiting);
 	list_init(&engine->uploads.list);
 	list_init(&engine->code_uploads.waiting);
+	callbacks_init(engine);
 	list_init(&engine->checks);
 	list_init(&engine->builds.all);
 	list_init(&engine->buildings);
@@ -309,6 +310,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 	alarm_set(&engine->host.alarms, &engine->saving, SAVE_METRICS_US, save_metrics);
 	wake_reserved(engine);
 	queue_start(engine->queue);
+	callbacks_resume(engine);
 	sources_start(engine->sources);
 	*out = engine;
 	return 0;
@@ -326,7 +328,7 @@ static bool is_idle(struct engine *engine)
 {
 	return list_empty(&engine->states) && queue_idle(engine->queue) &&
 	       package_states_idle(engine) && builds_idle(engine) && images_idle(engine->images) &&
-	       door_idle(engine->door) && !engine->code_uploads.running &&
+	       door_idle(engine->door) && !engine->code_uploads.running && callbacks_idle(engine) &&
 	       sources_idle(engine->sources) && collection_idle(&engine->collection) &&
 	       checks_idle(engine) && snapshot_cache_stop(engine->snapshot_cache, settle, engine);
 }
@@ -370,6 +372,7 @@ void engine_drain(
 	sources_stop(engine->sources, settle, engine);
 	queue_stop(engine->queue, settle, engine);
 	collection_stop(&engine->collection);
+	callbacks_stop(engine);
 	package_states_stop(engine);
 	checks_stop(engine);
 	images_stop(engine->images);

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "engine/build_job.h"
 #include "engine/builds.h"
+#include "engine/callbacks.h"
 #include "engine/check.h"
 #include "engine/code_upload.h"
 #include "engine/collection.h"
@@ -54,6 +55,7 @@ struct engine {
 	struct package_fetches fetches;
 	struct uploads uploads;
 	struct code_uploads code_uploads;
+	struct callbacks callbacks;
 	struct builds builds;             /* what was built */
 	struct build_jobs jobs;           /* and what is, */
 	struct list buildings;            /* for whom: struct building, in build.c */

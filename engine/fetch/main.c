@@ -7,6 +7,8 @@
  *	1   what it says (report.h)
  *	3   the directory to unpack into: empty, and this user's
  *
+ * With --call-back POLICY it posts the result of a call instead (callback.h).
+ *
  * The exit status is 0, or the errno of the refusal. It knows no path of the daemon's, asks nobody
  * anything, and what it leaves behind in the directory after a refusal is for the daemon to remove.
  */
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "fetch/callback.h"
 #include "fetch/image.h"
 #include "fetch/job.h"
 #include "fetch/pull.h"
@@ -106,6 +109,8 @@ int main(int argc, char **argv)
 	int error;
 
 	seal_begin(argc > 1 && strcmp(argv[1], "--pull") == 0);
+	if (argc > 2 && strcmp(argv[1], "--call-back") == 0)
+		_exit(-callback_post(INPUT, strcmp(argv[2], "any") != 0));
 	umask(022);
 	/* Names are bytes; where an archive says they are UTF-8, they become just those. */
 	setlocale(LC_ALL, "C.UTF-8");

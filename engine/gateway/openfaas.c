@@ -48,6 +48,17 @@ static void put_head(struct exchange *exchange)
 		wire_put_bytes(&exchange->ask, FIELD_HEAD, head.data, head.length);
 }
 
+/* The entry gets a name that nobody else has, for it is found by that later. */
+static void put_callback(struct exchange *exchange)
+{
+	const char *url = http_request_header(exchange->request, "X-Callback-Url");
+
+	if (!url)
+		return;
+	wire_put(&exchange->ask, FIELD_CALLBACK, url);
+	wire_put(&exchange->ask, FIELD_KEY, exchange->id);
+}
+
 static void ask(struct exchange *exchange)
 {
 	bool async = is_async(exchange);
@@ -60,11 +71,6 @@ static void ask(struct exchange *exchange)
 		exchange_refuse(exchange, EOPNOTSUPP, "only POST is understood here");
 		return;
 	}
-	/* It has no way out of its own: better refused than taken and never called back. */
-	if (async && http_request_header(exchange->request, "X-Callback-Url")) {
-		exchange_refuse(exchange, ENOSYS, "X-Callback-Url is not served: see results/");
-		return;
-	}
 	exchange->verb = async ? VERB_ENQUEUE : VERB_INVOKE;
 	wire_put_number(&exchange->ask, FIELD_VERB, exchange->verb);
 	wire_put(&exchange->ask, FIELD_FUNCTION, exchange->target.function);
@@ -72,6 +78,8 @@ static void ask(struct exchange *exchange)
 	wire_put(&exchange->ask, FIELD_SOURCE, "gateway openfaas");
 	if (!async)
 		put_head(exchange);
+	else
+		put_callback(exchange);
 }
 
 static void head(struct exchange *exchange)

@@ -25,7 +25,8 @@ enum wire_field {
 	FIELD_KEY,    /* asynchronous: the entry's name, the same means the same call */
 	FIELD_WANTS_LOG,
 	FIELD_AUTHORIZATION, /* the header, for routes whose trigger asks for one of its own */
-	FIELD_PARAMETERS,    /* of what is managed: a JSON object (engine/door_manage.h) */
+	FIELD_CALLBACK, /* asynchronous: the URL its result is posted to; needs a KEY that is a UUID */
+	FIELD_PARAMETERS, /* of what is managed: a JSON object (engine/door_manage.h) */
 	/* BEGIN */
 	FIELD_REQUEST_ID = 32,
 	FIELD_VERSION,     /* that runs */

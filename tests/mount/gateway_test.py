@@ -233,7 +233,6 @@ def openfaas_events(fn):
 		status, headers, body = fn.ask(method, '/function/echo', b'{"n":1}')
 		assert status == 200 and json.loads(body)['event'] == {'n': 1}, body
 		assert headers['content-type'] == 'application/json' and headers['x-call-id']
-	assert fn.ask('POST', '/async-function/echo', b'{}', {'X-Callback-Url': 'http://x/'})[0] == 501
 	assert json.loads(fn.ask('GET', '/function/echo')[2])['event'] == {}
 	assert json.loads(fn.ask('POST', '/function/echo:prod', b'{}')[2])['version'] == '1.0.0'
 	assert json.loads(fn.ask('POST', '/function/echo.openfaas-fn', b'{}')[2])['event'] == {}
