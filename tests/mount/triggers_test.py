@@ -22,7 +22,7 @@ from mounted import LONG, Cases, Mounted, descendants, errno_of, remove, write_f
 ECHO = {'index.py': 'def handler(event, context):\n\treturn event\n'}
 NOBODY = 65534
 FACTS = ['status', 'fired', 'last', 'next', 'errors']
-SETTINGS = ['enabled', 'target', 'payload', 'format', 'missed', 'rate', 'concurrency']
+SETTINGS = ['enabled', 'target', 'payload', 'format', 'missed', 'rate', 'concurrency', 'auth']
 
 
 def trigger(fn, name, function='hello', **values):
