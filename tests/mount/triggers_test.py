@@ -75,7 +75,7 @@ def test_is_complete_at_once(fn):
 	path = trigger(fn, 'nightly')
 	assert os.listdir(path) == SETTINGS + FACTS, os.listdir(path)
 	assert [read(path, name) for name in SETTINGS] == [
-		'1\n', 'latest\n', '', 'functiongraph\n', 'skip\n', 'max\n', 'max\n']
+		'1\n', 'latest\n', '', 'functiongraph\n', 'skip\n', 'max\n', 'max\n', 'token\n']
 	assert [read(path, name) for name in FACTS[1:]] == ['0\n', '-\n', '-\n', '0\n']
 	assert status(path)['state'] == 'incomplete'
 	assert errno_of(os.mkdir, path) == 'EEXIST'
