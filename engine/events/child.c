@@ -127,16 +127,17 @@ static void send_some(struct child *child)
 		buf_clear(&child->unsent); /* nobody reads it */
 	else
 		buf_consume(&child->unsent, (size_t)n);
-	if (!child->unsent.length && !child->let_go && child->events.sent)
-		child->events.sent(child->userdata);
 }
 
 static void ready(void *userdata, int events)
 {
 	struct child *child = userdata;
 
-	if (child->unsent.length && events & (UV_WRITABLE | UV_DISCONNECT))
+	if (child->unsent.length && events & (UV_WRITABLE | UV_DISCONNECT)) {
 		send_some(child);
+		if (!child->unsent.length && !child->let_go && child->events.sent)
+			child->events.sent(child->userdata);
+	}
 	if (!child->over && (!child->held || child->let_go) && read_some(child))
 		hand_on(child);
 	look(child);

@@ -20,7 +20,7 @@ struct child_events {
 	size_t (*heard)(void *userdata, const char *data, size_t length);
 	void (*said)(
 	        void *userdata, const char *line); /* on standard error; NULL: nobody hears it */
-	void (*sent)(void *userdata);              /* all that child_send() was given; NULL */
+	void (*sent)(void *userdata);              /* all that child_send() had to keep; NULL */
 	/* Its process ended, and all it said was heard; once, unless it was let go. Then it is gone. */
 	void (*ended)(void *userdata, const char *why);
 	void (*gone)(void *whole); /* whoever let it go; always, and last */

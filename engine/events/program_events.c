@@ -68,6 +68,7 @@ static void answer_all(struct source_program *program)
 
 	while ((sending = list_first(&program->events, struct sending, link)) &&
 	        (sending->outcome == TAKEN || sending->outcome == REFUSED)) {
+		list_unlink(&sending->link);
 		program->waiting--;
 		program->waiting_bytes -= sending->body.length;
 		answer(program, sending);

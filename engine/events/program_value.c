@@ -80,7 +80,8 @@ int program_value_check(const char *kind, const char *value, struct buf *why)
 	if (!has_scheme(row, value))
 		return refuse(why, row, "it begins with the scheme of its server's URL");
 	host = strstr(value, "://") + 3;
-	host += strcspn(host, "@/?#") + (host[strcspn(host, "@/?#")] == '@');
+	if (host[strcspn(host, "@/?#")] == '@')
+		host += strcspn(host, "@") + 1;
 	if (!row->hostless && (!*host || strchr("/?#", *host)))
 		return refuse(why, row, "its URL names a server");
 	return 0;
@@ -116,17 +117,20 @@ static void add(struct secrets *secrets, const char *text, size_t length)
 		free(plain);
 }
 
-/* `scheme://USER:PASSWORD@`; a password with an at sign that is not escaped ends at the last one. */
-static void add_password(struct secrets *secrets, const char *value)
+/* `scheme://USER:PASSWORD@`, of each URL; an at sign may be in it that is not escaped. */
+static void add_passwords(struct secrets *secrets, const char *value)
 {
-	const char *begin = strstr(value, "://"), *at, *colon;
+	for (const char *begin = strstr(value, "://"); begin; begin = strstr(begin + 3, "://")) {
+		const char *end = begin + 3 + strcspn(begin + 3, " ?");
+		const char *colon = memchr(begin + 3, ':', (size_t)(end - begin - 3));
+		const char *first = colon ? memchr(colon, '@', (size_t)(end - colon)) : NULL;
+		const char *last = memrchr(begin, '@', (size_t)(end - begin));
 
-	for (; begin; begin = strstr(begin, "://")) {
-		begin += 3;
-		at = memrchr(begin, '@', strcspn(begin, " ?"));
-		colon = at ? memchr(begin, ':', (size_t)(at - begin)) : NULL;
-		if (colon)
-			add(secrets, colon + 1, (size_t)(at - colon - 1));
+		if (!first)
+			continue;
+		add(secrets, colon + 1, (size_t)(first - colon - 1));
+		if (last != first)
+			add(secrets, colon + 1, (size_t)(last - colon - 1));
 	}
 }
 
@@ -167,7 +171,7 @@ void program_value_hide(const char *value, const char *text, struct buf *out)
 	CLEANUP(secrets_deinit) struct secrets secrets = {};
 	size_t left = strlen(text), width;
 
-	add_password(&secrets, value);
+	add_passwords(&secrets, value);
 	add_parameters(&secrets, value);
 	for (; left; text += width, left -= width) {
 		width = secret_at(&secrets, text);

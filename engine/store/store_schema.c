@@ -187,7 +187,8 @@ const char *const store_migrations[] = {
         "	DELETE FROM objects WHERE id = OLD.id;"
         "END;",
         /* Which state directory this is, of all there are. */
-        "CREATE TABLE identity (name TEXT NOT NULL);"
+        "CREATE TABLE identity ("
+        "	name TEXT NOT NULL);"
         "INSERT INTO identity (name) VALUES (lower(hex(randomblob(8))));",
 };
 
