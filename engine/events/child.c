@@ -143,24 +143,42 @@ static void ready(void *userdata, int events)
 	look(child);
 }
 
+static void add_to_line(struct child *child, const char *data, size_t length)
+{
+	size_t room = LINE_MOST - child->line.length;
+
+	buf_append(&child->line, data, length < room ? length : room);
+}
+
 static void end_line(struct child *child)
 {
-	if (child->line.length && child->line.data && !child->let_go && child->events.said)
+	if (child->line.length && !child->line.failed && !child->let_go && child->events.said)
 		child->events.said(child->userdata, child->line.data);
 	buf_clear(&child->line);
 }
 
+/* Of what comes at once the last line is enough. */
 static ssize_t read_errors(struct child *child)
 {
 	char data[4096];
 	ssize_t n = read(child->errors, data, sizeof(data));
+	const char *begin = data, *end = n > 0 ? memrchr(data, '\n', (size_t)n) : NULL, *before;
 
-	for (ssize_t i = 0; i < n; i++) {
-		if (data[i] == '\n')
-			end_line(child);
-		else if (child->line.length < LINE_MOST && data[i])
-			buf_append(&child->line, &data[i], 1);
+	if (n <= 0)
+		return n;
+	if (end) {
+		while (end > data && end[-1] == '\n')
+			end--;
+		before = memrchr(data, '\n', (size_t)(end - data));
+		if (before) {
+			buf_clear(&child->line);
+			begin = before + 1;
+		}
+		add_to_line(child, begin, (size_t)(end - begin));
+		end_line(child);
+		begin = (const char *)memrchr(data, '\n', (size_t)n) + 1;
 	}
+	add_to_line(child, begin, (size_t)(data + n - begin));
 	return n;
 }
 

@@ -314,6 +314,22 @@ def test_a_full_queue_is_waited_for(fn):
 	assert int(read(path, 'errors')) >= 1 and read(path, 'fired') == '20\n'
 
 
+@with_programs
+def test_limits_hold_over_a_kill(fn):
+	"""What is too much waits in the queue, and another daemon knows whose it is."""
+	write_file(fn.path('functions', 'hello', 'code', 'index.py'),
+		'import time\ndef handler(event, context):\n\ttime.sleep(0.05)\n\treturn event\n')
+	path = trigger(fn, 't', concurrency=1, bad='storm')
+	until(fn, lambda: read(path, 'fired') == '20\n' and len(results(fn)) > 2)
+	assert len(os.listdir(fn.path('functions', 'hello', 'running'))) <= 1
+	assert os.listdir(fn.path('functions', 'hello', 'queue'))
+	fn.kill()
+	fn.unmount()
+	fn.start()
+	until(fn, lambda: len(os.listdir(fn.path('functions', 'hello', 'results'))) == 20)
+	assert sorted(data_of(fn)) == list(range(20))
+
+
 # --- what does not keep to it ---
 
 @with_programs
