@@ -59,8 +59,8 @@ struct sources {
 	const struct sources_host *host;
 	void *userdata;
 	struct child_place place;
-	char *program_path; /* directories, `:` between them */
-	char identity[32];  /* of the state directory */
+	char *program_path;                         /* directories, `:` between them */
+	char identity[32];                          /* of the state directory */
 	char *watch_path, *mount_path, *state_path; /* NULL: none */
 	int state_directory;
 	unsigned children; /* processes that are not gone */
