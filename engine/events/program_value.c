@@ -19,13 +19,13 @@ static const struct known {
 	const char *sample;
 	bool hostless; /* the server may be one of this machine that has no address */
 } known[] = {
-        {"mqtt", {"mqtt", "mqtts"}, "mqtt://broker:1883/TOPIC"},
-        {"amqp", {"amqp", "amqps"}, "amqp://USER:PASSWORD@broker/VHOST?queue=NAME"},
-        {"redis", {"redis", "rediss"}, "redis://server:6379/STREAM"},
-        {"nats", {"nats", "tls"}, "nats://server:4222/SUBJECT"},
-        {"kafka", {"kafka"}, "kafka://broker:9092/TOPIC"},
-        {"postgres", {"postgres", "postgresql"},
-                "postgres://USER:PASSWORD@server/DATABASE?channel=NAME", true},
+        {"mqtt", {"mqtt", "mqtts"}, "mqtt://broker:1883 FILTER"},
+        {"amqp", {"amqp", "amqps"}, "amqp://USER:PASSWORD@broker/VHOST QUEUE"},
+        {"redis", {"redis", "rediss"}, "redis://server:6379 STREAM"},
+        {"nats", {"nats", "tls"}, "nats://server:4222 SUBJECT"},
+        {"kafka", {"kafka", "kafkas"}, "kafka://broker:9092 TOPIC"},
+        {"postgres", {"postgres", "postgresql"}, "postgres://USER:PASSWORD@server/DATABASE TABLE",
+                true},
 };
 
 const char *program_kind(size_t number)
@@ -82,7 +82,7 @@ int program_value_check(const char *kind, const char *value, struct buf *why)
 	host = strstr(value, "://") + 3;
 	if (host[strcspn(host, "@/?#")] == '@')
 		host += strcspn(host, "@") + 1;
-	if (!row->hostless && (!*host || strchr("/?#", *host)))
+	if (!row->hostless && (!*host || strchr("/?# ", *host)))
 		return refuse(why, row, "its URL names a server");
 	return 0;
 }
@@ -117,6 +117,13 @@ static void add(struct secrets *secrets, const char *text, size_t length)
 		free(plain);
 }
 
+static void add_token(
+        struct secrets *secrets, const char *value, const char *token, const char *end)
+{
+	if (strncasecmp(value, "nats:", 5) == 0 || strncasecmp(value, "tls:", 4) == 0)
+		add(secrets, token, (size_t)(end - token));
+}
+
 /* `scheme://USER:PASSWORD@`, of each URL; an at sign may be in it that is not escaped. */
 static void add_passwords(struct secrets *secrets, const char *value)
 {
@@ -126,6 +133,9 @@ static void add_passwords(struct secrets *secrets, const char *value)
 		const char *first = colon ? memchr(colon, '@', (size_t)(end - colon)) : NULL;
 		const char *last = memrchr(begin, '@', (size_t)(end - begin));
 
+		/* NATS takes a token in place of a user. */
+		if (!colon && last && begin - value <= 4)
+			add_token(secrets, value, begin + 3, last);
 		if (!first)
 			continue;
 		add(secrets, colon + 1, (size_t)(first - colon - 1));

@@ -104,7 +104,7 @@ def test_is_a_file_of_its_kind(fn):
 	for value in ('x', 'http://host/a', 'nats:/host', 'nats://', 'nats:///subject', 'natsx://host',
 			'nats://u:p@/x'):
 		assert errno_of(write_file, os.path.join(path, 'nats'), value + '\n') == 'EINVAL', value
-		assert 'nats://server:4222/SUBJECT' in fn.read('last_error'), fn.read('last_error')
+		assert 'nats://server:4222 SUBJECT' in fn.read('last_error'), fn.read('last_error')
 		assert 'nats' not in os.listdir(path)
 	for value in ('NATS://host/a', 'tls://u:p@host:4222/a.>'):
 		write_file(os.path.join(path, 'nats'), value + '\n')
