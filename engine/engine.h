@@ -39,10 +39,11 @@ struct engine_options {
 	const char *state_dir;     /* absolute; created when missing, mode 0700 */
 	const char *runtimes_path; /* colon-separated directories, the first match wins */
 	const char *guardian_path;
-	const char *fetch_path; /* fnfs-fetch; NULL: packages cannot be fetched */
-	const char *watch_path; /* fnfs-watch; NULL: no directory can be watched */
-	const char *mount_path; /* where it is shown; NULL: nowhere */
-	bool drain_kills;       /* do not wait for running calls at the end */
+	const char *fetch_path;  /* fnfs-fetch; NULL: packages cannot be fetched */
+	const char *watch_path;  /* fnfs-watch; NULL: no directory can be watched */
+	const char *source_path; /* directories of fnfs-source-KIND, as runtimes_path; NULL: none */
+	const char *mount_path;  /* where it is shown; NULL: nowhere */
+	bool drain_kills;        /* do not wait for running calls at the end */
 };
 
 /* 0; -EBUSY: another daemon owns the state directory. Failures are logged. */

@@ -8,6 +8,7 @@
 #include "events/sources.h"
 #include "events/topics.h"
 #include "model/trigger.h"
+#include "store/store.h"
 
 struct triggers *engine_triggers(struct engine *engine)
 {
@@ -102,6 +103,11 @@ void triggers_close(struct engine *engine)
 
 int sources_open(struct engine *engine, const struct engine_options *options)
 {
+	char identity[STORE_IDENTITY_SIZE];
+	int r = store_identity(engine->store, identity);
+
+	if (r < 0)
+		return r;
 	return sources_new(&engine->sources, &(struct sources_options){
 	                                             .loop = options->loop,
 	                                             .alarms = &engine->host.alarms,
@@ -111,6 +117,8 @@ int sources_open(struct engine *engine, const struct engine_options *options)
 	                                             .http_routes = engine->http_routes,
 	                                             .launcher = engine->launcher,
 	                                             .watch_path = options->watch_path,
+	                                             .program_path = options->source_path,
+	                                             .identity = identity,
 	                                             .mount_path = options->mount_path,
 	                                             .state_path = engine->state_dir,
 	                                             .state_directory = engine->state_fd,

@@ -152,6 +152,7 @@ static int start_engine(struct daemon *daemon, struct buf *why)
 	        .guardian_path = options->options->guardian,
 	        .fetch_path = options->options->fetch,
 	        .watch_path = options->options->watcher,
+	        .source_path = options->options->sources,
 	        .mount_path = options->mount_point,
 	};
 	int r = engine_new(&daemon->engine, &engine_options);

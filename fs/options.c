@@ -239,6 +239,24 @@ static char *first_of(const char *const *places, const char *otherwise)
 	return found ? found : strdup(otherwise);
 }
 
+/* What the environment says, what the machine has, and what came with this program. */
+static char *source_places(void)
+{
+	CLEANUP(free_p) char *built = beside("../engine/brokers");
+	CLEANUP(free_p) char *guardian = beside("fnfs-guardian");
+	CLEANUP(free_p) char *here = guardian ? beside(".") : NULL;
+	const char *said = getenv("FNFS_SOURCES");
+	char *path;
+
+	said = said ? said : "";
+	return asprintf(&path, "%s%s/usr/local/lib/fnfs/sources:%s", said, *said ? ":" : "",
+	               built  ? built
+	               : here ? here
+	                      : FNFS_LIBEXEC) < 0
+	               ? NULL
+	               : path;
+}
+
 static int default_places(struct options *options)
 {
 	static const char *const guardians[] = {
@@ -258,6 +276,7 @@ static int default_places(struct options *options)
 	if (!options->gateway)
 		options->gateway = first_of(gateways, FNFS_LIBEXEC "/fnfs-gateway");
 	options->watcher = first_of(watchers, FNFS_LIBEXEC "/fnfs-watch");
+	options->sources = source_places();
 	system = first_of(runtimes, FNFS_DATA "/runtimes/README.md");
 	slash = system ? strrchr(system, '/') : NULL;
 	if (slash)
@@ -267,7 +286,7 @@ static int default_places(struct options *options)
 	free(of_users);
 	free(system);
 	return options->guardian && options->fetch && options->gateway && options->watcher &&
-	                       options->runtimes
+	                       options->sources && options->runtimes
 	               ? 0
 	               : -ENOMEM;
 }
@@ -333,4 +352,5 @@ void options_deinit(struct options *options)
 	free(options->tls_cert);
 	free(options->tls_key);
 	free(options->watcher);
+	free(options->sources);
 }

@@ -18,6 +18,7 @@ struct options {
 	char *tls_cert, *tls_key; /* absolute; NULL */
 	bool open_loopback;
 	char *watcher;
+	char *sources; /* search path of programs that bring events */
 	bool foreground;
 	bool allow_other;
 	bool auto_unmount;

@@ -45,8 +45,16 @@ static const struct row trigger_rows[] = {
                 "`/srv/in *.csv created,changed`"),
         EACH_KNOB(ROW_TRIGGER_TOPIC, &source_topic_each, source_show, source_set,
                 "topic: a name in `topics/`"),
-        EACH_KNOB(ROW_TRIGGER_UNAVAILABLE, &source_unavailable_each, source_show, source_set,
-                "sources that are not here, as mqtt or kafka: making one is refused"),
+        {.id = ROW_TRIGGER_PROGRAM,
+                .behaviour = &knob_behaviour,
+                .mode = S_IFREG | 0600,
+                .flags = ROW_SECRET,
+                .each = &source_program_each,
+                .show = source_show,
+                .set = source_set,
+                .help = "KIND: `mqtt`, `amqp`, `redis`, `nats`, `kafka`, `postgres`, where they "
+                        "are installed, and programs of one's own: a URL, or what the program "
+                        "takes; may hold passwords"},
         TEXT(ROW_TRIGGER_STATUS, "status", trigger_show_status,
                 "what it does, and what keeps it from that"),
         TEXT(ROW_TRIGGER_FIRED, "fired", trigger_show_fired, "events queued so far"),

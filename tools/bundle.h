@@ -11,6 +11,7 @@
  *	...                             further versions, in the order they were published
  *	aliases/prod/routes
  *	aliases/prod/description
+ *	triggers/nightly/target         and all that is set of it, its source last
  *	config/...                      of the function itself
  *	code/...
  *	end                             the fingerprint of all before it
@@ -31,12 +32,13 @@ struct bundle_text { /* a setting, a variable, a dependency */
 	bool is_link; /* the text is its target */
 };
 
-struct bundle_part { /* a version, or the function itself */
+struct bundle_part { /* a version, the function itself, or a trigger, which has no code */
 	struct list link;
 	char *name; /* NULL: the function */
 	struct list texts;
 	bool has_code;
 	unsigned char code[TREE_FINGERPRINT_SIZE];
+	bool made; /* of a trigger: by this import */
 };
 
 struct bundle_alias {
@@ -44,6 +46,7 @@ struct bundle_alias {
 	char *name;
 	char *routes;
 	char *description;
+	bool early; /* made by this import before all its versions were there */
 };
 
 struct bundle {
@@ -51,7 +54,8 @@ struct bundle {
 	char *name;
 	struct list versions; /* struct bundle_part, in the order of publishing */
 	struct bundle_part function;
-	struct list aliases; /* struct bundle_alias */
+	struct list aliases;  /* struct bundle_alias */
+	struct list triggers; /* struct bundle_part */
 };
 
 /* --- writing: in the order of the list above --- */
@@ -61,6 +65,7 @@ struct bundle_writer;
 /* All return 0, or a COMMAND_* after saying what is wrong. */
 int bundle_writer_new(struct bundle_writer **out, int fd, const char *name);
 int bundle_write_text(struct bundle_writer *writer, const char *path, const char *text);
+int bundle_write_secret(struct bundle_writer *writer, const char *path, const char *text);
 int bundle_write_link(struct bundle_writer *writer, const char *path, const char *target);
 int bundle_write_tree(struct bundle_writer *writer, const char *path, int directory);
 int bundle_write_end(struct bundle_writer *writer);

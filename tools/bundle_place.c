@@ -89,6 +89,9 @@ void bundle_place(const char *path, struct bundle_place *place)
 	} else if ((rest = below(path, "aliases"))) {
 		place->rest = take_name(rest, place);
 		place->kind = place->rest && !strchr(place->rest, '/') ? PLACE_ALIAS : PLACE_NONE;
+	} else if ((rest = below(path, "triggers"))) {
+		place->rest = take_name(rest, place);
+		place->kind = place->rest && !strchr(place->rest, '/') ? PLACE_TRIGGER : PLACE_NONE;
 	} else {
 		place_in_part(path, place);
 	}

@@ -20,11 +20,12 @@ struct bundle_place {
 		PLACE_NONE, /* such a path is in no bundle */
 		PLACE_HEAD,
 		PLACE_END,
-		PLACE_TEXT,  /* below some config/: `rest` */
-		PLACE_CODE,  /* in a tree: `rest`, "" its root */
-		PLACE_ALIAS, /* a file of an alias: `rest` */
+		PLACE_TEXT,    /* below some config/: `rest` */
+		PLACE_CODE,    /* in a tree: `rest`, "" its root */
+		PLACE_ALIAS,   /* a file of an alias: `rest` */
+		PLACE_TRIGGER, /* likewise */
 	} kind;
-	char name[256];   /* of the version or alias; "": of the function itself */
+	char name[256];   /* of the version, alias or trigger; "": of the function itself */
 	const char *rest; /* borrowed from the path */
 };
 

@@ -42,7 +42,7 @@ static int complain_memory(void)
 
 /* --- what was read is kept -------------------------------------------------------------------- */
 
-static struct bundle_part *part_new(struct bundle *bundle, const char *name)
+static struct bundle_part *part_new(struct list *parts, const char *name)
 {
 	struct bundle_part *part = calloc(1, sizeof(*part));
 
@@ -51,7 +51,7 @@ static struct bundle_part *part_new(struct bundle *bundle, const char *name)
 		return NULL;
 	}
 	list_init(&part->texts);
-	list_append(&bundle->versions, &part->link);
+	list_append(parts, &part->link);
 	return part;
 }
 
@@ -59,13 +59,25 @@ static struct bundle_part *need_part(struct reading *reading, const struct bundl
 {
 	struct bundle_part *part = bundle_part(reading->bundle, place->name);
 
-	return part ? part : part_new(reading->bundle, place->name);
+	return part ? part : part_new(&reading->bundle->versions, place->name);
+}
+
+static struct bundle_part *need_trigger(struct bundle *bundle, const char *name)
+{
+	struct bundle_part *trigger;
+
+	list_each(trigger, &bundle->triggers, link)
+		if (strcmp(trigger->name, name) == 0)
+			return trigger;
+	return part_new(&bundle->triggers, name);
 }
 
 static int keep_text(
         struct reading *reading, const struct bundle_place *place, char *text, bool is_link)
 {
-	struct bundle_part *part = need_part(reading, place);
+	struct bundle_part *part = place->kind == PLACE_TRIGGER
+	                                   ? need_trigger(reading->bundle, place->name)
+	                                   : need_part(reading, place);
 	struct bundle_text *kept = part ? calloc(1, sizeof(*kept)) : NULL;
 
 	if (!kept || !(kept->path = strdup(place->rest))) {
@@ -194,8 +206,8 @@ static int take_text(
 	tree_fingerprint_content(reading->all, text, strlen(text));
 	if (place->kind == PLACE_HEAD)
 		return take_head(reading, text);
-	return place->kind == PLACE_TEXT ? keep_text(reading, place, take(text), false)
-	                                 : keep_alias(reading, place, take(text));
+	return place->kind == PLACE_ALIAS ? keep_alias(reading, place, take(text))
+	                                  : keep_text(reading, place, take(text), false);
 }
 
 /* --- trees ------------------------------------------------------------------------------------ */
@@ -324,6 +336,7 @@ int bundle_read(struct bundle *bundle, int fd)
 	*bundle = (struct bundle){.fd = fd};
 	list_init(&bundle->versions);
 	list_init(&bundle->aliases);
+	list_init(&bundle->triggers);
 	list_init(&bundle->function.texts);
 	reading.archive = bundle_open(fd);
 	if (!reading.archive)
@@ -355,6 +368,10 @@ void bundle_deinit(struct bundle *bundle)
 	struct bundle_alias *alias, *next_alias;
 
 	list_each_safe(part, next_part, &bundle->versions, link) {
+		part_deinit(part);
+		free(part);
+	}
+	list_each_safe(part, next_part, &bundle->triggers, link) {
 		part_deinit(part);
 		free(part);
 	}

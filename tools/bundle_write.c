@@ -98,13 +98,24 @@ static int write_data(struct bundle_writer *writer, const void *data, size_t len
 	return 0;
 }
 
-int bundle_write_text(struct bundle_writer *writer, const char *path, const char *text)
+static int write_small(
+        struct bundle_writer *writer, const char *path, const char *text, mode_t mode)
 {
 	const struct tree_entry entry = {
-	        .path = path, .mode = S_IFREG | 0644, .size = strlen(text)};
+	        .path = path, .mode = S_IFREG | mode, .size = strlen(text)};
 	int status = write_head(writer, &entry);
 
 	return status ? status : write_data(writer, text, strlen(text));
+}
+
+int bundle_write_text(struct bundle_writer *writer, const char *path, const char *text)
+{
+	return write_small(writer, path, text, 0644);
+}
+
+int bundle_write_secret(struct bundle_writer *writer, const char *path, const char *text)
+{
+	return write_small(writer, path, text, 0600);
 }
 
 int bundle_write_link(struct bundle_writer *writer, const char *path, const char *target)

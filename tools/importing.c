@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "command.h"
 #include "importing_compare.h"
+#include "importing_triggers.h"
 #include "publishing.h"
 #include "settings.h"
 #include "text.h"
@@ -106,11 +107,41 @@ static int prepare(void *userdata, const struct bundle_part *part)
 	return -2;
 }
 
+/* One that a destination leads to; its routes come when all versions are there. */
+static int need_alias(struct importing *importing, struct bundle_alias *alias)
+{
+	CLEANUP(free_p) char *path = NULL;
+
+	if (asprintf(&path, "aliases/%s", alias->name) < 0)
+		return complain(COMMAND_UNABLE, "out of memory");
+	if (mkdirat(importing->function, path, 0777) < 0)
+		return errno == EEXIST ? 0 : complain_why(importing, path, errno);
+	importing->aliases++;
+	alias->early = true;
+	return 0;
+}
+
+static int need_aliases(struct importing *importing, const struct bundle_part *part)
+{
+	const struct bundle_text *text;
+	struct bundle_alias *alias;
+	int status = 0;
+
+	list_each(text, &part->texts, link)
+		list_each(alias, &importing->bundle->aliases, link)
+			if (!status && text->is_link &&
+			        settings_leads_to_alias(text->text, alias->name))
+				status = need_alias(importing, alias);
+	return status;
+}
+
 static int unpacked(void *userdata, const struct bundle_part *part)
 {
 	struct importing *importing = userdata;
-	int status = apply_settings(importing, part);
+	int status = need_aliases(importing, part);
 
+	if (!status)
+		status = apply_settings(importing, part);
 	if (!status && part->name)
 		status = publish(importing, part);
 	if (!status && part->name) {
@@ -183,16 +214,12 @@ static int write_alias_file(
 	return error ? complain_why(importing, path, -error) : 0;
 }
 
-static int make_alias(struct importing *importing, const struct bundle_alias *alias)
+static int make_alias(struct importing *importing, struct bundle_alias *alias)
 {
-	CLEANUP(free_p) char *path = NULL;
-	int status;
+	int status = need_alias(importing, alias);
 
-	if (asprintf(&path, "aliases/%s", alias->name) < 0)
-		return complain(COMMAND_UNABLE, "out of memory");
-	if (mkdirat(importing->function, path, 0777) < 0)
-		return errno == EEXIST ? 0 : complain_why(importing, path, errno);
-	importing->aliases++;
+	if (status || !alias->early)
+		return status;
 	status = write_alias_file(importing, alias->name, "routes", alias->routes);
 	if (!status && alias->description && strcmp(alias->description, "\n") != 0)
 		status =
@@ -206,7 +233,7 @@ static int put_together(struct importing *importing)
 	        .unpacked = unpacked,
 	        .go_on = importing->go_on,
 	        .userdata = importing};
-	const struct bundle_alias *alias;
+	struct bundle_alias *alias;
 	int status;
 
 	importing->touched = true;
@@ -216,6 +243,8 @@ static int put_together(struct importing *importing)
 	list_each(alias, &importing->bundle->aliases, link)
 		if (!status)
 			status = make_alias(importing, alias);
+	if (!status && !importing->without_triggers)
+		status = importing_make_triggers(importing);
 	return status ? status : enable(importing);
 }
 
@@ -278,6 +307,7 @@ static void discard(struct importing *importing)
 	function = openat(importing->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (function < 0)
 		return;
+	remove_each(function, "triggers");
 	remove_each(function, "aliases");
 	remove_each(function, "versions");
 	code = openat(function, "code", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -301,7 +331,7 @@ static int import_new(struct importing *importing)
 		status = give_name(importing);
 	if (status && importing->made)
 		discard(importing);
-	return status;
+	return status ? status : importing_enable_triggers(importing);
 }
 
 static int import_missing(struct importing *importing)
@@ -315,7 +345,7 @@ static int import_missing(struct importing *importing)
 		status = put_together(importing);
 	if (status && importing->touched)
 		restore(importing);
-	return status;
+	return status ? status : importing_enable_triggers(importing);
 }
 
 int importing_run(struct importing *importing)

@@ -13,7 +13,8 @@
 struct importing {
 	const struct bundle *bundle;
 	const char *name; /* of the function */
-	int root;         /* of the mount */
+	bool without_triggers;
+	int root; /* of the mount */
 	bool (*go_on)(void);
 
 	char *made;     /* under what name it is made; NULL: it was there */
@@ -21,8 +22,9 @@ struct importing {
 	int code;       /* its working tree, while it is worked on; -1 */
 	unsigned there; /* versions that stood there */
 	unsigned published;
-	unsigned aliases; /* made */
-	bool touched;     /* code and settings of a function that was there */
+	unsigned aliases;  /* made */
+	unsigned triggers; /* likewise */
+	bool touched;      /* code and settings of a function that was there */
 };
 
 /* 0, or a COMMAND_* after saying why; then all is as it was before. */

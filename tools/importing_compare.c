@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "command.h"
+#include "importing_triggers.h"
 #include "settings.h"
 #include "text.h"
 
@@ -119,7 +120,8 @@ int importing_compare(struct importing *importing)
 	list_each(alias, &importing->bundle->aliases, link)
 		if (!status)
 			status = compare_alias(importing, alias);
-	return status;
+	return status || importing->without_triggers ? status
+	                                             : importing_compare_triggers(importing);
 }
 
 /* --- before anything is done ------------------------------------------------------------------ */
@@ -167,6 +169,9 @@ bool importing_is_complete(const struct importing *importing)
 			return false;
 	list_each(alias, &importing->bundle->aliases, link)
 		if (!is_there(importing, "aliases", alias->name))
+			return false;
+	list_each(part, &importing->bundle->triggers, link)
+		if (!importing->without_triggers && !is_there(importing, "triggers", part->name))
 			return false;
 	return true;
 }

@@ -61,6 +61,16 @@ bool settings_leads_within(const char *link)
 	return strncmp(link, WITHIN, strlen(WITHIN)) == 0;
 }
 
+bool settings_leads_to_alias(const char *link, const char *alias)
+{
+	size_t length = strlen(alias);
+
+	if (!settings_leads_within(link) || strncmp(link + strlen(WITHIN), "aliases/", 8) != 0)
+		return false;
+	link += strlen(WITHIN) + 8;
+	return strncmp(link, alias, length) == 0 && link[length] == '/';
+}
+
 static int add(struct list *texts, const char *folder, const char *name, char *text, bool is_link)
 {
 	struct bundle_text *added = text ? calloc(1, sizeof(*added)) : NULL;

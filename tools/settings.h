@@ -17,6 +17,9 @@ void settings_free(struct list *texts);
 /* A link to the queue of the same function, wherever that is. */
 bool settings_leads_within(const char *link);
 
+/* Likewise, and that of one of its aliases. */
+bool settings_leads_to_alias(const char *link, const char *alias);
+
 /*
  * The first path of what is not the same in both; NULL: they agree. What `but` names does not
  * count (NULL: nothing).

@@ -62,7 +62,7 @@ void event_begin_cloud(struct buf *out, const struct event_about *about, const c
 	event_comma_time(out, "time", about->time_us);
 }
 
-static void put_base64(struct buf *out, const char *data, size_t length)
+void event_put_base64(struct buf *out, const char *data, size_t length)
 {
 	struct base64_encoder encoder = {};
 
@@ -81,7 +81,7 @@ void event_end_cloud(struct buf *out, const char *data, size_t length)
 	} else {
 		buf_puts(out, ",\"datacontenttype\":\"application/octet-stream\","
 		              "\"data_base64\":\"");
-		put_base64(out, data, length);
+		event_put_base64(out, data, length);
 		buf_puts(out, "\"");
 	}
 	buf_puts(out, "}");

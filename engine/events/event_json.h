@@ -18,5 +18,7 @@ void event_begin_cloud(struct buf *out, const struct event_about *about, const c
 /* ,"data":... or ,"data_base64":..., and the end. */
 void event_end_cloud(struct buf *out, const char *data, size_t length);
 
+void event_put_base64(struct buf *out, const char *data, size_t length);
+
 /* A path as it stands in a URI: what is none of its characters is escaped. */
 void event_put_uri(struct buf *out, const char *path);

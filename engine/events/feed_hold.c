@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events/program_value.h"
 #include "events/sources_private.h"
 #include "model/alias.h"
 #include "model/function.h"
@@ -135,19 +136,34 @@ void feed_forget(struct source_state *state)
 
 /* --- at start --------------------------------------------------------------------------------- */
 
-/* `timer-12-...`: of trigger 12. NULL: nobody's. */
-static struct trigger *owner_of(struct sources *sources, const char *name)
+/* `word-12-...`: the number; else 0. */
+static uint64_t number_behind(const char *name, const char *word)
 {
-	const char *number = strchr(name, '-');
+	size_t length = strlen(word);
+
+	return length && strncmp(name, word, length) == 0 && name[length] == '-'
+	               ? strtoull(name + length + 1, NULL, 10)
+	               : 0;
+}
+
+/*
+ * `timer-12-...`: of trigger 12. NULL: nobody's. A kind of a user's program is known by the trigger that has it: there may be
+ * a number in its name.
+ */
+static struct trigger *owner_of(struct sources *sources, uint64_t function, const char *name)
+{
+	const struct function *owner = functions_get(sources->functions, function);
+	struct trigger *trigger = NULL;
 	uint64_t id = 0;
 
-	for (int kind = 0; number && kind < SOURCE_KINDS; kind++) {
-		const char *word = source_kind_name((enum source_kind)kind);
-
-		if ((size_t)(number - name) == strlen(word) &&
-		        strncmp(name, word, strlen(word)) == 0)
-			id = strtoull(number + 1, NULL, 10);
-	}
+	while (owner && (trigger = triggers_next(owner, trigger ? trigger->id : 0)))
+		if (trigger->source &&
+		        number_behind(name, trigger->source->kind_name) == trigger->id)
+			return trigger;
+	for (int kind = 0; !id && kind < SOURCE_KINDS; kind++)
+		id = number_behind(name, source_kind_name((enum source_kind)kind));
+	for (size_t i = 0; !id && program_kind(i); i++)
+		id = number_behind(name, program_kind(i));
 	return id ? triggers_get(sources->triggers, id) : NULL;
 }
 
@@ -157,7 +173,7 @@ static void find_in(
 	struct queue_info info = {};
 
 	while (sources->host->next(sources->userdata, target, place, info.entry, &info)) {
-		struct trigger *trigger = owner_of(sources, info.name);
+		struct trigger *trigger = owner_of(sources, target->function, info.name);
 		struct source_state *state = trigger ? source_state_of(sources, trigger) : NULL;
 		bool held = state && info.due_us > now_us(state) + HELD_LEAST_US;
 

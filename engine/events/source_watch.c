@@ -309,22 +309,13 @@ static void ended(void *userdata, const char *why)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void child_gone(void *userdata)
-{
-	struct sources *sources = userdata;
-
-	sources->children--;
-	if (sources->idle && sources_idle(sources))
-		sources->idle(sources->idle_userdata);
-}
-
 static void begin(struct alarm *alarm)
 {
 	struct source_watch *watch = container_of(alarm, struct source_watch, again);
-	static const struct watch_child_events events = {hear, ended, child_gone};
+	static const struct watch_child_events events = {hear, ended, sources_child_gone};
 	const struct trigger_source *source = watch->state->trigger->source;
 	struct sources *sources = watch->state->sources;
-	int r = watch_child_start(&watch->child, sources->loop, sources->launcher,
+	int r = watch_child_start(&watch->child, &sources->place,
 	        &(struct watch_job){.program = sources->watch_path,
 	                .directory = watch->value.directory,
 	                .glob = watch->value.glob,
@@ -359,7 +350,7 @@ static int start(struct source_state *state, struct buf *why)
 	struct source_watch *watch;
 	int r;
 
-	if (!sources->watch_path || !sources->launcher) {
+	if (!sources->watch_path || !sources->place.launcher) {
 		why_say(why, "fnfs-watch is not installed");
 		return -ENOENT;
 	}

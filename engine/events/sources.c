@@ -23,6 +23,7 @@ static const struct source_ops *const kinds[SOURCE_KINDS] = {
         [SOURCE_HTTP] = &source_http,
         [SOURCE_TOPIC] = &source_topic,
         [SOURCE_WATCH] = &source_watch,
+        [SOURCE_PROGRAM] = &source_program,
 };
 
 static const struct source_ops *ops_of(const struct trigger_source *source)
@@ -165,6 +166,7 @@ static void start(struct source_state *state)
 	state->version = state->trigger->version;
 	state->alias = state->trigger->alias;
 	snprintf(state->name, sizeof(state->name), "%s", state->trigger->name);
+	state->format = trigger_format(state->trigger);
 	state->trouble[0] = 0;
 	r = state->ops->start ? state->ops->start(state, &why) : 0;
 	if (r == 0)
@@ -203,7 +205,8 @@ static bool is_stale(const struct source_state *state)
 	       trigger->source->start_us != state->started_us ||
 	       (state->ops->follows_target &&
 	               (trigger->version != state->version || trigger->alias != state->alias ||
-	                       strcmp(trigger->name, state->name) != 0));
+	                       strcmp(trigger->name, state->name) != 0)) ||
+	       (state->ops->follows_format && trigger_format(trigger) != state->format);
 }
 
 static void follow(struct source_state *state)
@@ -260,6 +263,8 @@ static int take_paths(struct sources *sources, const struct sources_options *opt
 
 	if (r == 0)
 		r = take_path(&sources->mount_path, options->mount_path);
+	if (r == 0)
+		r = take_path(&sources->program_path, options->program_path);
 	return r < 0 ? r : take_path(&sources->state_path, options->state_path);
 }
 
@@ -276,7 +281,9 @@ int sources_new(struct sources **out, const struct sources_options *options)
 	sources->functions = options->functions;
 	sources->triggers = options->triggers;
 	sources->http_routes = options->http_routes;
-	sources->launcher = options->launcher;
+	sources->place = (struct child_place){options->loop, options->alarms, options->launcher};
+	snprintf(sources->identity, sizeof(sources->identity), "%s",
+	        options->identity ? options->identity : "");
 	sources->state_directory = options->state_directory;
 	sources->host = options->host;
 	sources->userdata = options->userdata;
@@ -311,6 +318,15 @@ void sources_start(struct sources *sources)
 bool sources_idle(const struct sources *sources)
 {
 	return sources->stopping && !sources->children;
+}
+
+void sources_child_gone(void *userdata)
+{
+	struct sources *sources = userdata;
+
+	sources->children--;
+	if (sources->idle && sources_idle(sources))
+		sources->idle(sources->idle_userdata);
 }
 
 void sources_stop(struct sources *sources, void (*idle)(void *userdata), void *userdata)
@@ -357,6 +373,7 @@ struct sources *sources_free(struct sources *sources)
 	watch_free(sources->clock_watch);
 	close_fd(sources->clock_fd);
 	free(sources->watch_path);
+	free(sources->program_path);
 	free(sources->mount_path);
 	free(sources->state_path);
 	free(sources);
@@ -375,8 +392,7 @@ int sources_set(struct sources *sources, struct trigger_source *source, const ch
 	int r;
 
 	if (!*text) {
-		buf_printf(why, "a %s that is empty says nothing; rm unsets it",
-		        source_kind_name(source->kind));
+		buf_printf(why, "a %s that is empty says nothing; rm unsets it", source->kind_name);
 		return -EINVAL;
 	}
 	r = ops_of(source)->check(sources, source, text, &canonical, &topic, why);
@@ -421,9 +437,10 @@ void sources_show_status(struct sources *sources, struct trigger *trigger, struc
 	if (!state)
 		return;
 	buf_printf(out, "state %s\n", state_name(state));
-	buf_printf(out, "source %s\n", is_set ? source_kind_name(trigger->source->kind) : "none");
+	buf_printf(out, "source %s\n", is_set ? trigger->source->kind_name : "none");
 	if (!is_set)
-		buf_puts(out, "why no source is set: write one of timer, http, watch, topic\n");
+		buf_puts(out, "why no source is set: write one of timer, http, watch, topic, or a "
+		              "broker's\n");
 	else if (*state->trouble && !state->started)
 		buf_printf(out, "why %s\n", state->trouble);
 	if (state->started && state->ops->show)

@@ -43,10 +43,12 @@ struct sources_options {
 	struct functions *functions;
 	struct triggers *triggers;
 	struct http_routes *http_routes; /* kept up to date here */
-	struct launcher *launcher;       /* NULL: nothing is watched */
+	struct launcher *launcher;       /* NULL: nothing is watched, and no program runs */
 	const char *watch_path;          /* fnfs-watch; NULL: likewise */
-	const char *mount_path;          /* may not be watched, nor what is in it; NULL: none */
-	const char *state_path;          /* likewise */
+	const char *program_path; /* directories of fnfs-source-KIND, `:` between them; NULL */
+	const char *identity;     /* of the state directory (store_identity()); NULL */
+	const char *mount_path;   /* may not be watched, nor what is in it; NULL: none */
+	const char *state_path;   /* likewise */
 	int state_directory;
 	const struct sources_host *host;
 	void *userdata;
@@ -71,6 +73,13 @@ void sources_clock_was_set(struct sources *sources);
 /* Sets a source, when its value makes sense: else -EINVAL, or what its kind says, with a sentence. */
 int sources_set(struct sources *sources, struct trigger_source *source, const char *text,
         const struct caller *caller, struct buf *why);
+
+/*
+ * Whether a program for this kind is there: 0, or -EOPNOTSUPP with a sentence that says where it was looked for. What of `path`
+ * fits is where it is.
+ */
+int sources_find_program(
+        const struct sources *sources, const char *kind, char path[], size_t size, struct buf *why);
 
 /*
  * A request that the route of a trigger takes (http_routes.h): its APIG event, which is replaced by one in the trigger's

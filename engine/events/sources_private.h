@@ -3,12 +3,14 @@
 /* What the kinds of sources and the table of them share. */
 #include "base/list.h"
 #include "base/map.h"
+#include "events/child.h"
 #include "events/event_format.h"
 #include "events/sources.h"
 
 #define SECOND_US INT64_C(1000000)
 
 struct schedule;
+struct source_program;
 struct source_ops;
 struct source_watch;
 
@@ -32,6 +34,7 @@ struct source_state {
 	const struct version *version; /* what it called then; not to be looked into */
 	const struct alias *alias;
 	char name[64];              /* and was called */
+	enum event_format format;   /* what its events were made in */
 	bool off;                   /* it was disabled when we last looked */
 	unsigned pending;           /* events on their way */
 	struct list held, released; /* struct feed_entry, in feed_hold.c */
@@ -41,6 +44,7 @@ struct source_state {
 	char error[256];            /* of the last event that could not be queued; "" */
 	struct source_timer timer;
 	struct source_watch *watch;
+	struct source_program *program;
 	struct list link;
 };
 
@@ -54,10 +58,12 @@ struct sources {
 	struct http_routes *http_routes;
 	const struct sources_host *host;
 	void *userdata;
-	struct launcher *launcher;
+	struct child_place place;
+	char *program_path;                         /* directories, `:` between them */
+	char identity[32];                          /* of the state directory */
 	char *watch_path, *mount_path, *state_path; /* NULL: none */
 	int state_directory;
-	unsigned children; /* processes of fnfs-watch that are not gone */
+	unsigned children; /* processes that are not gone */
 	void (*idle)(void *userdata);
 	void *idle_userdata;
 	bool started, stopping;
@@ -82,8 +88,10 @@ struct source_ops {
 	void (*show)(struct source_state *state, struct buf *out); /* more lines of status; NULL */
 	const char *(*name_state)(const struct source_state *state); /* NULL: active */
 	bool follows_target; /* begins anew when the target or the name is another */
+	bool follows_format; /* likewise */
 };
-extern const struct source_ops source_http, source_timer, source_topic, source_watch;
+extern const struct source_ops source_http, source_timer, source_topic, source_watch,
+        source_program;
 
 /* NULL: no memory. */
 struct source_state *source_state_of(struct sources *sources, struct trigger *trigger);
@@ -115,6 +123,9 @@ void feed_let_go(struct source_state *state); /* those there is room for */
 void feed_forget(struct source_state *state); /* the trigger goes: all are let go */
 void feeds_find(struct sources *sources, const struct function *function); /* at start */
 void publishings_free(struct sources *sources);
+
+/* For `gone` of its children; `sources` counted it. */
+void sources_child_gone(void *sources);
 
 /* Its counts are to be stored soon; those of topics, too. */
 void source_dirty(struct source_state *state);

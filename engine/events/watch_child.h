@@ -7,11 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include <uv.h>
 
+#include "events/child.h"
 #include "events/watch_line.h"
 
-struct launcher;
 struct watch_child;
 
 /* Borrowed until watch_child_start() returns. */
@@ -34,7 +33,7 @@ struct watch_child_events {
 };
 
 /* 0, -EPERM: an ordinary user's daemon acts for nobody else; -ENOMEM, -EMFILE ... */
-int watch_child_start(struct watch_child **out, uv_loop_t *loop, struct launcher *launcher,
+int watch_child_start(struct watch_child **out, const struct child_place *place,
         const struct watch_job *job, const struct watch_child_events *events, void *userdata,
         void *whole);
 void watch_child_resume(struct watch_child *child);

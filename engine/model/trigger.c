@@ -351,12 +351,21 @@ const char *trigger_target_name(const struct trigger *trigger)
 	                          : "latest";
 }
 
+/* Those that FunctionGraph has, too. */
+static bool is_native(const struct trigger_source *source)
+{
+	if (source->kind == SOURCE_PROGRAM)
+		return strcmp(source->kind_name, "kafka") == 0 ||
+		       strcmp(source->kind_name, "amqp") == 0;
+	return source->kind != SOURCE_TOPIC;
+}
+
 enum event_format trigger_format(const struct trigger *trigger)
 {
 	if (trigger->settings.format != FORMAT_DEFAULT)
 		return trigger->settings.format;
-	return trigger->source && trigger->source->kind == SOURCE_TOPIC ? FORMAT_CLOUDEVENTS
-	                                                                : FORMAT_FUNCTIONGRAPH;
+	return !trigger->source || is_native(trigger->source) ? FORMAT_FUNCTIONGRAPH
+	                                                      : FORMAT_CLOUDEVENTS;
 }
 
 int trigger_store_fired(struct trigger *trigger, bool durable)

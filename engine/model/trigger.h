@@ -30,12 +30,16 @@ enum source_kind { /* stored by name */
 	SOURCE_HTTP,
 	SOURCE_WATCH,
 	SOURCE_TOPIC,
+	SOURCE_PROGRAM, /* of any other name: a program brings the events (docs/sources.md) */
 	SOURCE_KINDS,
 };
+
+#define SOURCE_KIND_LONGEST 20
 
 struct trigger_source {
 	uint64_t id;
 	enum source_kind kind;
+	char kind_name[SOURCE_KIND_LONGEST + 1];
 	char *value;         /* canonical; "" = not set yet */
 	struct topic *topic; /* NULL: none */
 	uid_t uid;           /* who set it */
@@ -93,10 +97,14 @@ enum event_format trigger_format(const struct trigger *trigger);
 /* Counts and times as they are now in memory. `durable`: it waits for the disk. */
 int trigger_store_fired(struct trigger *trigger, bool durable);
 
-const char *source_kind_name(enum source_kind kind);
+const char *source_kind_name(enum source_kind kind); /* "" of SOURCE_PROGRAM: it has many */
+/* Whether a program's kind can have the name: `a-z`, digits and `-`, a letter first, and none of the others' names. */
+bool source_kind_is_program(const char *name);
 
 /* -EEXIST: it has one that is set. */
 int trigger_source_create(struct trigger *trigger, enum source_kind kind,
+        struct trigger_source **out, struct buf *why);
+int trigger_source_create_program(struct trigger *trigger, const char *kind_name,
         struct trigger_source **out, struct buf *why);
 struct source_setter {
 	uid_t uid;

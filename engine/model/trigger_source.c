@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ static const char *const kinds[SOURCE_KINDS] = {
         [SOURCE_HTTP] = "http",
         [SOURCE_WATCH] = "watch",
         [SOURCE_TOPIC] = "topic",
+        [SOURCE_PROGRAM] = "",
 };
 
 const char *source_kind_name(enum source_kind kind)
@@ -25,12 +27,23 @@ const char *source_kind_name(enum source_kind kind)
 	return kinds[kind];
 }
 
-static int kind_find(const char *name)
+bool source_kind_is_program(const char *name)
 {
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
 	for (int kind = 0; kind < SOURCE_KINDS; kind++)
 		if (strcmp(kinds[kind], name) == 0)
+			return false;
+	return *name >= 'a' && *name <= 'z' && strlen(name) <= SOURCE_KIND_LONGEST &&
+	       !name[strspn(name, plain)];
+}
+
+static int kind_find(const char *name)
+{
+	for (int kind = 0; kind < SOURCE_PROGRAM; kind++)
+		if (strcmp(kinds[kind], name) == 0)
 			return kind;
-	return -1;
+	return source_kind_is_program(name) ? SOURCE_PROGRAM : -1;
 }
 
 static struct trigger_source *source_free(struct trigger_source *source)
@@ -50,7 +63,7 @@ static void source_free_p(struct trigger_source **source)
 }
 
 static struct trigger_source *source_new(
-        struct trigger *trigger, enum source_kind kind, const char *value)
+        struct trigger *trigger, enum source_kind kind, const char *kind_name, const char *value)
 {
 	CLEANUP(source_free_p) struct trigger_source *source = calloc(1, sizeof(*source));
 
@@ -59,6 +72,7 @@ static struct trigger_source *source_new(
 	list_init(&source->topic_link);
 	source->trigger = trigger;
 	source->kind = kind;
+	snprintf(source->kind_name, sizeof(source->kind_name), "%s", kind_name);
 	source->value = strdup(value);
 	return source->value ? take(source) : NULL;
 }
@@ -128,7 +142,7 @@ static int load_source(void *userdata, const struct store_source_row *row)
 		        trigger->function->name, row->kind, trigger->name);
 		return 0;
 	}
-	source = source_new(trigger, (enum source_kind)kind, row->value);
+	source = source_new(trigger, (enum source_kind)kind, row->kind, row->value);
 	if (!source || read_groups(source, row->groups) < 0 || map_reserve(&triggers->sources) < 0)
 		return fail(-ENOMEM, "loading triggers");
 	source->hidden = !*row->value;
@@ -151,7 +165,7 @@ int trigger_sources_load(struct triggers *triggers)
 
 /* --- changes --- */
 
-static int make_room(struct trigger *trigger, enum source_kind kind, struct buf *why)
+static int make_room(struct trigger *trigger, struct buf *why)
 {
 	struct trigger_source *other = trigger->source;
 
@@ -159,28 +173,27 @@ static int make_room(struct trigger *trigger, enum source_kind kind, struct buf 
 		return 0;
 	if (*other->value) {
 		why_say(why, "trigger %s has a source already, its %s: remove that first",
-		        trigger->name, kinds[other->kind]);
+		        trigger->name, other->kind_name);
 		return -EEXIST;
 	}
 	return trigger_source_remove(other, why);
 }
 
-int trigger_source_create(struct trigger *trigger, enum source_kind kind,
+static int create(struct trigger *trigger, enum source_kind kind, const char *kind_name,
         struct trigger_source **out, struct buf *why)
 {
 	struct triggers *triggers = trigger->triggers;
 	CLEANUP(source_free_p) struct trigger_source *source = NULL;
 	struct command_result made;
-	int r = make_room(trigger, kind, why);
+	int r = make_room(trigger, why);
 
 	if (r < 0)
 		return r;
-	source = source_new(trigger, kind, "");
+	source = source_new(trigger, kind, kind_name, "");
 	if (!source || take_groups(source, NULL, 0) < 0 || map_reserve(&triggers->sources) < 0)
 		return why_store(why, fail(-ENOMEM, "making a source of events"));
 	r = store_apply(triggers->store,
-	        &(struct command){
-	                COMMAND_SOURCE_CREATE, .object = trigger->id, .name = kinds[kind]},
+	        &(struct command){COMMAND_SOURCE_CREATE, .object = trigger->id, .name = kind_name},
 	        &made);
 	if (r < 0)
 		return why_store(why, r);
@@ -188,6 +201,18 @@ int trigger_source_create(struct trigger *trigger, enum source_kind kind,
 	*out = source;
 	take(source);
 	return 0;
+}
+
+int trigger_source_create(struct trigger *trigger, enum source_kind kind,
+        struct trigger_source **out, struct buf *why)
+{
+	return create(trigger, kind, kinds[kind], out, why);
+}
+
+int trigger_source_create_program(struct trigger *trigger, const char *kind_name,
+        struct trigger_source **out, struct buf *why)
+{
+	return create(trigger, SOURCE_PROGRAM, kind_name, out, why);
 }
 
 static int store_value(struct trigger_source *source, const char *value, const struct topic *topic,

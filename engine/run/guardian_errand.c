@@ -21,7 +21,7 @@
 #include "base/cleanup.h"
 #include "run/sandbox.h"
 
-enum { GROUPS_MAX = 65536, ABOVE_TARGETS = 64, LAST_TARGET = 3 };
+enum { GROUPS_MAX = 65536, ABOVE_TARGETS = 64 };
 
 struct errand_order {
 	struct message_run numbers;
@@ -140,7 +140,8 @@ static int move_up(const struct errand_child *child, int fd)
 
 static void place_descriptors(struct errand_child *child)
 {
-	static const int targets[MESSAGE_DESCRIPTORS] = {0, 1, LAST_TARGET};
+	const int third = child->order->numbers.errors ? 2 : 3;
+	const int targets[MESSAGE_DESCRIPTORS] = {0, 1, third};
 	int fds[MESSAGE_DESCRIPTORS], null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	child->status = move_up(child, child->status);
@@ -151,7 +152,9 @@ static void place_descriptors(struct errand_child *child)
 	for (int i = 0; i < MESSAGE_DESCRIPTORS; i++)
 		if (dup2(fds[i], targets[i]) < 0)
 			give_up(child, "arranging descriptors");
-	if (dup2(null, 2) < 0 || close_range(LAST_TARGET + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+	if (third != 2 && dup2(null, 2) < 0)
+		give_up(child, "arranging descriptors");
+	if (close_range((unsigned)third + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		give_up(child, "arranging descriptors");
 }
 
@@ -169,6 +172,10 @@ static _Noreturn void enter(struct errand_child *child, const char *group)
 	place_descriptors(child);
 	take_identity(child);
 	fexecve(child->program, (char *const *)order->argv, (char *const *)order->environment);
+	/* A script: its interpreter could not open a descriptor that is closed by then. */
+	if (errno == ENOENT)
+		execve(order->argv[0], (char *const *)order->argv,
+		        (char *const *)order->environment);
 	give_up(child, order->argv[0]);
 }
 

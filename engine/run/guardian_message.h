@@ -59,6 +59,7 @@ struct message_run {
 	uid_t uid;
 	gid_t gid;
 	int max_processes;
+	bool errors; /* the third descriptor becomes 2, not 3 */
 	uint32_t groups;
 	uint32_t arguments;
 	uint32_t variables;

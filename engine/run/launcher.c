@@ -392,8 +392,8 @@ int launcher_start(struct launcher *launcher, const struct launch *launch, proce
 int launcher_run(struct launcher *launcher, const struct errand *errand, process_end_fn ended,
         void *userdata, struct process **out)
 {
-	const int descriptors[MESSAGE_DESCRIPTORS] = {
-	        errand->input, errand->output, errand->directory};
+	const int descriptors[MESSAGE_DESCRIPTORS] = {errand->input, errand->output,
+	        errand->directory >= 0 ? errand->directory : errand->errors};
 	struct process *process;
 	int error;
 

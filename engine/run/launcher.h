@@ -78,12 +78,13 @@ int launcher_start(struct launcher *launcher, const struct launch *launch, proce
         void *userdata, struct process **out);
 
 /*
- * An errand: a program of ours that acts for a user with that user's rights, in no sandbox. It sees files
- * as the daemon does, and gets three descriptors: 0, 1 and 3; 2 is /dev/null. All is borrowed.
+ * An errand: a program that acts for a user with that user's rights, in no sandbox. It sees files as the daemon
+ * does, and gets three descriptors: 0, 1 and 3, and 2 is /dev/null; or 0, 1 and 2. All is borrowed. The user need not
+ * reach the program, unless it is a script: that its interpreter opens by its path.
  */
 struct errand {
 	const char *name;               /* as in struct launch */
-	const char *const *argv;        /* argv[0]: absolute path; the user need not reach it */
+	const char *const *argv;        /* argv[0]: absolute path */
 	const char *const *environment; /* the whole */
 	uid_t uid;
 	gid_t gid;
@@ -93,7 +94,8 @@ struct errand {
 	int max_processes; /* threads included */
 	int input;         /* becomes 0 */
 	int output;        /* becomes 1 */
-	int directory;     /* becomes 3 */
+	int directory;     /* becomes 3; -1: there is none, and */
+	int errors;        /* becomes 2 */
 };
 
 /* As launcher_start(). -EPERM: the daemon is an ordinary user, and this is another. */

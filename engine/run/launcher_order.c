@@ -62,6 +62,7 @@ void order_write_run(
 	        .uid = errand->uid,
 	        .gid = errand->gid,
 	        .max_processes = errand->max_processes,
+	        .errors = errand->directory < 0,
 	        .groups = (uint32_t)errand->group_count,
 	        .arguments = count_strings(errand->argv),
 	        .variables = count_strings(errand->environment),

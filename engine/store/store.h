@@ -253,6 +253,9 @@ int store_each_source(struct store *store,
 /* Of one source, by name. */
 int store_each_watched(struct store *store, uint64_t source,
         int (*each)(void *userdata, const char *name, const char *stamp), void *userdata);
+/* A name that no other state directory has, but a copy of this: 16 hexadecimal digits. */
+#define STORE_IDENTITY_SIZE 17
+int store_identity(struct store *store, char out[STORE_IDENTITY_SIZE]);
 /* Of all owners but triggers; and of those. */
 int store_each_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),

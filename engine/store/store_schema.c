@@ -186,6 +186,10 @@ const char *const store_migrations[] = {
         "	DELETE FROM attributes WHERE object = OLD.id;"
         "	DELETE FROM objects WHERE id = OLD.id;"
         "END;",
+        /* Which state directory this is, of all there are. */
+        "CREATE TABLE identity ("
+        "	name TEXT NOT NULL);"
+        "INSERT INTO identity (name) VALUES (lower(hex(randomblob(8))));",
 };
 
 const size_t store_migrations_count = ARRAY_SIZE(store_migrations);

@@ -304,6 +304,22 @@ int store_each_trigger(struct store *store,
 	        trigger_row, &each, userdata);
 }
 
+static int identity_row(sqlite3_stmt *row, void *each, void *userdata)
+{
+	const char *name = text(row, 0);
+
+	if (!name)
+		return fail(-ENOMEM, "reading the name of the state directory");
+	snprintf(userdata, STORE_IDENTITY_SIZE, "%s", name);
+	return 0;
+}
+
+int store_identity(struct store *store, char out[STORE_IDENTITY_SIZE])
+{
+	*out = 0;
+	return walk(store, "SELECT name FROM identity", identity_row, NULL, out);
+}
+
 static int source_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, const struct store_source_row *) = each;

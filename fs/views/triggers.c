@@ -134,7 +134,7 @@ static void source_name(const struct subject *subject, char name[EACH_NAME_SIZE]
 {
 	const struct trigger_source *source = subject->item;
 
-	snprintf(name, EACH_NAME_SIZE, "%s", source_kind_name(source->kind));
+	snprintf(name, EACH_NAME_SIZE, "%s", source->kind_name);
 }
 
 static int source_make(
@@ -209,48 +209,69 @@ int source_set(const struct subject *subject, const char *text, struct buf *why)
 	return r;
 }
 
-/* --- kinds that are not here --------------------------------------------------------------------- */
+/* --- kinds that are programs --------------------------------------------------------------------- */
 
-static bool unavailable_next(
-        const struct subject *directory, uint64_t after, struct each_entry *entry)
+static const struct trigger_source *program_of(const struct subject *directory)
 {
-	return false;
+	return source_of(directory, SOURCE_PROGRAM);
 }
 
-static int unavailable_find(const struct subject *directory, const char *name, uint64_t *object)
+static bool program_next(const struct subject *directory, uint64_t after, struct each_entry *entry)
 {
-	return -ENOENT;
+	const struct trigger_source *source = program_of(directory);
+
+	if (!source || source->id <= after)
+		return false;
+	entry->object = source->id;
+	snprintf(entry->name, sizeof(entry->name), "%s", source->kind_name);
+	return true;
 }
 
-static int unavailable_get(struct subject *subject)
+static int program_find(const struct subject *directory, const char *name, uint64_t *object)
 {
-	return -ENOENT;
+	const struct trigger_source *source = program_of(directory);
+
+	if (!source || strcmp(name, source->kind_name) != 0)
+		return -ENOENT;
+	*object = source->id;
+	return 0;
 }
 
-static bool unavailable_claims(const char *name)
+/* What `sed -i` and others write to before they rename it. */
+static bool is_temporary(const char *name)
 {
-	static const char *const kinds[] = {
-	        "mqtt", "amqp", "redis", "nats", "kafka", "postgres", NULL};
-
-	for (size_t i = 0; kinds[i]; i++)
-		if (strcmp(kinds[i], name) == 0)
-			return true;
-	return false;
+	return (strncmp(name, "sed", 3) == 0 && strlen(name) == 9) ||
+	       (strncmp(name, "tmp", 3) == 0 && strlen(name) == 11);
 }
 
-static int unavailable_make(
+static bool program_claims(const char *name)
+{
+	return source_kind_is_program(name) && !is_temporary(name);
+}
+
+static int program_make(
         const struct subject *directory, const char *name, uint64_t *object, struct buf *why)
 {
-	why_say(why, "this fnfs has no source %s: there are timer, http, watch and topic", name);
-	return -EOPNOTSUPP;
+	struct trigger_source *source;
+	char path[4096];
+	int r = sources_find_program(
+	        engine_sources(directory->engine), name, path, sizeof(path), why);
+
+	if (r == 0)
+		r = trigger_source_create_program(directory->trigger, name, &source, why);
+	if (r == 0)
+		*object = source->id;
+	return r;
 }
 
-const struct each source_unavailable_each = {
-        .next = unavailable_next,
-        .find = unavailable_find,
-        .get = unavailable_get,
-        .claims = unavailable_claims,
-        .make = unavailable_make,
+const struct each source_program_each = {
+        .next = program_next,
+        .find = program_find,
+        .get = source_get,
+        .name = source_name,
+        .claims = program_claims,
+        .make = program_make,
+        .remove = source_unset,
 };
 
 /* --- values and facts --------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 extern const struct each triggers_each;
 /* The one source a trigger has stands under the name of its kind. */
 extern const struct each source_timer_each, source_http_each, source_topic_each, source_watch_each;
-extern const struct each source_unavailable_each; /* kinds this build does not have: says so */
+extern const struct each source_program_each; /* all kinds that are programs */
 
 int trigger_show(const struct subject *subject, struct buf *out); /* row->key: enum trigger_key */
 int trigger_set_text(const struct subject *subject, const char *text, struct buf *why);

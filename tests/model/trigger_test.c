@@ -309,6 +309,37 @@ static void has_one_source(void)
 	fixture_close(&fixture);
 }
 
+/* Of many kinds, stored by name. */
+static void has_a_program_for_a_source(void)
+{
+	static const char *const names[] = {"nats", "a", "a-1", "abcdefghijklmnopqrst"};
+	static const char *const others[] = {
+	        "", "timer", "topic", "1a", "-a", "A", "a_b", "a.b", "abcdefghijklmnopqrstu"};
+	const struct source_setter by = {7, 8, NULL, 0, 1};
+	struct fixture fixture;
+	struct trigger *trigger;
+	struct trigger_source *source;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		CHECK(!source_kind_is_program(others[i]));
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		CHECK(source_kind_is_program(names[i]));
+		fixture_open(&fixture);
+		trigger = made(&fixture, "t");
+		CHECK_INT(
+		        trigger_source_create_program(trigger, names[i], &source, &fixture.why), 0);
+		CHECK_INT(trigger_source_set(source, "value", NULL, &by, &fixture.why), 0);
+		reload(&fixture);
+		trigger = triggers_find(fixture.function, "t");
+		REQUIRE(trigger && trigger->source);
+		CHECK_INT(trigger->source->kind, SOURCE_PROGRAM);
+		CHECK_STR(trigger->source->kind_name, names[i]);
+		CHECK_STR(trigger->source->value, "value");
+		CHECK_INT(trigger_format(trigger), FORMAT_CLOUDEVENTS);
+		fixture_close(&fixture);
+	}
+}
+
 static int count_watched(void *seen, const char *name, const char *stamp)
 {
 	buf_printf(seen, "%s=%s ", name, stamp);
@@ -424,7 +455,8 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(keeps_settings), TEST(names_are_of_the_function),
 	        TEST(targets_stay), TEST(goes_with_what_it_calls), TEST(has_one_source),
-	        TEST(keeps_what_was_watched), TEST(survives_without_memory), {}};
+	        TEST(has_a_program_for_a_source), TEST(keeps_what_was_watched),
+	        TEST(survives_without_memory), {}};
 
 	heap_wrap_sqlite();
 	log_set_sink(say_nothing, NULL);

@@ -283,6 +283,10 @@ def everything(path):
     for name in os.listdir(path / "aliases"):
         at = path / "aliases" / name
         kept["alias " + name] = (at / "routes").read_text(), (at / "description").read_text()
+    for name in os.listdir(path / "triggers"):
+        kept["trigger " + name] = {file.name: file.read_text()
+                                   for file in (path / "triggers" / name).iterdir()
+                                   if file.stat().st_mode & 0o200}
     return kept
 
 
@@ -401,6 +405,81 @@ def moves_with_packages(mount):
     before = sorted(os.listdir(mount.root / "functions"))
     assert "moved/versions/2" in take_in(mount, file, status=1).stderr
     assert sorted(os.listdir(mount.root / "functions")) == before
+
+
+def make_trigger(path, name, source, value, **settings):
+    trigger = path / "triggers" / name
+    trigger.mkdir()
+    for key, text in settings.items():
+        (trigger / key).write_text(text + "\n")
+    (trigger / source).write_text(value + "\n")
+    return trigger
+
+
+def moves_with_triggers(mount):
+    "What calls a function goes with it, and calls when all is there; a refusal leaves nothing behind."
+    (mount.root / "topics/news").mkdir()
+    path = function(mount, "called")
+    mount.fnfs("publish", "called", "1.0")
+    (path / "aliases/prod").mkdir()
+    tick = make_trigger(path, "tick", "timer", "@every 1s", payload="a\nb", target="prod")
+    make_trigger(path, "off", "timer", "0 3 * * *", enabled="0", missed="once", target="1.0",
+                 rate="5/m", concurrency="2", format="raw")
+    make_trigger(path, "news", "topic", "news")
+    (path / "triggers/bare").mkdir()
+    file = export(mount, "called")
+    assert "triggers 4" in take_in(mount, file, "called2").stdout
+    copy = mount.root / "functions/called2"
+    assert everything(copy) == everything(path)
+    eventually(lambda: os.listdir(copy / "aliases/prod/results"))
+    assert "there already" in take_in(mount, file, "called2").stdout
+    subprocess.run(["rm", "-rf", copy / "triggers/off"], check=True)
+    (copy / "triggers/tick/enabled").write_text("0\n")
+    assert "triggers 1" in take_in(mount, file, "called2").stdout
+    assert (copy / "triggers/tick/enabled").read_text() == "0\n"
+    (copy / "triggers/tick/payload").write_text("other\n")
+    assert "another triggers/tick/payload" in take_in(mount, file, "called2", status=1).stderr
+    take_in(mount, file, "--without-triggers", "called2")
+    # A route is given once, and a topic is here or not.
+    tick.joinpath("enabled").write_text("0\n")
+    make_trigger(path, "web", "http", "/called")
+    file = export(mount, "called")
+    before = sorted(os.listdir(mount.root / "functions"))
+    assert "triggers/web/http" in take_in(mount, file, "called3", status=3).stderr
+    assert sorted(os.listdir(mount.root / "functions")) == before
+    assert "triggers 0" in take_in(mount, file, "--without-triggers", "called3").stdout
+    assert os.listdir(mount.root / "functions/called3/triggers") == []
+    for name in ("called", "called2", "called3"):
+        subprocess.run(["rm", "-rf", mount.root / "functions" / name], check=True)
+    take_in(mount, file)
+    assert (path / "triggers/web/http").read_text() == "/called\n"
+    subprocess.run(["rm", "-rf", path], check=True)
+    (mount.root / "topics/news").rmdir()
+    assert "topic" in take_in(mount, file, status=3).stderr
+    assert not path.exists()
+
+
+def moves_with_destinations_of_its_own(mount):
+    "Records of calls may go to an alias of the same function, which a version needs before its routes are there."
+    path = function(mount, "chained")
+    mount.fnfs("publish", "chained", "1.0")
+    (path / "aliases/prod").mkdir()
+    os.symlink("../aliases/prod/queue", path / "config/on_success")
+    os.symlink("../queue", path / "config/on_failure")
+    mount.fnfs("publish", "chained", "2.0")
+    (path / "aliases/prod/routes").write_text("2.0\n")
+    file = export(mount, "chained")
+    take_in(mount, file, "chained2")
+    copy = mount.root / "functions/chained2"
+    assert everything(copy) == everything(path)
+    assert os.readlink(copy / "config/on_success") == "../aliases/prod/queue"
+    assert (copy / "aliases/prod/routes").read_text() == "2.0 100\n"
+    assert os.readlink(copy / "versions/2.0/config/on_success").endswith("aliases/prod/queue")
+    assert not os.path.lexists(copy / "versions/1.0/config/on_success")
+    assert "there already" in take_in(mount, file, "chained2").stdout
+    subprocess.run(["rm", "-rf", path], check=True)
+    take_in(mount, file)
+    assert (path / "aliases/prod/routes").read_text() == "2.0 100\n"
 
 
 def moves_through_a_pipe(mount):
@@ -581,6 +660,8 @@ if __name__ == "__main__":
                     keeps_rules_in_a_canary, refuses_wrong_shipping, rolls_back_what_fails,
                     rolls_back_a_whole_ship, rolls_back_what_is_slow, promotes_what_is_good,
                     judges_on_enough_calls_only, leaves_routes_of_others, moves,
-                    moves_with_packages, moves_through_a_pipe, imports_twice, refuses_what_is_other,
+                    moves_with_packages, moves_with_triggers,
+                    moves_with_destinations_of_its_own, moves_through_a_pipe, imports_twice,
+                    refuses_what_is_other,
                     refuses_damaged_archives, leaves_nothing_when_refused, checks,
                     checks_beside_others, finds_damage)

@@ -90,9 +90,6 @@ def test_one_source_that_parses(fn):
 		assert errno_of(write_file, os.path.join(path, 'timer'), value + '\n') == 'EINVAL', value
 		assert 'triggers/nightly/timer: ' in fn.read('last_error'), fn.read('last_error')
 		assert 'timer' not in os.listdir(path)
-	for kind in ('mqtt', 'amqp', 'redis', 'nats', 'kafka', 'postgres'):
-		assert errno_of(write_file, os.path.join(path, kind), 'x\n') == 'ENOTSUP', kind
-		assert 'no source ' + kind in fn.read('last_error')
 	write_file(os.path.join(path, 'timer'), '0 3 * * *\n')
 	assert read(path, 'timer') == '0 3 * * *\n'
 	assert status(path) == {'state': 'active', 'source': 'timer'}

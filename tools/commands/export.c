@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -111,6 +112,52 @@ static int write_each(struct bundle_writer *writer, int function, const char *co
 	return status;
 }
 
+/* What is set of it: what can be written. */
+static bool is_set(int trigger, const char *name, mode_t *mode)
+{
+	struct stat status;
+
+	if (*name == '.' || fstatat(trigger, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	*mode = status.st_mode;
+	return S_ISREG(status.st_mode) && status.st_mode & 0200;
+}
+
+static int write_trigger_file(
+        struct bundle_writer *writer, int trigger, const char *name, const char *file, mode_t mode)
+{
+	CLEANUP(free_p) char *path = NULL;
+	CLEANUP(free_p) char *text = NULL;
+
+	if (asprintf(&path, "triggers/%s/%s", name, file) < 0)
+		return complain(COMMAND_UNABLE, "out of memory");
+	text = text_read(trigger, file);
+	if (!text)
+		return complain(COMMAND_UNABLE, "%s: %s", path, strerror(errno));
+	return mode & 077 ? bundle_write_text(writer, path, text)
+	                  : bundle_write_secret(writer, path, text);
+}
+
+/* In the order of readdir, in which the source comes behind what is set of the trigger. */
+static int write_trigger(struct bundle_writer *writer, int triggers, const char *name)
+{
+	struct dirent **names;
+	CLEANUP(close_p) int fd = openat(triggers, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int count = fd < 0 ? -1 : scandirat(fd, ".", &names, NULL, NULL);
+	int status = 0;
+	mode_t mode;
+
+	if (count < 0)
+		return complain(COMMAND_UNABLE, "triggers/%s: %s", name, strerror(errno));
+	for (int i = 0; i < count; i++) {
+		if (!status && is_set(fd, names[i]->d_name, &mode))
+			status = write_trigger_file(writer, fd, name, names[i]->d_name, mode);
+		free(names[i]);
+	}
+	free(names);
+	return status;
+}
+
 static int export(const struct target *target)
 {
 	struct bundle_writer *writer;
@@ -120,6 +167,8 @@ static int export(const struct target *target)
 		status = write_each(writer, target->function, "versions", write_version);
 	if (!status)
 		status = write_each(writer, target->function, "aliases", write_alias);
+	if (!status)
+		status = write_each(writer, target->function, "triggers", write_trigger);
 	if (!status)
 		status = write_settings(writer, target->function, "");
 	if (!status)
@@ -153,11 +202,12 @@ static int export_run(const struct command *command, int argc, char **argv)
 const struct command command_export = {
         .name = "export",
         .usage = "export NAME > FILE",
-        .summary = "write a function with its versions and aliases to one archive",
+        .summary = "write a function with its versions, aliases and triggers to one archive",
         .details =
                 "Code (all of it, .git too), settings, environment, versions, aliases and their\n"
-                "routes; not logs, metrics or packages it depends on. `tar tf FILE` lists it,\n"
-                "`fnfs import` has it again. Exit status: 0 it is whole; 1 the code was changed\n"
-                "meanwhile; 3 it could not be read. What is not whole, import refuses.\n",
+                "routes, triggers with the passwords in their sources; not logs, metrics or\n"
+                "packages it depends on. `tar tf FILE` lists it, `fnfs import` has it again.\n"
+                "Exit status: 0 it is whole; 1 the code was changed meanwhile; 3 it could not\n"
+                "be read. What is not whole, import refuses.\n",
         .run = export_run,
 };

@@ -93,20 +93,25 @@ static int open_archive(void)
 
 static int conclude(const struct importing *importing)
 {
-	if (!importing->made && !importing->published && !importing->aliases)
+	if (!importing->made && !importing->published && !importing->aliases &&
+	        !importing->triggers)
 		printf("%s is there already\n", importing->name);
 	else
-		printf("%s is imported: versions published %u, there before %u; aliases %u\n",
-		        importing->name, importing->published, importing->there,
-		        importing->aliases);
+		printf("%s is imported: versions published %u, there before %u; aliases %u, "
+		       "triggers %u\n",
+		        importing->name, importing->published, importing->there, importing->aliases,
+		        importing->triggers);
 	return fflush(stdout) ? COMMAND_UNABLE : COMMAND_DONE;
 }
 
-static int import(const struct bundle *bundle, const char *name)
+static int import(const struct bundle *bundle, const char *name, bool without_triggers)
 {
 	CLEANUP(close_p) int root = mountpoint_open();
-	struct importing importing = {
-	        .bundle = bundle, .name = name ? name : bundle->name, .root = root, .go_on = go_on};
+	struct importing importing = {.bundle = bundle,
+	        .name = name ? name : bundle->name,
+	        .without_triggers = without_triggers,
+	        .root = root,
+	        .go_on = go_on};
 	int status;
 
 	if (root < 0)
@@ -121,12 +126,16 @@ static int import(const struct bundle *bundle, const char *name)
 
 static int import_run(const struct command *command, int argc, char **argv)
 {
-	int answer = getopt(argc, argv, ":");
+	static const struct option options[] = {{"without-triggers", no_argument, NULL, 't'}, {}};
+	bool without_triggers = false;
 	struct bundle bundle;
-	int status;
+	int answer, status;
 
-	if (answer >= 0)
-		return complain_option(command, answer, argv);
+	while ((answer = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+		if (answer != 't')
+			return complain_option(command, answer, argv);
+		without_triggers = true;
+	}
 	if (argc - optind > 1)
 		return complain_usage(command, "import: one function at a time");
 	if (isatty(STDIN_FILENO))
@@ -140,20 +149,22 @@ static int import_run(const struct command *command, int argc, char **argv)
 	if (!status && (strpbrk(bundle.name, "/") || !*bundle.name))
 		status = complain(COMMAND_UNABLE, "the archive names no function");
 	if (!status)
-		status = import(&bundle, argc - optind ? argv[optind] : NULL);
+		status = import(&bundle, argc - optind ? argv[optind] : NULL, without_triggers);
 	bundle_deinit(&bundle);
 	return status;
 }
 
 const struct command command_import = {
         .name = "import",
-        .usage = "import [NAME] < FILE",
-        .summary = "make a function, with its versions and aliases, from an archive",
+        .usage = "import [--without-triggers] [NAME] < FILE",
+        .summary = "make a function, with its versions, aliases and triggers, from an archive",
         .details =
                 "FILE is what `fnfs export` wrote; NAME is another name than it had. The archive\n"
                 "is looked at from end to end first. What is there already is left alone, and\n"
                 "must be the same as in the archive: otherwise nothing is done. Importing twice\n"
-                "does no harm. Exit status: 0 it is there; 1 something else is there, or a\n"
+                "does no harm. Triggers fire when all is there; routes of HTTP are given once,\n"
+                "so that a copy beside the first may have to do without. Exit status: 0 it is "
+                "there; 1 something else is there, or a\n"
                 "package is missing; 3 it could not be done, or the archive is not whole.\n",
         .run = import_run,
 };
