@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 4096, LINE_MOST = 4096, PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 10000 };
+enum {
+	READ_SIZE = 4096,
+	LINE_MOST = 4096,
+	PAUSE_FIRST_MS = 100,
+	PAUSE_MOST_MS = 10000,
+	GRACE_MS = 200
+};
 
 /* What was read and not looked at yet. */
 static char heard[READ_SIZE + LINE_MOST];
@@ -22,6 +29,20 @@ __attribute__((noreturn)) static void leave(void)
 {
 	/* The broker keeps what was not acknowledged; handlers of a library could wait for its threads. */
 	_exit(0);
+}
+
+/*
+ * Libraries wait for brokers in places where nobody hears the daemon. What it answered last is read, and told to the
+ * broker, in the grace.
+ */
+__attribute__((noreturn)) static void *watch_for_end(void *nothing)
+{
+	struct pollfd end = {.fd = SOURCE_FD, .events = POLLRDHUP};
+
+	while (poll(&end, 1, -1) < 0)
+		;
+	poll(NULL, 0, GRACE_MS);
+	leave();
 }
 
 /* --- begin ------------------------------------------------------------------------------------ */
@@ -52,10 +73,16 @@ struct source source_begin(void)
 	        .name = variable("FNFS_SOURCE_NAME"),
 	};
 	const char *format = variable("FNFS_SOURCE_FORMAT");
+	pthread_t thread;
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
 		if (strcmp(format, formats[i]) == 0)
 			source.format = (enum source_format)i;
+	if (pthread_create(&thread, NULL, watch_for_end, NULL) != 0) {
+		fprintf(stderr, "there can be no thread\n");
+		exit(1);
+	}
+	pthread_detach(thread);
 	return source;
 }
 
@@ -86,7 +113,8 @@ static void say(struct iovec *pieces, int count)
 }
 
 /* A word and a sentence of one line; what a broker said may have several. */
-static void say_line(const char *word, const char *sentence, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void say_line(
+        const char *word, const char *sentence, va_list arguments)
 {
 	char text[512];
 	int length = snprintf(text, sizeof(text), "%s ", word);

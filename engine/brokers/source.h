@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A source's side of docs/sources.md, for adapters written in C: what the daemon says and is told. Nothing here has
- * threads; the socket is descriptors 0 and 1. When the daemon is gone, or wants the end, the calls that talk to it
- * end the process: what was not answered the broker has still.
+ * A source's side of docs/sources.md, for adapters written in C: what the daemon says and is told. The socket is
+ * descriptors 0 and 1. When the daemon is gone, or wants the end, the process ends, wherever it is: a thread looks for
+ * that and does nothing else. What was not answered the broker has still. One thread at a time may call what is here.
  */
 #include <stdbool.h>
 #include <stddef.h>
