@@ -275,7 +275,7 @@ class Redis(Server):
 			with cls() as broker:
 				with connected(broker, answer=lambda event: None) as source:
 					broker.publish([b'a', b'b'])
-					name = source.until_events(2)[0].id
+					name = source.until_events(1)[0].id
 				broker.ask([['XDEL', SUBJECT, name]])
 				with connected(broker) as source:
 					source.until_events(1)
