@@ -636,7 +636,7 @@ def run(options):
 
 if __name__ == '__main__':
 	parser = argparse.ArgumentParser()
-	parser.add_argument('--rounds', type=int, default=10000 if LONG else 400)
+	parser.add_argument('--rounds', type=int, default=10000 if LONG else 200)
 	parser.add_argument('--long', action='store_true')
 	parser.add_argument('--seed', type=int, default=int(os.environ.get('SEED', time.time())))
 	parser.add_argument('--way', choices=sorted(WAYS))
