@@ -242,7 +242,8 @@ static int make_directory(struct build_job *job)
 	return job->path ? 0 : fail(-errno, "finding %s/%s", engine->state_dir, path);
 }
 
-static void begin(struct build_job *job)
+/* Once its worker runs, `status` is the worker's. */
+static int begin(struct build_job *job)
 {
 	struct engine *engine = job->engine;
 	const struct build_spec *spec = job->spec;
@@ -265,7 +266,8 @@ static void begin(struct build_job *job)
 	if (r == 0)
 		r = uv_queue_work(engine->host.loop, &job->work, copy_work, copied);
 	if (r < 0)
-		job->status = r; /* from then on it is the worker's */
+		job->status = r;
+	return r;
 }
 
 /* What cannot even begin ends on a turn of its own. */
@@ -282,8 +284,7 @@ void build_jobs_pump(struct engine *engine)
 
 	while (!engine->draining && engine->jobs.running < AT_ONCE &&
 	        (job = list_first(&engine->jobs.waiting, struct build_job, link))) {
-		begin(job);
-		if (job->status < 0)
+		if (begin(job) < 0)
 			alarm_set(&engine->host.alarms, &job->limit, 0, begin_failed);
 	}
 }
