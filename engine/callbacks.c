@@ -24,7 +24,7 @@
 #define SECOND_US    INT64_C(1000000)
 #define MEMORY_BYTES (INT64_C(256) << 20)
 
-enum { NOBODY = 65534, URL_LONGEST = 2048, RUNNING_MOST = 8, TRIES_MOST = 6, PROCESSES_MAX = 8 };
+enum { URL_LONGEST = 2048, RUNNING_MOST = 8, TRIES_MOST = 6, PROCESSES_MAX = 8 };
 
 struct callback {
 	struct list link;
@@ -126,24 +126,15 @@ static int write_job(const struct callback *callback, const struct queue_info *i
 static int run(struct callback *callback, int job)
 {
 	const char *const argv[] = {callback->engine->fetch_path, "--call-back", policy(), NULL};
-	const char *const environment[] = {NULL};
-	CLEANUP(close_p) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct errand errand = {
 	        .name = "callback",
 	        .argv = argv,
-	        .environment = environment,
-	        .uid = geteuid() == 0 ? NOBODY : geteuid(),
-	        .gid = geteuid() == 0 ? NOBODY : getegid(),
 	        .memory_bytes = MEMORY_BYTES,
 	        .max_processes = PROCESSES_MAX,
 	        .input = job,
-	        .output = null,
-	        .directory = null,
 	};
 
-	if (null < 0)
-		return -errno;
-	return launcher_run(
+	return launcher_run_alone(
 	        callback->engine->launcher, &errand, posted, callback, &callback->process);
 }
 

@@ -25,7 +25,6 @@
 #include "run/watch.h"
 
 enum {
-	NOBODY = 65534,
 	PROCESSES_MAX = 16,
 	PEM_MOST = 30 << 10,
 	SECOND_US = 1000 * 1000,
@@ -199,24 +198,15 @@ static void ended(void *userdata, const struct process_end *end)
 static int run(struct door *door, int theirs)
 {
 	const char *const argv[] = {door->gateway_path, NULL};
-	const char *const environment[] = {NULL};
-	CLEANUP(close_p) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	const struct errand errand = {
 	        .name = "gateway",
 	        .argv = argv,
-	        .environment = environment,
-	        .uid = geteuid() == 0 ? NOBODY : geteuid(),
-	        .gid = geteuid() == 0 ? NOBODY : getegid(),
 	        .memory_bytes = MEMORY_BYTES,
 	        .max_processes = PROCESSES_MAX,
 	        .input = theirs,
-	        .output = null,
-	        .directory = null,
 	};
 
-	if (null < 0)
-		return -errno;
-	return launcher_run(door->engine->launcher, &errand, ended, door, &door->process);
+	return launcher_run_alone(door->engine->launcher, &errand, ended, door, &door->process);
 }
 
 static int start_process(struct door *door, struct buf *why)

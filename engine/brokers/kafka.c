@@ -17,14 +17,7 @@
 #include "base/utf8.h"
 #include "brokers/message.h"
 
-enum {
-	BATCH = 256,
-	BATCH_BYTES = 8 << 20,
-	POLL_MS = 1000,
-	LOOK_MS = 500,
-	ASK_MS = 5000,
-	BEGIN_TRIES = 5
-};
+enum { BATCH = 256, POLL_MS = 1000, LOOK_MS = 500, ASK_MS = 5000, BEGIN_TRIES = 5 };
 
 #define CERTIFICATES "/etc/ssl/certs/ca-certificates.crt"
 
@@ -371,7 +364,7 @@ static void read_batch(struct reader *reader)
 	rd_kafka_message_t *message;
 	size_t bytes = 0;
 
-	while (reader->count < BATCH && bytes < BATCH_BYTES) {
+	while (reader->count < BATCH && bytes < MESSAGE_BATCH_BYTES) {
 		message = rd_kafka_consumer_poll(reader->kafka, reader->count ? 0 : POLL_MS);
 		if (!message)
 			return;

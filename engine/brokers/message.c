@@ -159,3 +159,10 @@ int message_settled(int patience_ms)
 		fprintf(stderr, "a message is dropped: %s\n", why);
 	return taken;
 }
+
+int message_batch(int batch, int most, size_t bytes)
+{
+	if (bytes > MESSAGE_BATCH_BYTES && batch > 1)
+		return batch / 2;
+	return bytes < MESSAGE_BATCH_BYTES / 2 && batch < most ? batch * 2 : batch;
+}

@@ -45,6 +45,11 @@ void message_send(const struct origin *origin, const struct message *message,
  */
 int message_settled(int patience_ms);
 
+enum { MESSAGE_BATCH_BYTES = 8 << 20 }; /* about as much is handed over at once */
+
+/* How many messages to ask for next, of those that had so many bytes this time: 1 to about `most`. */
+int message_batch(int batch, int most, size_t bytes);
+
 /* Pieces of JSON: "base64", and "2026-03-01T03:00:00.000Z" from milliseconds since 1970. */
 void message_put_base64(struct buf *out, const void *data, size_t length);
 void message_put_time(struct buf *out, int64_t time_ms);

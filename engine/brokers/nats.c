@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "brokers/message.h"
 
-enum { CONNECT_MS = 10000, PING_MS = 10000, FETCH_MS = 5000, BATCH = 128, BATCH_BYTES = 8 << 20 };
+enum { CONNECT_MS = 10000, PING_MS = 10000, FETCH_MS = 5000, BATCH = 128 };
 enum { ACK_WAIT_S = 10, BEAT_S = 3, HELD_MOST = 65536, LOOK_UP_MS = 5000 };
 
 struct reader {
@@ -211,7 +211,7 @@ static natsStatus subscribe_to_subject(struct reader *reader)
 
 	if (status == NATS_OK)
 		status = natsSubscription_SetPendingLimits(
-		        reader->subscription, HELD_MOST, 8 * BATCH_BYTES);
+		        reader->subscription, HELD_MOST, 8 * MESSAGE_BATCH_BYTES);
 	return status == NATS_OK ? natsConnection_FlushTimeout(reader->connection, CONNECT_MS)
 	                         : status;
 }
@@ -317,10 +317,7 @@ static void hand_over(struct reader *reader, natsMsgList *list)
 		send_message(reader, list->Msgs[i]);
 	}
 	settle(list);
-	if (bytes > BATCH_BYTES && reader->batch > 1)
-		reader->batch /= 2;
-	else if (bytes < BATCH_BYTES / 2 && reader->batch < BATCH)
-		reader->batch *= 2;
+	reader->batch = message_batch(reader->batch, BATCH, bytes);
 }
 
 static natsStatus next_from_stream(struct reader *reader)

@@ -16,7 +16,7 @@
 #include "base/cleanup.h"
 #include "brokers/message.h"
 
-enum { BATCH_MOST = 256, BATCH_BYTES = 8 << 20, BYTEA = 17, JSON = 114, JSONB = 3802 };
+enum { BATCH_MOST = 256, BYTEA = 17, JSON = 114, JSONB = 3802 };
 
 struct reader {
 	struct origin origin;
@@ -156,14 +156,6 @@ static void put_element(struct buf *out, const char *text)
 	buf_puts(out, "\"");
 }
 
-static void size_batch(struct reader *reader, size_t bytes)
-{
-	if (bytes > BATCH_BYTES && reader->batch > 1)
-		reader->batch /= 2;
-	else if (bytes < BATCH_BYTES / 2 && reader->batch < BATCH_MOST)
-		reader->batch *= 2;
-}
-
 /* A row that is refused is settled like the others: it would never be taken. */
 static bool hand_over(struct reader *reader, const PGresult *rows)
 {
@@ -182,7 +174,7 @@ static bool hand_over(struct reader *reader, const PGresult *rows)
 	}
 	for (int row = 0; row < count; row++)
 		message_settled(-1);
-	size_batch(reader, bytes);
+	reader->batch = message_batch(reader->batch, BATCH_MOST, bytes);
 	buf_puts(&ids, "}");
 	if (ids.failed)
 		return false;

@@ -22,7 +22,6 @@
 #include "brokers/message.h"
 
 enum { CONNECT_S = 10, BLOCK_MS = 5000, ANSWER_S = 60, CLAIM_MOST_S = 60, BATCH_MOST = 256 };
-enum { BATCH_BYTES = 8 << 20 };
 
 struct reader {
 	struct origin origin;
@@ -258,14 +257,6 @@ static size_t size_of(const redisReply *fields)
 	return size;
 }
 
-static void size_batch(struct reader *reader, size_t bytes)
-{
-	if (bytes > BATCH_BYTES && reader->batch > 1)
-		reader->batch /= 2;
-	else if (bytes < BATCH_BYTES / 2 && reader->batch < BATCH_MOST)
-		reader->batch *= 2;
-}
-
 /* What was deleted from the stream while it was pending has no fields any more: it only has to be acknowledged. */
 static bool hand_over(struct reader *reader, const redisReply *entries)
 {
@@ -288,7 +279,7 @@ static bool hand_over(struct reader *reader, const redisReply *entries)
 	}
 	while (sent--)
 		message_settled(-1);
-	size_batch(reader, bytes);
+	reader->batch = message_batch(reader->batch, BATCH_MOST, bytes);
 	if (count > 3)
 		reply = ask(reader, count, words);
 	return count == 3 || reply;

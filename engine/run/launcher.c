@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 #include "run/process_tree.h"
 
 enum {
+	NOBODY = 65534,
 	HELLO_TIMEOUT_MS = 10000,
 	GOODBYE_TIMEOUT_MS = 5000,
 	NAME_MAX_LENGTH = 48,
@@ -409,6 +411,22 @@ int launcher_run(struct launcher *launcher, const struct errand *errand, process
 	error = send_order(launcher, process, descriptors);
 	*out = error ? process_drop(process) : process;
 	return error;
+}
+
+int launcher_run_alone(struct launcher *launcher, const struct errand *errand, process_end_fn ended,
+        void *userdata, struct process **out)
+{
+	const char *const environment[] = {NULL};
+	CLEANUP(close_p) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct errand alone = *errand;
+
+	if (null < 0)
+		return -errno;
+	alone.environment = environment;
+	alone.uid = geteuid() == 0 ? NOBODY : geteuid();
+	alone.gid = geteuid() == 0 ? NOBODY : getegid();
+	alone.output = alone.directory = null;
+	return launcher_run(launcher, &alone, ended, userdata, out);
 }
 
 static void send_wish(struct process *process, enum message_type wish)

@@ -101,6 +101,12 @@ struct errand {
 /* As launcher_start(). -EPERM: the daemon is an ordinary user, and this is another. */
 int launcher_run(struct launcher *launcher, const struct errand *errand, process_end_fn ended,
         void *userdata, struct process **out);
+/*
+ * Of an errand that needs nothing of anybody its name, arguments, bounds and input: nobody runs it, where we are root,
+ * without environment, and what it writes goes nowhere.
+ */
+int launcher_run_alone(struct launcher *launcher, const struct errand *errand, process_end_fn ended,
+        void *userdata, struct process **out);
 void process_terminate(struct process *process);  /* SIGTERM to what was started, not its tree */
 void process_kill(struct process *process);       /* the whole tree, at once; `ended` still comes */
 pid_t process_pid(const struct process *process); /* on the host; 0 until known */

@@ -489,7 +489,7 @@ def test_watch_over_restarts(fn):
 def test_watch_many_under_kills(fn):
 	directory = incoming(fn)
 	watched(fn, directory)
-	count = 2000 if LONG else 300
+	count = 10000 if LONG else 300
 	for number in range(count):
 		write_file(os.path.join(directory, 'f%04d' % number), 'x')
 		if number in (count // 3, count // 2):
