@@ -31,6 +31,7 @@ struct reader {
 	bool dirty;    /* some of it is not committed */
 	bool from_begin;
 	bool up;       /* what `status` says */
+	bool in_doubt; /* a connection was lost, perhaps the last one */
 	time_t looked; /* last, whether brokers are back */
 };
 
@@ -269,22 +270,30 @@ static void on_error(rd_kafka_t *kafka, int error, const char *why, void *contex
 	        error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__RESOLVE ||
 	        error == RD_KAFKA_RESP_ERR__SSL)
 		say_trouble(reader, (rd_kafka_resp_err_t)error, why);
+	else if (error == RD_KAFKA_RESP_ERR__TRANSPORT)
+		reader->in_doubt = true;
 }
 
 /*
- * Librdkafka does not tell when brokers are back, and messages that still come may have been here before: they are asked
- * for something, now and then.
+ * Librdkafka does not tell when brokers are back, nor always when the last of them is gone, and messages that still come
+ * may have been here before: they are asked for something, now and then.
  */
 static void look_again(struct reader *reader)
 {
 	const struct rd_kafka_metadata *facts = NULL;
 	rd_kafka_topic_partition_list_t *ours = NULL;
+	bool sure = reader->up && !reader->in_doubt;
+	rd_kafka_resp_err_t error;
 
-	if (reader->up || time(NULL) == reader->looked || rd_kafka_assignment(reader->kafka, &ours))
+	if (sure || time(NULL) == reader->looked || rd_kafka_assignment(reader->kafka, &ours))
 		return;
 	reader->looked = time(NULL);
-	if (ours->cnt && !rd_kafka_metadata(reader->kafka, 0, NULL, &facts, LOOK_MS))
+	error = rd_kafka_metadata(reader->kafka, 0, NULL, &facts, LOOK_MS);
+	reader->in_doubt &= error != RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (!error && ours->cnt)
 		say_connected(reader);
+	else if (error && reader->up)
+		say_trouble(reader, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, NULL);
 	rd_kafka_metadata_destroy(facts);
 	rd_kafka_topic_partition_list_destroy(ours);
 }
