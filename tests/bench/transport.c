@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -74,12 +75,48 @@ static int http_connect(const char *target)
 	return -1;
 }
 
-/* Finds the body when the whole response is in the buffer; NULL while it is not. */
-static const char *http_body(const char *response, size_t have, size_t *length)
+/* Puts the chunks behind a head together, when all are there; false while they are not. */
+static bool join_chunks(char *at, char *end, size_t *length)
 {
-	const char *end = memmem(response, have, "\r\n\r\n", 4);
+	char *to = at;
+	size_t size = 1;
+
+	for (char *line; size && (line = memmem(at, (size_t)(end - at), "\r\n", 2));) {
+		size = strtoul(at, NULL, 16);
+		at = line + 2;
+		if ((size_t)(end - at) < size + 2)
+			return false;
+		memmove(to, at, size);
+		to += size;
+		at += size + 2;
+		*length += size;
+	}
+	return !size;
+}
+
+static bool is_chunked(const char *response, const char *end)
+{
+	static const char name[] = "\r\nTransfer-Encoding: chunked";
+
+	for (const char *at = response; at + sizeof(name) <= end + 4; at++)
+		if (strncasecmp(at, name, sizeof(name) - 1) == 0)
+			return true;
+	return false;
+}
+
+/* Finds the body when the whole response is in the buffer; NULL while it is not. */
+static const char *http_body(char *response, size_t have, size_t *length)
+{
+	char *end = memmem(response, have, "\r\n\r\n", 4);
 	const char *line = response;
 
+	*length = 0;
+	if (end && is_chunked(response, end)) {
+		/* It is put together once, when its end is there. */
+		if (memcmp(response + have - 5, "0\r\n\r\n", 5) != 0)
+			return NULL;
+		return join_chunks(end + 4, response + have, length) ? end + 4 : NULL;
+	}
 	while (end && line && line < end && strncasecmp(line, "content-length:", 15) != 0) {
 		line = memchr(line, '\n', (size_t)(end - line));
 		line = line ? line + 1 : NULL;
