@@ -152,8 +152,10 @@ static void got_answer(void *userdata, int status, const char *data, size_t leng
 		engine_settle(engine);
 		return;
 	}
-	if (queue_find(engine->queue, &callback->target, callback->name, &info) == 0)
-		job = write_job(callback, &info, status < 0 ? "" : data, status < 0 ? 0 : length);
+	/* What has no answer is told so; what cannot be read now is not said to be empty. */
+	if ((status == 0 || status == -ENOENT) &&
+	        queue_find(engine->queue, &callback->target, callback->name, &info) == 0)
+		job = write_job(callback, &info, data, status < 0 ? 0 : length);
 	if (job >= 0 && run(callback, job) == 0)
 		engine->callbacks.running++;
 	else
