@@ -47,12 +47,15 @@ class Stage(Mounted):
 
 	def ended(self, pid):
 		end = time.monotonic() + 20
-		while os.path.exists('/proc/%d' % pid):
-			with open('/proc/%d/stat' % pid) as file:
-				if file.read().rsplit(')', 1)[1].split()[0] == 'Z':
-					return
-			assert time.monotonic() < end
-			time.sleep(0.02)
+		try:
+			while True:
+				with open('/proc/%d/stat' % pid) as file:
+					if file.read().rsplit(')', 1)[1].split()[0] == 'Z':
+						return
+				assert time.monotonic() < end
+				time.sleep(0.02)
+		except (FileNotFoundError, ProcessLookupError):  # it went, perhaps between open and read
+			return
 
 	def run(self, *arguments, directory=None, state=None, status=0):
 		"""Runs fnfsd to its return; what it says on standard error."""

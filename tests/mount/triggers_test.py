@@ -509,6 +509,8 @@ def test_watch_when_the_kernel_loses_some(fn):
 	watcher, = [pid for pid in descendants(fn.process.pid) if read('/proc/%d/comm' % pid) == 'fnfs-watch\n']
 	os.kill(watcher, signal.SIGSTOP)
 	try:
+		# It takes events until it really stands still, and the queue is to be full.
+		until(fn, lambda: read('/proc/%d/stat' % watcher).rsplit(')', 1)[1].split()[0] == 'T')
 		for number in range(most + 10):  # by turns: what is like the one before it is one
 			write_file(os.path.join(directory, 'ab'[number % 2]), 'x')
 		write_file(os.path.join(directory, 'late'), 'x')
