@@ -122,6 +122,17 @@ static void writable(void *userdata, int events)
 	}
 }
 
+static int listen_to(struct channel *channel)
+{
+	channel->readable = watch_new(channel->loop, channel->out, readable, channel);
+	if (!channel->readable) {
+		channel_close(channel);
+		return -ENOMEM;
+	}
+	watch_events(channel->readable, UV_READABLE);
+	return 0;
+}
+
 int channel_open(struct channel *channel, uv_loop_t *loop, const struct channel_events *events,
         void *userdata, int *in, int *out)
 {
@@ -147,15 +158,19 @@ int channel_open(struct channel *channel, uv_loop_t *loop, const struct channel_
 	*out = up[1];
 	fcntl(channel->in, F_SETFL, O_NONBLOCK);
 	fcntl(channel->out, F_SETFL, O_NONBLOCK);
-	channel->readable = watch_new(loop, channel->out, readable, channel);
-	if (!channel->readable) {
-		*in = close_fd(*in);
-		*out = close_fd(*out);
-		channel_close(channel);
-		return -ENOMEM;
-	}
-	watch_events(channel->readable, UV_READABLE);
-	return 0;
+	if (listen_to(channel) == 0)
+		return 0;
+	*in = close_fd(*in);
+	*out = close_fd(*out);
+	return -ENOMEM;
+}
+
+int channel_replace(struct channel *channel, int in, int out)
+{
+	channel_close(channel);
+	channel->in = in;
+	channel->out = out;
+	return listen_to(channel);
 }
 
 void channel_close(struct channel *channel)

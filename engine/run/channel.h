@@ -39,6 +39,11 @@ struct channel {
  */
 int channel_open(struct channel *channel, uv_loop_t *loop, const struct channel_events *events,
         void *userdata, int *in, int *out);
+/*
+ * From now on over these, which it takes over, and which do not block. What was sent, and not yet, is forgotten. 0, or -ENOMEM:
+ * then it is closed.
+ */
+int channel_replace(struct channel *channel, int in, int out);
 void channel_close(struct channel *channel); /* harmless twice; no event comes after it */
 
 /* 0 or -ENOMEM; a broken pipe shows as the end of the channel. The parts form one frame. */

@@ -274,6 +274,21 @@ static char **make_environment(const struct deployment *deployment, const struct
 
 /* --- FRAME_INIT ----------------------------------------------------------------------------- */
 
+/* All of the process's environment, for one that was started without it. */
+static cJSON *all_variables(const struct deployment *deployment)
+{
+	cJSON *object = cJSON_CreateObject();
+
+	for (char **variable = deployment->environment; *variable; variable++) {
+		const char *equals = strchr(*variable, '=');
+		CLEANUP(free_p) char *key = strndup(*variable, (size_t)(equals - *variable));
+
+		if (key && !cJSON_GetObjectItemCaseSensitive(object, key))
+			cJSON_AddStringToObject(object, key, equals + 1);
+	}
+	return object;
+}
+
 static int make_init(struct deployment *deployment, const struct settings *settings)
 {
 	const struct config *config = &deployment->config;
@@ -295,6 +310,8 @@ static int make_init(struct deployment *deployment, const struct settings *setti
 	cJSON_AddNumberToObject(object, "concurrency", config->concurrency);
 	cJSON_AddNumberToObject(object, "response_max", INVOCATION_RESPONSE_MAX);
 	cJSON_AddItemToObject(object, "environment", user_data(settings));
+	if (deployment->runtime && deployment->runtime->parks)
+		cJSON_AddItemToObject(object, "variables", all_variables(deployment));
 	text = object ? cJSON_PrintUnformatted(object) : NULL;
 	if (!text)
 		return -ENOMEM;

@@ -35,7 +35,15 @@ enum {
 	LOOK_AGAIN_MS = 5,
 };
 
-enum source { FROM_DAEMON, FROM_SIGNAL, FROM_STATUS, FROM_MEMORY, FROM_OUTBOUND, SOURCE_BITS = 3 };
+enum source {
+	FROM_DAEMON,
+	FROM_SIGNAL,
+	FROM_STATUS,
+	FROM_MEMORY,
+	FROM_OUTBOUND,
+	FROM_PRESSURE,
+	SOURCE_BITS = 3,
+};
 
 static void watch(
         struct guardian *guardian, int fd, uint32_t events, enum source source, uint64_t id)
@@ -55,17 +63,34 @@ static void watch_outbox(struct guardian *guardian)
 	epoll_ctl(guardian->epoll, EPOLL_CTL_MOD, CHANNEL, &event);
 }
 
-static void tell(struct guardian *guardian, enum message_type type, uint64_t id, const void *body,
-        size_t length)
+/* The message is in guardian->message. */
+static void send_message(struct guardian *guardian, const int *descriptors)
 {
 	bool waited = !list_empty(&guardian->outbox.waiting);
 
-	message_begin(&guardian->message, type, id);
-	buf_append(&guardian->message, body, length);
-	if (outbox_send(&guardian->outbox, CHANNEL, &guardian->message, NULL) == -EPIPE)
+	if (outbox_send(&guardian->outbox, CHANNEL, &guardian->message, descriptors) == -EPIPE)
 		guardian->daemon_gone = true;
 	if (waited != !list_empty(&guardian->outbox.waiting))
 		watch_outbox(guardian);
+}
+
+static void tell(struct guardian *guardian, enum message_type type, uint64_t id, const void *body,
+        size_t length)
+{
+	message_begin(&guardian->message, type, id);
+	buf_append(&guardian->message, body, length);
+	send_message(guardian, NULL);
+}
+
+void guardian_tell_started(
+        struct guardian *guardian, const struct ward *ward, const int *descriptors)
+{
+	const struct message_started started = {.pid = ward->runtime, .waited = ward->was_spare};
+
+	message_begin(&guardian->message, MESSAGE_STARTED, ward->id);
+	buf_append(&guardian->message, &started, sizeof(started));
+	message_string(&guardian->message, ward->group);
+	send_message(guardian, descriptors);
 }
 
 /* Our log is the daemon's. `TIME LEVEL ` is added there. */
@@ -98,7 +123,7 @@ static void refuse(struct guardian *guardian, uint64_t id, const struct buf *why
 	tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
 }
 
-static void take_in(struct guardian *guardian, struct ward *ward, uint64_t id)
+void guardian_take_in(struct guardian *guardian, struct ward *ward, uint64_t id)
 {
 	list_append(&guardian->wards, &ward->link);
 	map_put(&guardian->by_id, id, ward);
@@ -106,7 +131,35 @@ static void take_in(struct guardian *guardian, struct ward *ward, uint64_t id)
 	watch(guardian, ward->memory_event, EPOLLIN, FROM_MEMORY, id);
 	guardian->sample_ms = 0;
 	if (ward->errand)
-		tell(guardian, MESSAGE_STARTED, id, &ward->runtime, sizeof(ward->runtime));
+		guardian_tell_started(guardian, ward, NULL);
+}
+
+void guardian_rename(struct guardian *guardian, struct ward *ward, uint64_t id)
+{
+	map_remove(&guardian->by_id, ward->id);
+	list_unlink(&ward->link);
+	epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, ward->status, NULL);
+	if (ward->memory_event >= 0)
+		epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, ward->memory_event, NULL);
+	ward->id = id;
+	guardian_take_in(guardian, ward, id);
+}
+
+static int start_sandbox(struct guardian *guardian, struct ward **ward, uint64_t id,
+        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
+        struct buf *why)
+{
+	struct order order;
+	int error = order_parse(&order, body, length);
+
+	*ward = NULL;
+	if (error)
+		buf_printf(why, "reading the order: %s", strerror(-error));
+	else if (!spares_take(guardian, &order, id, descriptors))
+		error = ward_start(
+		        ward, &guardian->sandbox, &guardian->limits, id, &order, descriptors, why);
+	order_deinit(&order);
+	return error;
 }
 
 static void start(struct guardian *guardian, const struct message *message, const char *body,
@@ -120,12 +173,12 @@ static void start(struct guardian *guardian, const struct message *message, cons
 		error = errand_start(&ward, &guardian->view, &guardian->limits, message->process,
 		        body, length, descriptors, &why);
 	else
-		error = ward_start(&ward, &guardian->sandbox, &guardian->limits, message->process,
-		        body, length, descriptors, &why);
+		error = start_sandbox(
+		        guardian, &ward, message->process, body, length, descriptors, &why);
 	if (error)
 		refuse(guardian, message->process, &why);
-	else
-		take_in(guardian, ward, message->process);
+	else if (ward)
+		guardian_take_in(guardian, ward, message->process);
 	buf_deinit(&why);
 }
 
@@ -173,8 +226,8 @@ static void hear_daemon(struct guardian *guardian, uint32_t events)
 
 static void hear_status(struct guardian *guardian, struct ward *ward, uint32_t events)
 {
-	if (ward_listen(ward, &guardian->limits))
-		tell(guardian, MESSAGE_STARTED, ward->id, &ward->runtime, sizeof(ward->runtime));
+	if (ward_listen(ward, &guardian->limits) && !ward->spare)
+		guardian_tell_started(guardian, ward, NULL);
 	if (ward_connect(ward, &guardian->limits))
 		watch(guardian, ward->outbound->words, EPOLLIN, FROM_OUTBOUND, ward->id);
 	/* Everybody who could say something is gone; SIGCHLD tells the rest. */
@@ -228,6 +281,7 @@ static void bury(struct guardian *guardian)
 {
 	struct ward *ward, *following;
 	struct process_end end;
+	bool of_daemon;
 	uint64_t id;
 
 	list_each_safe(ward, following, &guardian->wards, link) {
@@ -237,8 +291,12 @@ static void bury(struct guardian *guardian)
 			guardian_kill_orphans(guardian);
 		id = ward->id;
 		map_remove(&guardian->by_id, id);
-		ward_free(ward);
-		tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
+		of_daemon = !ward->spare;
+		if (ward->spare)
+			spares_lose(guardian, ward);
+		ward_free(ward); /* before it is told, which means that nothing is left */
+		if (of_daemon)
+			tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
 	}
 }
 
@@ -252,18 +310,21 @@ static bool something_ends(const struct guardian *guardian)
 	return false;
 }
 
+static int shorter(int patience, int other)
+{
+	return other >= 0 && (patience < 0 || other < patience) ? other : patience;
+}
+
 static int patience_ms(const struct guardian *guardian)
 {
-	int patience = guardian_memory_patience_ms(guardian), wait;
+	int patience = shorter(guardian_memory_patience_ms(guardian), spares_patience_ms(guardian));
 	struct ward *ward;
 
 	if (something_ends(guardian))
-		return LOOK_AGAIN_MS;
-	list_each(ward, &guardian->wards, link) {
-		wait = ward->outbound ? outbound_patience_ms(ward->outbound) : -1;
-		if (wait >= 0 && (patience < 0 || wait < patience))
-			patience = wait;
-	}
+		return shorter(patience, LOOK_AGAIN_MS);
+	list_each(ward, &guardian->wards, link)
+		if (ward->outbound)
+			patience = shorter(patience, outbound_patience_ms(ward->outbound));
 	return patience;
 }
 
@@ -278,6 +339,10 @@ static void hear(struct guardian *guardian, const struct epoll_event *event)
 	}
 	if (source == FROM_SIGNAL) {
 		hear_signals(guardian);
+		return;
+	}
+	if (source == FROM_PRESSURE) {
+		spares_hear_pressure(guardian);
 		return;
 	}
 	ward = map_get(&guardian->by_id, event->data.u64 >> SOURCE_BITS);
@@ -309,6 +374,7 @@ static void turn(struct guardian *guardian)
 	guardian_sample_memory(guardian);
 	look_at_outbound(guardian);
 	bury(guardian);
+	spares_turn(guardian);
 }
 
 static void end_everything(struct guardian *guardian)
@@ -317,6 +383,7 @@ static void end_everything(struct guardian *guardian)
 	int status;
 
 	epoll_ctl(guardian->epoll, EPOLL_CTL_DEL, CHANNEL, NULL);
+	spares_deinit(guardian);
 	list_each(ward, &guardian->wards, link)
 		ward_kill(ward, &guardian->limits);
 	while (!list_empty(&guardian->wards))
@@ -349,6 +416,8 @@ static int guardian_init(struct guardian *guardian, const char *state_dir)
 	watch(guardian, guardian->signals, EPOLLIN, FROM_SIGNAL, 0);
 	log_set_sink(log_to_daemon, guardian);
 	limits_find(&guardian->limits, state_dir, getppid());
+	spares_init(guardian);
+	watch(guardian, guardian->spares.pressure, EPOLLPRI, FROM_PRESSURE, 0);
 	return sandbox_init(&guardian->sandbox, state_dir);
 }
 

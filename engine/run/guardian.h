@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "run/guardian_errand.h"
 #include "run/guardian_message.h"
+#include "run/guardian_spares.h"
 #include "run/guardian_ward.h"
 
 struct guardian {
@@ -28,7 +29,15 @@ struct guardian {
 	int64_t sampled_us;
 	bool daemon_gone;
 	struct errand_view view; /* of the file system, as it was at our start */
+	struct spares spares;
 };
+
+/* guardian.c: wards are watched by their ids, of which a spare gets another when it is taken */
+void guardian_take_in(struct guardian *guardian, struct ward *ward, uint64_t id);
+void guardian_rename(struct guardian *guardian, struct ward *ward, uint64_t id);
+/* The runtime runs; with descriptors as MESSAGE_STARTED has them, or NULL. */
+void guardian_tell_started(
+        struct guardian *guardian, const struct ward *ward, const int *descriptors);
 
 /* guardian_process.c: the process itself */
 void guardian_prepare_process(void);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "run/guardian_order.h"
 #include "run/sandbox.h"
 
 enum { GROUPS_MAX = 65536, ABOVE_TARGETS = 64 };
@@ -54,7 +55,7 @@ void errand_view_deinit(struct errand_view *view)
 	view->root = close_fd(view->root);
 }
 
-static void order_deinit(struct errand_order *order)
+static void errand_order_deinit(struct errand_order *order)
 {
 	free(order->groups);
 	free(order->argv);
@@ -88,8 +89,8 @@ static int parse_order(struct errand_order *order, const char *body, size_t leng
 	if (error)
 		return error;
 	order->name = message_next_string(&place, end);
-	order->argv = ward_take_strings(&place, end, order->numbers.arguments);
-	order->environment = ward_take_strings(&place, end, order->numbers.variables);
+	order->argv = order_take_strings(&place, end, order->numbers.arguments);
+	order->environment = order_take_strings(&place, end, order->numbers.variables);
 	return order->name && order->argv && order->argv[0] && order->environment ? 0 : -EBADMSG;
 }
 
@@ -242,7 +243,7 @@ int errand_start(struct ward **out, const struct errand_view *view, const struct
 		buf_printf(why, "starting %s: %s",
 		        order.argv && order.argv[0] ? order.argv[0] : "a program",
 		        strerror(-error));
-	order_deinit(&order);
+	errand_order_deinit(&order);
 	*out = error ? ward_free(ward) : ward;
 	return error;
 }

@@ -16,7 +16,7 @@ enum message_type {
 	MESSAGE_HELLO = 1, /* guardian: I am there; struct message_hello, limits */
 	MESSAGE_START,     /* daemon: struct message_start, strings, three descriptors */
 	MESSAGE_KILL,      /* daemon */
-	MESSAGE_STARTED,   /* guardian: pid_t of the runtime's first process */
+	MESSAGE_STARTED, /* guardian: struct message_started, the group's name; may have descriptors */
 	MESSAGE_ENDED,     /* guardian: struct process_end */
 	MESSAGE_LOG,       /* guardian: a sentence for the daemon's log */
 	MESSAGE_RUN,       /* daemon: struct message_run, groups, strings, three descriptors */
@@ -47,10 +47,21 @@ struct message_start {
 	gid_t inside_gid;
 	bool writable;
 	bool outbound;
+	bool parks; /* a process of it that knows no function yet will do */
 	int sockets;
 	uint32_t layers;
 	uint32_t arguments;
 	uint32_t variables;
+};
+
+/*
+ * With descriptors it is a process that waited for its function: they are the daemon's ends of its channel (to
+ * write, to read) and of its output, and what was given with the order is of no use.
+ */
+struct message_started {
+	pid_t pid;   /* of the runtime's first process */
+	bool waited; /* in a sandbox that was made ahead */
+	             /* behind it: the name of its group */
 };
 
 /* Behind it: the groups, as gid_t; the name, the arguments, the environment. */

@@ -18,54 +18,6 @@
 #define WORDS_MAX            2048
 #define GROUP_PATIENCE_US    10000000 /* for a control group to become empty */
 
-struct order {
-	struct message_start numbers;
-	const char *name, *code, *runtime, *directory;
-	const char **layers, **argv, **environment;
-};
-
-static void order_deinit(struct order *order)
-{
-	free(order->layers);
-	free(order->argv);
-	free(order->environment);
-}
-
-const char **ward_take_strings(const char **place, const char *end, size_t count)
-{
-	const char **strings = calloc(count + 1, sizeof(*strings));
-
-	for (size_t i = 0; strings && i < count; i++) {
-		strings[i] = message_next_string(place, end);
-		if (!strings[i]) {
-			free(strings);
-			return NULL;
-		}
-	}
-	return strings;
-}
-
-static int parse_order(struct order *order, const char *body, size_t length)
-{
-	const char *place = body + sizeof(order->numbers), *end = body + length;
-
-	memset(order, 0, sizeof(*order));
-	if (length < sizeof(order->numbers))
-		return -EBADMSG;
-	memcpy(&order->numbers, body, sizeof(order->numbers));
-	order->name = message_next_string(&place, end);
-	order->code = message_next_string(&place, end);
-	order->runtime = message_next_string(&place, end);
-	order->directory = message_next_string(&place, end);
-	if (order->numbers.layers)
-		order->layers = ward_take_strings(&place, end, order->numbers.layers);
-	order->argv = ward_take_strings(&place, end, order->numbers.arguments);
-	order->environment = ward_take_strings(&place, end, order->numbers.variables);
-	if (!order->directory || !order->layers != !order->numbers.layers)
-		return -EBADMSG;
-	return order->argv && order->environment ? 0 : -EBADMSG;
-}
-
 struct ward *ward_free(struct ward *ward)
 {
 	if (!ward)
@@ -107,16 +59,19 @@ int ward_open_status(int pair[2])
 	return 0;
 }
 
-static void limit_values(const struct order *order, struct limits_values *values)
+void ward_limits(const struct order *order, struct limits_values *values)
 {
 	values->memory_bytes = order->numbers.memory_bytes;
 	values->cpu_millicores = order->numbers.cpu_millicores;
 	values->max_processes = order->numbers.max_processes + BUBBLEWRAP_PROCESSES;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
+/* What is in /tmp counts as memory where that is counted by control groups. */
+int64_t ward_tmp_bytes(const struct limits *limits, int64_t memory_bytes)
 {
-	return a < b ? a : b;
+	return limits_has(limits, LIMITS_MEMORY) || memory_bytes > SANDBOX_TMP_BYTES
+	               ? SANDBOX_TMP_BYTES
+	               : memory_bytes;
 }
 
 static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
@@ -141,9 +96,7 @@ static pid_t fork_ward(const struct order *order, struct sandbox *sandbox,
 	                .environment = order->environment,
 	                .host_network = numbers->host_network,
 	                .outbound = numbers->outbound,
-	                .tmp_bytes = limits_has(limits, LIMITS_MEMORY)
-	                                     ? SANDBOX_TMP_BYTES
-	                                     : smaller(SANDBOX_TMP_BYTES, numbers->memory_bytes)},
+	                .tmp_bytes = ward_tmp_bytes(limits, numbers->memory_bytes)},
 	        .argv = order->argv,
 	        .uid = sandbox_owner(numbers->uid, numbers->function_id),
 	        .gid = sandbox_owner_group(numbers->uid, numbers->gid, numbers->function_id),
@@ -180,7 +133,7 @@ static int launch(struct ward *ward, const struct order *order, struct sandbox *
 		buf_printf(why, "making the sandboxes' root: %s", strerror(-error));
 		return error;
 	}
-	limit_values(order, &values);
+	ward_limits(order, &values);
 	error = limits_create(limits, ward->group, &values);
 	if (error) {
 		buf_printf(why, "making the control group: %s", strerror(-error));
@@ -217,25 +170,20 @@ static bool plan_outbound(struct ward *ward, const struct order *order,
 }
 
 int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *limits, uint64_t id,
-        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
-        struct buf *why)
+        const struct order *order, const int descriptors[MESSAGE_DESCRIPTORS], struct buf *why)
 {
-	struct order order;
-	struct ward *ward = NULL;
-	int error = parse_order(&order, body, length);
+	struct ward *ward = ward_new(id, order->name, order->numbers.memory_bytes);
+	int error = ward ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < MESSAGE_DESCRIPTORS && !error; i++)
 		if (descriptors[i] < 0)
 			error = -EMFILE;
-	if (!error && !(ward = ward_new(id, order.name, order.numbers.memory_bytes)))
-		error = -ENOMEM;
 	if (error)
 		buf_printf(why, "reading the order: %s", strerror(-error));
-	else if (order.numbers.outbound && !plan_outbound(ward, &order, sandbox, why))
+	else if (order->numbers.outbound && !plan_outbound(ward, order, sandbox, why))
 		error = -ENOEXEC;
 	else
-		error = launch(ward, &order, sandbox, limits, descriptors, why);
-	order_deinit(&order);
+		error = launch(ward, order, sandbox, limits, descriptors, why);
 	*out = error ? ward_free(ward) : ward;
 	return error;
 }
@@ -288,8 +236,10 @@ static void take_packet(struct ward *ward, const char *text, size_t length, pid_
 		ward->runtime = sender;
 		return;
 	case 'r':
+	case 'w':
 		ward->init = sender;
-		ward->running = true;
+		ward->running = text[1] == 'r';
+		ward->waiting = text[1] == 'w';
 		return;
 	case 'e':
 		ward->end = atoi(text + 2);

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "run/guardian_message.h"
+#include "run/guardian_order.h"
 #include "run/launcher.h"
 #include "run/instance_limits.h"
 #include "run/outbound.h"
@@ -31,7 +32,8 @@ struct ward {
 	struct outbound *outbound; /* NULL: none is wanted */
 	int network;               /* waits for its way out; -1 */
 	bool running;
-	bool doomed; /* a kill was asked for or decided */
+	bool waiting; /* init has no program yet (guardian_spares.h) */
+	bool doomed;  /* a kill was asked for or decided */
 	bool out_of_memory;
 	bool has_end;
 	int end;               /* of the runtime, as wait(2) says it */
@@ -39,24 +41,25 @@ struct ward {
 	int64_t busy_since_us; /* it is over but for its control group */
 	struct buf words;      /* of bubblewrap, when it does not start */
 	int64_t memory_limit;
+	struct spare *spare; /* nobody's yet; NULL: the daemon's */
+	bool was_spare;
 	struct limits_usage usage; /* the largest seen, by sampling, at its end, by wait4(2) */
 };
 
 /*
- * Starts what the message asks for; the descriptors remain the caller's. On failure the reason is in
+ * Starts what the order asks for; the descriptors remain the caller's. On failure the reason is in
  * `why` and there is no instance.
  */
 int ward_start(struct ward **out, struct sandbox *sandbox, const struct limits *limits, uint64_t id,
-        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
-        struct buf *why);
+        const struct order *order, const int descriptors[MESSAGE_DESCRIPTORS], struct buf *why);
+/* What an order asks for, and how large the /tmp of its sandbox is. */
+void ward_limits(const struct order *order, struct limits_values *values);
+int64_t ward_tmp_bytes(const struct limits *limits, int64_t memory_bytes);
 struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit);
 struct ward *ward_free(struct ward *ward);
 
 /* Packets with their sender's pid: our end, and the end that the child gets. 0 or -errno. */
 int ward_open_status(int pair[2]);
-
-/* `count` strings of a message, and NULL; NULL when they are not there. The caller frees the list. */
-const char **ward_take_strings(const char **place, const char *end, size_t count);
 
 /* Reads what bubblewrap and init have said. True when the runtime has begun to run by it. */
 bool ward_listen(struct ward *ward, const struct limits *limits);

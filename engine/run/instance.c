@@ -244,6 +244,26 @@ static void descriptors_close(struct instance_descriptors *descriptors)
 	close_fd(descriptors->out);
 }
 
+/* Not where a variable counts only at the start of a process. */
+static bool may_wait(const struct instance *instance)
+{
+	const struct deployment *deployment = instance->deployment;
+
+	return instance->protocol->adopt && deployment->runtime->parks &&
+	       !runtime_start_depends(
+	               deployment->runtime, (const char *const *)deployment->environment);
+}
+
+static void process_taken(void *userdata, const int ends[3])
+{
+	struct instance *instance = userdata;
+	int r = instance->protocol->adopt(instance, ends[0], ends[1]);
+	int s = instance_take_output_from(instance, ends[2]);
+
+	if (r < 0 || s < 0)
+		process_kill(instance->process);
+}
+
 static int launch(struct instance *instance)
 {
 	const struct deployment *deployment = instance->deployment;
@@ -287,6 +307,7 @@ static int launch(struct instance *instance)
 	                .channel_in = runtimes.in,
 	                .channel_out = runtimes.out,
 	                .output = output,
+	                .taken = may_wait(instance) ? process_taken : NULL,
 	        },
 	        process_ended, instance, &instance->process);
 }

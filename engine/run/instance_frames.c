@@ -91,6 +91,10 @@ static void channel_ended(void *userdata, int status)
 
 	if (instance_is_ending(instance))
 		return;
+	/* Until it has started nobody has spoken: a process that waited speaks elsewhere (adopt()), of which the news
+	 * may come later; and one that could not be started is reported as ended. */
+	if (status == 0 && instance->process && !process_pid(instance->process))
+		return;
 	if (status < 0) {
 		instance_spoke_garbage(instance);
 		return;
@@ -117,6 +121,13 @@ static int begin(struct instance *instance)
 
 	protocol_encode_header(header, FRAME_INIT, 0, 0, init->length);
 	return channel_send(&instance->channel, parts, 2);
+}
+
+static int adopt(struct instance *instance, int in, int out)
+{
+	int r = channel_replace(&instance->channel, in, out);
+
+	return r < 0 ? r : begin(instance);
 }
 
 static int send_call(struct instance *instance, struct invocation *invocation)
@@ -181,6 +192,7 @@ static void close_pipes(struct instance *instance)
 const struct instance_protocol instance_frames = {
         .open = open_pipes,
         .begin = begin,
+        .adopt = adopt,
         .call = send_call,
         .cancel = cancel,
         .stop = stop,

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "run/host.h"
 #include "run/invocation.h"
 #include "run/pool.h"
@@ -83,9 +84,16 @@ int instance_open_output(struct instance *instance, int *runtimes)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	instance->output = ends[0];
 	*runtimes = ends[1];
-	fcntl(instance->output, F_SETFL, O_NONBLOCK);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	return instance_take_output_from(instance, ends[0]);
+}
+
+int instance_take_output_from(struct instance *instance, int output)
+{
+	instance->output_watch = watch_free(instance->output_watch);
+	close_fd(instance->output);
+	instance->output = output;
 	instance->output_watch =
 	        watch_new(instance->pool->host->loop, instance->output, output_ready, instance);
 	if (!instance->output_watch)

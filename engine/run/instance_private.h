@@ -22,6 +22,9 @@ struct instance_protocol {
 	/* Makes what the launch needs. 0 or -errno. */
 	int (*open)(struct instance *instance, struct instance_descriptors *runtimes);
 	int (*begin)(struct instance *instance); /* its process is on the way; 0 or -errno */
+	/* What was started waited already, and listens on these (launcher.h), which it takes over. 0 or -errno; NULL:
+	 * programs of this protocol do not wait. */
+	int (*adopt)(struct instance *instance, int in, int out);
 	/* Gives the invocation to the program; may move its request out. 0 or -ENOMEM. */
 	int (*call)(struct instance *instance, struct invocation *invocation);
 	/* The invocation, already out of `running`, was given up while others go on. */
@@ -74,6 +77,8 @@ void instance_one_less(struct instance *instance);
 
 /* 0 and the runtime's end of the pipe, or -errno. */
 int instance_open_output(struct instance *instance, int *runtimes);
+int instance_take_output_from(
+        struct instance *instance, int output); /* instead, taken over; 0 or -ENOMEM */
 
 /* Reads what is there; false at its end. With `all` it goes on although the log is congested. */
 bool instance_take_output(struct instance *instance, bool all);

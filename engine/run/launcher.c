@@ -31,7 +31,6 @@ enum {
 	NOBODY = 65534,
 	HELLO_TIMEOUT_MS = 10000,
 	GOODBYE_TIMEOUT_MS = 5000,
-	NAME_MAX_LENGTH = 48,
 };
 
 struct launcher {
@@ -46,6 +45,7 @@ struct launcher {
 	uint64_t last_id;
 	struct limits limits;
 	bool has_layers;
+	uint64_t started_ahead; /* processes whose sandbox had been waiting */
 	struct buf message;
 	char *incoming;
 };
@@ -55,6 +55,7 @@ struct process {
 	uint64_t id;
 	char *group;
 	process_end_fn ended;
+	process_taken_fn taken;
 	void *userdata;
 	pid_t pid;
 	bool killed;
@@ -181,7 +182,31 @@ static void take_end(struct process *process, const char *body, size_t length)
 	end_process(process, &end);
 }
 
-static void take_message(struct launcher *launcher, const char *data, size_t length)
+static void take_start(struct process *process, const char *body, size_t length, int descriptors[])
+{
+	struct message_started started;
+	char *group;
+
+	if (length <= sizeof(started) || body[length - 1])
+		return;
+	memcpy(&started, body, sizeof(started));
+	process->pid = started.pid;
+	process->launcher->started_ahead += started.waited;
+	group = strdup(body + sizeof(started));
+	if (group) {
+		free(process->group);
+		process->group = group;
+	}
+	if (descriptors[0] < 0 || !process->taken)
+		return;
+	process->taken(process->userdata, descriptors);
+	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
+		descriptors[i] = -1;
+}
+
+/* Descriptors that are not taken over are closed by the caller. */
+static void take_message(
+        struct launcher *launcher, const char *data, size_t length, int descriptors[])
 {
 	const char *body = data + sizeof(struct message);
 	struct message message;
@@ -200,8 +225,8 @@ static void take_message(struct launcher *launcher, const char *data, size_t len
 		log_line(LOG_WARNING, "guardian: %.*s", (int)length, body);
 		break;
 	case MESSAGE_STARTED:
-		if (process && length == sizeof(process->pid))
-			memcpy(&process->pid, body, length);
+		if (process)
+			take_start(process, body, length, descriptors);
 		break;
 	case MESSAGE_ENDED:
 		if (process)
@@ -210,18 +235,30 @@ static void take_message(struct launcher *launcher, const char *data, size_t len
 	}
 }
 
+/* One message: its length, 0 when the guardian is gone, or -EAGAIN. */
+static ssize_t receive(struct launcher *launcher)
+{
+	int descriptors[MESSAGE_DESCRIPTORS];
+	ssize_t length = message_receive(launcher->socket, launcher->incoming, descriptors);
+
+	if (length <= 0)
+		return length;
+	take_message(launcher, launcher->incoming, (size_t)length, descriptors);
+	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
+		close_fd(descriptors[i]);
+	return length;
+}
+
 /* A callback may free nothing of the launcher, but the guardian may be lost meanwhile. */
 static void hear_guardian(uv_poll_t *poll, int status, int events)
 {
 	struct launcher *launcher = poll->data;
-	int unused[MESSAGE_DESCRIPTORS];
 	ssize_t length = -EAGAIN;
 
 	if (events & UV_WRITABLE)
 		outbox_flush(&launcher->outbox, launcher->socket);
-	while (launcher->poll == poll &&
-	        (length = message_receive(launcher->socket, launcher->incoming, unused)) > 0)
-		take_message(launcher, launcher->incoming, (size_t)length);
+	while (launcher->poll == poll && (length = receive(launcher)) > 0)
+		continue;
 	if (launcher->poll != poll)
 		return;
 	if (length != -EAGAIN)
@@ -234,17 +271,12 @@ static void hear_guardian(uv_poll_t *poll, int status, int events)
 static int await_hello(struct launcher *launcher)
 {
 	struct pollfd poll_for = {.fd = launcher->socket, .events = POLLIN};
-	int unused[MESSAGE_DESCRIPTORS];
-	ssize_t length;
 
 	while (launcher->young) {
 		if (poll(&poll_for, 1, HELLO_TIMEOUT_MS) == 0)
 			return fail(-ETIMEDOUT, "waiting for the guardian");
-		length = message_receive(launcher->socket, launcher->incoming, unused);
-		if (length == 0)
+		if (receive(launcher) == 0)
 			return fail(-EPIPE, "the guardian died at its start");
-		if (length > 0)
-			take_message(launcher, launcher->incoming, (size_t)length);
 	}
 	return 0;
 }
@@ -316,21 +348,8 @@ void launcher_describe(const struct launcher *launcher, struct buf *out)
 	buf_printf(out, "overlays %s\n", launcher->has_layers ? "yes" : "no");
 	buf_printf(out, "guardian %d\n", (int)launcher->guardian);
 	buf_printf(out, "processes %zu\n", launcher->processes.count);
-}
-
-/* Letters, digits and `-` of the name, and a number that is never used again. */
-static char *make_group(const char *name, uint64_t id)
-{
-	char clean[NAME_MAX_LENGTH + 1];
-	size_t length = 0;
-	char *group;
-
-	for (; *name && length < NAME_MAX_LENGTH; name++)
-		if ((*name >= '0' && *name <= '9') || (*name >= 'a' && *name <= 'z') ||
-		        (*name >= 'A' && *name <= 'Z') || *name == '-')
-			clean[length++] = *name;
-	clean[length] = 0;
-	return asprintf(&group, "%s%s%" PRIu64, clean, length ? "." : "", id) < 0 ? NULL : group;
+	buf_printf(out, "started %" PRIu64 "\n", launcher->last_id);
+	buf_printf(out, "started_ahead %" PRIu64 "\n", launcher->started_ahead);
 }
 
 static struct process *process_new(
@@ -344,7 +363,7 @@ static struct process *process_new(
 	process->id = ++launcher->last_id;
 	process->ended = ended;
 	process->userdata = userdata;
-	process->group = make_group(name, process->id);
+	process->group = order_group(name, process->id);
 	if (process->group && map_put(&launcher->processes, process->id, process) == 0)
 		return process;
 	process_free(process);
@@ -385,6 +404,7 @@ int launcher_start(struct launcher *launcher, const struct launch *launch, proce
 	process = process_new(launcher, launch->name, ended, userdata);
 	if (!process)
 		return -ENOMEM;
+	process->taken = launch->taken;
 	order_write_start(&launcher->message, process->id, process->group, launch);
 	error = send_order(launcher, process, descriptors);
 	*out = error ? process_drop(process) : process;

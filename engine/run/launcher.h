@@ -18,6 +18,13 @@
 struct launcher;
 struct process;
 
+/*
+ * A process that waited for its function is what was started. It has not the descriptors it was to get, but those whose other
+ * ends these are, which do not block: to write, to read, and its output. The receiver's to close. Nor has it the
+ * environment, which it must be told.
+ */
+typedef void (*process_taken_fn)(void *userdata, const int ends[3]);
+
 /* What is to run. Strings and descriptors are borrowed until launcher_start() returns. */
 struct launch {
 	const char *name;      /* for cgroup and directory names: letters, digits, `-` */
@@ -47,9 +54,10 @@ struct launch {
 	 * which is a Unix socket then (run/sockets.h), and not seen by the program.
 	 */
 	int sockets;
-	int channel_in;  /* becomes descriptor 3: daemon to runtime */
-	int channel_out; /* becomes descriptor 4: runtime to daemon */
-	int output;      /* becomes 1 and 2 */
+	int channel_in;         /* becomes descriptor 3: daemon to runtime */
+	int channel_out;        /* becomes descriptor 4: runtime to daemon */
+	int output;             /* becomes 1 and 2 */
+	process_taken_fn taken; /* the program may be one that waits already; NULL: it may not */
 };
 
 struct process_end {

@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/launcher_order.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "run/guardian_message.h"
 
+enum { NAME_MAX_LENGTH = 48 };
+
 static const char *const none[] = {NULL};
+
+char *order_group(const char *name, uint64_t id)
+{
+	char clean[NAME_MAX_LENGTH + 1];
+	size_t length = 0;
+	char *group;
+
+	for (; *name && length < NAME_MAX_LENGTH; name++)
+		if ((*name >= '0' && *name <= '9') || (*name >= 'a' && *name <= 'z') ||
+		        (*name >= 'A' && *name <= 'Z') || *name == '-')
+			clean[length++] = *name;
+	clean[length] = 0;
+	return asprintf(&group, "%s%s%" PRIu64, clean, length ? "." : "", id) < 0 ? NULL : group;
+}
 
 static uint32_t count_strings(const char *const *strings)
 {
@@ -37,6 +56,7 @@ void order_write_start(
 	        .inside_gid = launch->inside_gid,
 	        .writable = launch->writable,
 	        .outbound = launch->outbound,
+	        .parks = launch->taken,
 	        .sockets = launch->sockets,
 	        .layers = count_strings(layers),
 	        .arguments = count_strings(launch->argv),

@@ -5,6 +5,9 @@
 
 #include "run/launcher.h"
 
+/* Letters, digits and `-` of the name, and a number that is never used again. NULL: no memory. */
+char *order_group(const char *name, uint64_t id);
+
 void order_write_start(
         struct buf *out, uint64_t process, const char *group, const struct launch *launch);
 void order_write_run(

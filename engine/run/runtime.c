@@ -77,6 +77,7 @@ static struct runtime *runtime_free(struct runtime *runtime)
 	strings_free(runtime->argv);
 	strings_free(runtime->detect);
 	strings_free(runtime->extensions);
+	strings_free(runtime->start_variables);
 	free(runtime->missing);
 	free(runtime);
 	return NULL;
@@ -198,7 +199,19 @@ static int runtime_read(struct runtime *runtime, const cJSON *json)
 	r = strings_from(json, "detect", NULL, &runtime->detect);
 	if (!r)
 		r = strings_from(json, "extensions", NULL, &runtime->extensions);
+	if (!r)
+		r = strings_from(json, "start_variables", NULL, &runtime->start_variables);
+	runtime->parks = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "parks"));
 	return r ? r : command_line_read(runtime, json);
+}
+
+bool runtime_start_depends(const struct runtime *runtime, const char *const *environment)
+{
+	for (; *environment; environment++)
+		for (char **prefix = runtime->start_variables; *prefix; prefix++)
+			if (strncmp(*environment, *prefix, strlen(*prefix)) == 0)
+				return true;
+	return false;
 }
 
 /* One runtime from `directory`/`name`. 0, -ENOENT: it is none, -EBADMSG, -ENOMEM. */

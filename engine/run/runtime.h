@@ -31,8 +31,10 @@ struct runtime {
 	enum runtime_protocol protocol;
 	char *working_directory;
 	char **detect; /* names whose presence in code/ chooses this runtime; `+x` behind a name: executable */
-	char **extensions; /* of the handler's file: "py" */
-	int order;         /* of detection, smallest first */
+	char **extensions;      /* of the handler's file: "py" */
+	bool parks;             /* its program may be started before there is a function for it */
+	char **start_variables; /* unless one is set that begins like one of these */
+	int order;              /* of detection, smallest first */
 	bool available; /* the interpreter is on this machine; else `missing` says what to install */
 	char *missing;
 };
@@ -42,6 +44,9 @@ struct runtimes *runtimes_free(struct runtimes *runtimes);
 const struct runtime *runtimes_find(const struct runtimes *runtimes, const char *name);
 const struct runtime *runtimes_at(
         const struct runtimes *runtimes, size_t index); /* NULL at the end */
+
+/* Whether one of these (KEY=VALUE, NULL-ended) must be there when the program starts, and not only later. */
+bool runtime_start_depends(const struct runtime *runtime, const char *const *environment);
 
 /*
  * Which runtime runs this code: the configured name, or for "auto" first the handler's extension, then

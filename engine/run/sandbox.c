@@ -169,7 +169,8 @@ static void add_resolvers(struct buf *out)
 
 static void add_code(struct buf *out, const struct sandbox_view *view)
 {
-	words(out, view->writable ? "--bind" : "--ro-bind", view->code, "/opt/function/code");
+	if (view->code)
+		words(out, view->writable ? "--bind" : "--ro-bind", view->code, SANDBOX_CODE);
 	if (view->runtime)
 		words(out, "--ro-bind", view->runtime, "/opt/fnfs/runtime");
 	words(out, "--ro-bind", view->init, SANDBOX_INIT);

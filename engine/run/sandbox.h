@@ -16,6 +16,7 @@
 #define SANDBOX_ID         1003 /* uid and gid inside */
 #define SANDBOX_INIT       "/opt/fnfs/init"
 #define SANDBOX_IMAGE_INIT "/.fnfs-init"
+#define SANDBOX_CODE       "/opt/function/code"
 #define SANDBOX_TMP_BYTES  (INT64_C(512) << 20)
 #define SANDBOX_FILE_BYTES (INT64_C(2) << 30) /* of a file, where the code is writable */
 
@@ -42,7 +43,7 @@ struct sandbox {
 
 struct sandbox_view {
 	/* sources of bind mounts, as the owner can reach them */
-	const char *root, *code, *runtime, *init; /* runtime NULL: there is none */
+	const char *root, *code, *runtime, *init; /* code, runtime NULL: there is none */
 	bool is_image;                            /* `code` is the root of a file system */
 	bool writable; /* the code is; or an image has a layer of the instance's own over it */
 	uid_t uid;     /* inside */
@@ -62,7 +63,7 @@ struct sandbox_start {
 	const struct limits *limits;
 	const char *group;
 	struct sandbox_view view; /* with paths of the host */
-	const char *const *argv;
+	const char *const *argv;  /* empty: init waits for an order (sandbox_order.h) */
 	uid_t uid;
 	gid_t gid;
 	int sockets;       /* to be made inside (struct launch) */

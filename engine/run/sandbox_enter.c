@@ -164,7 +164,8 @@ static void bridge_sources(struct entry *entry)
 		give_up(entry, "making a mount namespace");
 	/* Opened before /tmp is covered, for they may lie there. */
 	open_source(entry, view->root, root);
-	open_source(entry, view->code, code);
+	if (view->code)
+		open_source(entry, view->code, code);
 	if (view->layers)
 		open_layers(entry, &overlay);
 	if (view->runtime)
@@ -178,7 +179,7 @@ static void bridge_sources(struct entry *entry)
 	view->root = bind_source(entry, root, BRIDGE "/root");
 	if (view->is_image)
 		view->code = bridge_image(entry, code);
-	else
+	else if (view->code)
 		view->code = view->layers ? mount_layers(entry, &overlay, BRIDGE "/code")
 		                          : bind_source(entry, code, BRIDGE "/code");
 	if (view->runtime)
@@ -326,6 +327,9 @@ static _Noreturn void execute(const struct entry *entry)
 	        entry->view.is_image ? SANDBOX_IMAGE_INIT : SANDBOX_INIT, limit, sockets,
 	        entry->view.outbound ? "outbound" : "-"};
 	size_t count = 8;
+
+	if (!entry->start->argv[0])
+		argv[7] = "park";
 
 	snprintf(arguments, sizeof(arguments), "%d", SANDBOX_ARGUMENTS);
 	snprintf(limit, sizeof(limit), "%d", entry->start->process_limit);

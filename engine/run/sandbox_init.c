@@ -5,6 +5,9 @@
  * static, for it is started with every instance:
  *
  *	fnfs-init PROCESSES SOCKETS outbound|- PROGRAM [ARGUMENT]...
+ *	fnfs-init PROCESSES 0 park
+ *
+ * Parked, it waits until it is told what to start (run/sandbox_order.h): the sandbox is made before anybody needs it.
  *
  * With SOCKETS above 0 the program speaks HTTP, and descriptor 3 is a Unix socket to the daemon, which
  * the program never sees. A socket belongs to the network it was made in, whoever holds it: so a
@@ -18,6 +21,7 @@
  * pid attached by the kernel, so that the guardian learns pids of its own namespace:
  *
  *	\1n          init: this is my network (a descriptor of its namespace); answered with a packet
+ *	\1w          init: I wait for an order
  *	\1p          the runtime's process, before its exec
  *	\1r          init: the runtime runs
  *	\1e STATUS   init: the runtime ended, as wait(2) said it
@@ -38,6 +42,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "run/sandbox_order.h"
 
 enum { CHANNEL = 3, OUTPUT = 5, STATUS = 6 };
 
@@ -163,6 +169,85 @@ static void await_way_out(void)
 			_exit(126); /* the guardian is gone, and so are we */
 }
 
+/* --- the order of one that was parked --------------------------------------------------------- */
+
+static char order_text[SANDBOX_ORDER_MAX];
+static char *order_arguments[SANDBOX_ORDER_ARGS + 1];
+
+static size_t receive_order(int fds[SANDBOX_ORDER_FDS])
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(SANDBOX_ORDER_FDS * sizeof(int))];
+	} control;
+	struct iovec io = {order_text, sizeof(order_text)};
+	struct msghdr header = {.msg_iov = &io,
+	        .msg_iovlen = 1,
+	        .msg_control = &control,
+	        .msg_controllen = sizeof(control)};
+	ssize_t length;
+
+	do
+		length = recvmsg(CHANNEL, &header, MSG_CMSG_CLOEXEC);
+	while (length < 0 && errno == EINTR);
+	if (length < (ssize_t)sizeof(struct sandbox_order) || !CMSG_FIRSTHDR(&header) ||
+	        CMSG_FIRSTHDR(&header)->cmsg_len != CMSG_LEN(SANDBOX_ORDER_FDS * sizeof(int)))
+		_exit(126); /* nobody needs us any more */
+	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&header)), SANDBOX_ORDER_FDS * sizeof(int));
+	return (size_t)length;
+}
+
+/* They may have the very numbers that they are to get. */
+static void take_descriptors(const int fds[SANDBOX_ORDER_FDS])
+{
+	int high[SANDBOX_ORDER_FDS];
+
+	for (int i = 0; i < SANDBOX_ORDER_FDS; i++)
+		if ((high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, STATUS + 1)) < 0)
+			give_up("arranging descriptors");
+	if (dup2(high[0], CHANNEL) < 0 || dup2(high[1], CHANNEL + 1) < 0 || dup2(high[2], 1) < 0 ||
+	        dup2(high[2], 2) < 0)
+		give_up("arranging descriptors");
+	close_range(STATUS + 1, ~0u, 0);
+}
+
+static char *next_word(char **place)
+{
+	char *word = *place;
+
+	*place += strlen(word) + 1;
+	return word;
+}
+
+static void take_environment(char *place, uint32_t count)
+{
+	clearenv();
+	while (count--)
+		if (putenv(next_word(&place)) != 0)
+			give_up("taking the environment");
+}
+
+/* What the program's arguments are; the number of sockets is put where main() expects it. */
+static char **await_order(int *sockets)
+{
+	struct sandbox_order order;
+	int fds[SANDBOX_ORDER_FDS];
+	char *place = order_text + sizeof(order), *directory;
+
+	say("\1w");
+	order_text[receive_order(fds) - 1] = 0;
+	memcpy(&order, order_text, sizeof(order));
+	take_descriptors(fds);
+	directory = next_word(&place);
+	for (uint32_t i = 0; i < order.arguments && i < SANDBOX_ORDER_ARGS; i++)
+		order_arguments[i] = next_word(&place);
+	take_environment(place, order.variables);
+	if (chdir(directory) < 0 || setenv("PWD", directory, 1) < 0)
+		give_up(directory);
+	*sockets = (int)order.sockets;
+	return order_arguments;
+}
+
 static pid_t start_runtime(char **argv)
 {
 	volatile int error = 0;
@@ -214,20 +299,23 @@ static void end_the_rest(void)
 
 int main(int argc, char **argv)
 {
-	char text[32];
+	char text[32], **program = argv + 4;
+	int sockets, status;
 	pid_t runtime;
-	int status;
 
-	if (argc < 5)
+	if (argc < 5 && (argc < 4 || strcmp(argv[3], "park") != 0))
 		return 126;
 	arrange_descriptors();
 	/* The code inside has our user id; nothing of ours is its business. */
 	prctl(PR_SET_DUMPABLE, 0);
 	limit_processes(argv[1]);
-	make_sockets(atoi(argv[2]));
+	sockets = atoi(argv[2]);
+	if (strcmp(argv[3], "park") == 0)
+		program = await_order(&sockets);
+	make_sockets(sockets);
 	if (strcmp(argv[3], "outbound") == 0)
 		await_way_out();
-	runtime = start_runtime(argv + 4);
+	runtime = start_runtime(program);
 	terminated = runtime;
 	sigaction(SIGTERM, &(struct sigaction){.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO},
 	        NULL);

@@ -40,6 +40,13 @@ class ProcessExit extends Error {
 	name = 'ProcessExit';
 }
 
+// Started before there is a function for it: what handlers load first, and the rest of this runtime, is loaded meanwhile.
+const parked = 'RUNTIME_PARKED' in process.env;
+if (parked) {
+	for (const name of ['http', 'https', 'crypto', './lib/errors', './lib/output']) {
+		require(name);
+	}
+}
 const channel = new Channel(receive, stop);
 let settings = null; // what FRAME_INIT said
 let serving = null; // once the code is loaded
@@ -64,6 +71,10 @@ async function start(init) {
 		settings = { ...DEFAULTS, ...JSON.parse(init) };
 	} catch {
 		channel.refuse('FRAME_INIT is not JSON');
+	}
+	if (parked) {
+		delete process.env.RUNTIME_PARKED;
+		Object.assign(process.env, settings.variables);
 	}
 	for (const [key, value] of Object.entries(settings.environment)) {
 		process.env[key] ??= value;

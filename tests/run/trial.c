@@ -150,7 +150,7 @@ static void nothing(uv_timer_t *timer)
 }
 
 /* One turn of the loop, which a timer ends, for output is not watched. */
-static void turn(struct trial *trial)
+void trial_turn(struct trial *trial)
 {
 	uv_timer_t timer;
 
@@ -172,7 +172,7 @@ static void read_rest(struct trial *trial)
 void trial_wait(struct trial *trial)
 {
 	while (!trial->ends)
-		turn(trial);
+		trial_turn(trial);
 	read_rest(trial);
 }
 
@@ -185,7 +185,7 @@ void trial_expect(struct trial *trial, const char *text)
 {
 	/* What it says may come before the news that it runs. */
 	while (!trial->ends && (!has_said(trial, text) || !process_pid(trial->process)))
-		turn(trial);
+		trial_turn(trial);
 	if (trial->ends)
 		read_rest(trial);
 	if (!CHECK(has_said(trial, text)))

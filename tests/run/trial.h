@@ -45,6 +45,7 @@ struct launch yard_launch(struct yard *yard, const char *script);
 
 /* 0 or -errno of launcher_start(); the trial must be ended by trial_deinit() either way. */
 int trial_start(struct trial *trial, struct yard *yard, struct launch *launch);
+void trial_turn(struct trial *trial); /* of the loop: some milliseconds at most */
 void trial_wait(struct trial *trial); /* until it has ended, and its output is read */
 void trial_expect(struct trial *trial, const char *text); /* until it runs and has printed this */
 void trial_deinit(struct trial *trial);                   /* kills it first if need be */

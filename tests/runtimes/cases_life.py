@@ -9,6 +9,13 @@ from bench import case, check_error, contains, ends_well, equal, exists, fails
 from shim import CALL, CANCEL, DATA, END, FAILED, HEADER, INIT, STOP
 
 
+@case("own-modules", only="python")
+def a_file_of_the_code_is_imported_before_the_library(bench):
+    """Whatever a process imported before it had this code."""
+    with bench.start("own-modules") as it:
+        equal(json.loads(it.ask(1, {}).payload), ["mine", "mine too", "2"])
+
+
 # ---- code that does not start ----
 
 

@@ -4,7 +4,7 @@
 
 Each case runs one or more instances of the shim over pipes. A case whose program cannot be written
 for the runtime (programs.py) is left out; the last line counts. INTERPRETER=PATH in the environment
-tries another version of the runtime's interpreter."""
+tries another version of the runtime's interpreter; PARKED=1 starts it before it has a function."""
 import sys
 import traceback
 

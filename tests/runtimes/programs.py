@@ -100,6 +100,16 @@ PROGRAMS = {
         "nodejs": "require('this-is-not-there');\nexports.handler = async () => {};\n",
         "exec": "#!/this/is/not/there\n",
     },
+    "own-modules": {
+        "python": {
+            "index.py": "import datetime, json, random, urllib.parse\n"
+            "def handler(event, context):\n"
+            "    return [random.MINE, urllib.parse.MINE, json.dumps(2)]\n",
+            "random.py": "MINE = 'mine'\n",
+            "urllib/__init__.py": "",
+            "urllib/parse.py": "MINE = 'mine too'\n",
+        },
+    },
     "load-raises": {
         "python": "def start():\n    raise RuntimeError('at the start')\nstart()\n",
         "nodejs": "function start() { throw new RangeError('at the start'); }\nstart();\n",

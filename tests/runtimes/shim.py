@@ -20,6 +20,7 @@ NAMES = dict(zip((READY, FAILED, DATA, END, ERROR, LOG), "READY FAILED DATA END 
 HEADER = struct.Struct("<IBBHQ")
 DEADLINE = 30  # seconds; a shim that says nothing for so long hangs
 SEEN_AT = "/opt/fnfs/runtime/"
+PARKED = "PARKED" in os.environ  # start shims as those that wait for their function
 
 
 class Hang(AssertionError):
@@ -78,6 +79,8 @@ class Shim:
             "environment": environment,
             "code": code,
         } | settings
+        if PARKED:
+            self.init["variables"] = self._environment(environment)
         self.data = b""
         self.output = b""
         self.frames = []
@@ -111,16 +114,18 @@ class Shim:
             close_fds=False,
             start_new_session=True,
             cwd=os.path.dirname(self.init["code"]),
-            env={
-                "PATH": "/usr/bin:/bin",
-                "RUNTIME_FUNC_NAME": self.init["function"],
-                "RUNTIME_CODE_ROOT": self.init["code"],
-            }
-            | environment,
+            env={"PATH": "/usr/bin:/bin", "RUNTIME_PARKED": "1"} if PARKED else self._environment(environment),
         )
         for fd in (theirs_in, theirs_out, theirs_log):
             os.close(fd)
         os.set_blocking(self.out, False)
+
+    def _environment(self, environment):
+        return {
+            "PATH": "/usr/bin:/bin",
+            "RUNTIME_FUNC_NAME": self.init["function"],
+            "RUNTIME_CODE_ROOT": self.init["code"],
+        } | environment
 
     def __enter__(self):
         return self

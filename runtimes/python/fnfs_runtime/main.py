@@ -12,6 +12,8 @@ from . import loading, values
 from .channel import FAILED, INIT, READY, Channel, ProtocolError, leave
 from .context import context_class
 
+# Started before there is a function for it, which FRAME_INIT then brings with its whole environment.
+PARKED = "RUNTIME_PARKED" in os.environ
 DEFAULTS = {
     "function": "",
     "version": "latest",
@@ -34,6 +36,10 @@ def main():
     channel = Channel()
     status = 0
     try:
+        if PARKED:
+            from . import ahead
+
+            ahead.rehearse(f"{sys.path[0]}/template", DEFAULTS)
         frame = channel.receive()
         if frame:
             status = live(channel, frame)
@@ -69,6 +75,13 @@ def live(channel, frame):
 def prepare(function):
     """Makes the process look to the code as if Python had been started for it."""
     code = function["code"]
+    if PARKED:
+        from . import ahead
+
+        ahead.forget(code)
+        del os.environ["RUNTIME_PARKED"]
+        os.environ.update(function["variables"])
+        time.tzset()
     for key, value in function["environment"].items():
         os.environ.setdefault(key, value)
     library = f"python{sys.version_info[0]}.{sys.version_info[1]}"
