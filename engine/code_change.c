@@ -202,12 +202,16 @@ int code_change_start(struct function_state *owner, int parent, const char *name
 	return r;
 }
 
+bool code_change_is_left(int directory)
+{
+	return faccessat(directory, ARRIVING, F_OK, 0) == 0 ||
+	       faccessat(directory, INCOMING, F_OK, 0) == 0;
+}
+
 void code_change_resume(struct function_state *owner)
 {
-	bool arriving = faccessat(owner->directory, ARRIVING, F_OK, 0) == 0;
-
-	if (arriving || faccessat(owner->directory, INCOMING, F_OK, 0) == 0)
-		begin(owner, arriving, NULL, NULL);
+	if (code_change_is_left(owner->directory))
+		begin(owner, faccessat(owner->directory, ARRIVING, F_OK, 0) == 0, NULL, NULL);
 }
 
 void code_change_cancel(struct function_state *owner)

@@ -25,5 +25,7 @@ int code_change_start(struct function_state *owner, int parent, const char *name
         code_changed_fn done, void *userdata);
 
 /* When a state is made: goes on with what an earlier daemon left. */
+/* Whether there is something to resume in the function's directory. */
+bool code_change_is_left(int directory);
 void code_change_resume(struct function_state *owner);
 void code_change_cancel(struct function_state *owner); /* what is there is gone on with later */

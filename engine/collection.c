@@ -58,16 +58,17 @@ static void collect_packages(struct engine *engine, struct buf *roots)
 			buf_append(roots, version->snapshot.root, sizeof(version->snapshot.root));
 }
 
+static int collect_version(void *userdata, const struct store_version_row *row)
+{
+	if (row->snapshot)
+		buf_append(userdata, row->snapshot->root, sizeof(row->snapshot->root));
+	return 0;
+}
+
 static void collect_roots(struct engine *engine, struct buf *roots)
 {
-	struct function *function = NULL;
-
-	while ((function = functions_next(engine->functions, function ? function->id : 0))) {
-		struct version *version = NULL;
-
-		while ((version = versions_next(function, version ? version->id : 0)))
-			buf_append(roots, version->snapshot.root, sizeof(version->snapshot.root));
-	}
+	if (store_each_version(engine->store, collect_version, roots) < 0)
+		roots->failed = true; /* nothing is dropped then */
 	collect_packages(engine, roots);
 	collect_bases(engine, roots);
 }

@@ -50,7 +50,7 @@ void door_close_event(struct buf *event, const char *request_id);
 /* The token that was given; NULL for whoever is trusted as the owner. 0, -EPERM with a sentence. */
 int door_recognise(const struct door_call *call, struct buf *why);
 /* Whether that one may look at the function. */
-bool door_may_see(const struct door_call *call, const struct function *function);
+bool door_may_see(const struct door_call *call, const char *function);
 
 /* Calls what was found. */
 void door_invoke(struct door_call *call, const char *source);

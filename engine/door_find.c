@@ -110,9 +110,9 @@ int door_recognise(const struct door_call *call, struct buf *why)
 	return -EPERM;
 }
 
-bool door_may_see(const struct door_call *call, const struct function *function)
+bool door_may_see(const struct door_call *call, const char *function)
 {
-	const struct scope_question question = {.verb = SCOPE_READ, .function = function->name};
+	const struct scope_question question = {.verb = SCOPE_READ, .function = function};
 	const struct token *token = is_owner(call) ? NULL : token_of(call);
 
 	return is_owner(call) || (token && scope_allows(token->scopes, &question));

@@ -107,12 +107,33 @@ static void listing_end(struct listing *listing, struct door_call *call)
 	buf_deinit(&listing->json);
 }
 
+struct listed {
+	struct listing *listing;
+	struct door_call *call;
+};
+
+/* Those that nobody may see, or that do not fit, are not loaded for it. */
+static int list_function(void *userdata, const struct store_function_row *row)
+{
+	struct listed *listed = userdata;
+	struct function *function;
+	int r;
+
+	if (!door_may_see(listed->call, row->name))
+		return 0;
+	r = functions_load(listed->call->door->engine->functions, row->id, &function);
+	if (r < 0)
+		return r;
+	if (!listing_next(listed->listing, row->id))
+		return 1;
+	door_describe_function(listed->call, function, NULL, &listed->listing->json);
+	return 0;
+}
+
 /* Whoever may look at some sees these. */
 void door_list(struct door_call *call)
 {
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
-	struct functions *functions = call->door->engine->functions;
-	struct function *function = NULL;
 	struct listing listing;
 	int r = door_recognise(call, &why);
 
@@ -121,12 +142,12 @@ void door_list(struct door_call *call)
 		return;
 	}
 	listing_begin(&listing, call);
-	while ((function = functions_next(functions, function ? function->id : listing.after))) {
-		if (!door_may_see(call, function))
-			continue;
-		if (!listing_next(&listing, function->id))
-			break;
-		door_describe_function(call, function, NULL, &listing.json);
+	r = functions_each_after(call->door->engine->functions, listing.after, list_function,
+	        &(struct listed){&listing, call});
+	if (r < 0) {
+		buf_deinit(&listing.json);
+		door_refuse(call, r, &why);
+		return;
 	}
 	listing_end(&listing, call);
 }

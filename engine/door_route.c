@@ -31,7 +31,7 @@ static void add_parameters(struct buf *event, const struct http_route_match *mat
 
 static int find(struct door_call *call, const struct http_route *route, struct buf *why)
 {
-	const struct functions *functions = call->door->engine->functions;
+	struct functions *functions = call->door->engine->functions;
 
 	call->function = functions_get(functions, route->function);
 	call->version = versions_get(functions, route->version);

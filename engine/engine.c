@@ -61,6 +61,7 @@ static void function_removed(void *userdata, struct function *function)
 
 	queue_remove_function(engine->queue, function->id);
 	function->runtime_state = NULL;
+	glance_forget(&engine->glance, function->id);
 	builds_forget(&engine->builds, function->id);
 	if (state)
 		function_state_remove(state);
@@ -102,6 +103,20 @@ static void alias_removed(void *userdata, struct alias *alias)
 	alias_was_removed(userdata, alias);
 }
 
+static void trim_functions(struct alarm *alarm)
+{
+	functions_trim(container_of(alarm, struct engine, trimming)->functions);
+}
+
+/* Whoever asks may hold some of them until the loop turns. At birth there are no alarms yet. */
+static void functions_crowded(void *userdata)
+{
+	struct engine *engine = userdata;
+
+	if (engine->host.loop && !alarm_is_set(&engine->trimming))
+		alarm_set(&engine->host.alarms, &engine->trimming, 0, trim_functions);
+}
+
 static const struct functions_events functions_events = {
         .configured = function_configured,
         .removed = function_removed,
@@ -110,6 +125,7 @@ static const struct functions_events functions_events = {
         .version_removed = version_removed,
         .alias_routed = alias_routed,
         .alias_removed = alias_removed,
+        .crowded = functions_crowded,
 };
 
 int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
@@ -143,27 +159,38 @@ int engine_remove_function(struct engine *engine, struct function *function, str
 	return r < 0 ? r : function_remove(function, why);
 }
 
-static int function_exists(void *userdata, uint64_t id)
+static int collect_owner(void *userdata, uint64_t owner, const char *name, const char *value)
 {
-	struct engine *engine = userdata;
-
-	return functions_get(engine->functions, id) != NULL;
+	buf_append(userdata, &owner, sizeof(owner));
+	return 0;
 }
 
-/* Functions with reserved instances are live from the start; all others wait to be touched. */
+static void wake(struct engine *engine, uint64_t owner)
+{
+	struct version *version = versions_get(engine->functions, owner);
+	struct function *function = version ? NULL : functions_get(engine->functions, owner);
+	struct function_state *state;
+
+	if (version)
+		version_wake(engine, version);
+	if (!function || !function->settings.config.min_instances)
+		return;
+	state = engine_state(engine, function);
+	if (state)
+		deploy_wake(&state->deploy);
+}
+
+/* Who has reserved instances, or a version to be built, is live from the start; all others wait to be touched. */
 static void wake_reserved(struct engine *engine)
 {
-	struct function *function = NULL;
+	CLEANUP(buf_deinit) struct buf owners = BUF_INIT;
+	uint64_t owner;
 
-	while ((function = functions_next(engine->functions, function ? function->id : 0))) {
-		struct function_state *state;
-
-		versions_wake(engine, function);
-		if (!function->settings.config.min_instances)
-			continue;
-		state = engine_state(engine, function);
-		if (state)
-			deploy_wake(&state->deploy);
+	store_each_setting_named(engine->store, "min_instances", collect_owner, &owners);
+	store_each_setting_named(engine->store, "build", collect_owner, &owners);
+	for (size_t at = 0; at + sizeof(owner) <= owners.length; at += sizeof(owner)) {
+		memcpy(&owner, owners.data + at, sizeof(owner));
+		wake(engine, owner);
 	}
 }
 
@@ -171,7 +198,7 @@ static bool is_version(void *userdata, uint64_t id)
 {
 	struct engine *engine = userdata;
 
-	return versions_get(engine->functions, id) != NULL;
+	return functions_have_version(engine->functions, id);
 }
 
 /* The blobs go with the next collection. */
@@ -302,7 +329,7 @@ int engine_new(struct engine **out, const struct engine_options *options)
 		engine_free(engine);
 		return r;
 	}
-	removal_sweep(&engine->removal, "functions", function_exists, engine);
+	sweep_start(&engine->sweep, engine);
 	package_states_sweep(engine);
 	build_jobs_init(engine);
 	uploads_resume(engine);
@@ -369,6 +396,8 @@ void engine_drain(
 	engine->drained = done;
 	engine->drained_userdata = userdata;
 	alarm_clear(&engine->host.alarms, &engine->saving);
+	alarm_clear(&engine->host.alarms, &engine->trimming);
+	sweep_stop(&engine->sweep);
 	sources_stop(engine->sources, settle, engine);
 	queue_stop(engine->queue, settle, engine);
 	collection_stop(&engine->collection);
@@ -394,7 +423,9 @@ struct engine *engine_free(struct engine *engine)
 	package_states_free(engine);
 	images_close(engine->images);
 	if (engine->host.loop) {
+		sweep_stop(&engine->sweep);
 		alarm_clear(&engine->host.alarms, &engine->saving);
+		alarm_clear(&engine->host.alarms, &engine->trimming);
 		alarm_clear(&engine->host.alarms, &engine->drain_limit);
 		alarm_clear(&engine->host.alarms, &engine->code_uploads.alarm);
 		host_deinit(&engine->host);
@@ -414,6 +445,7 @@ struct engine *engine_free(struct engine *engine)
 	store_close(engine->store);
 	last_error_deinit(&engine->last_error);
 	buf_deinit(&engine->openmetrics);
+	glance_deinit(&engine->glance);
 	close_fd(engine->functions_fd);
 	close_fd(engine->state_fd);
 	free(engine->fetch_path);

@@ -93,7 +93,10 @@ void engine_show_gateway_status(struct engine *engine, struct buf *out);
 void engine_show_openmetrics(
         struct engine *engine, struct buf *out); /* at most once a second anew */
 
-/* Everything that belongs to one function; each is made on first use and lives as long as it. */
+/*
+ * Everything that belongs to one function; each is made on first use and lives as long as it. Numbers are shown
+ * without that, and borrowed until the next look; of calls and errors there are none (NULL) before it is used.
+ */
 struct worktree *engine_worktree(struct engine *engine, struct function *function);
 struct logbook *engine_logbook(struct engine *engine, struct function *function);
 struct metrics *engine_metrics(struct engine *engine, struct function *function);
@@ -102,7 +105,8 @@ int engine_open_build_log(struct engine *engine, struct function *function);
 int engine_stat_build_log(
         struct engine *engine, struct function *function, int64_t *size, int64_t *modified_us);
 struct recorder *engine_recorder(struct engine *engine, struct function *function);
-struct last_error *engine_function_last_error(struct engine *engine, struct function *function);
+struct last_error *engine_function_last_error(
+        struct engine *engine, struct function *function, bool wanted); /* made if there is none */
 
 int engine_create_function(struct engine *engine, const char *name, const struct caller *caller,
         struct function **out, struct buf *why);

@@ -62,21 +62,23 @@ struct logbook *engine_logbook(struct engine *engine, struct function *function)
 
 struct metrics *engine_metrics(struct engine *engine, struct function *function)
 {
-	struct function_state *state = engine_state(engine, function);
+	const struct function_state *state = function->runtime_state;
 
-	return state ? state->metrics : NULL;
+	return state ? state->metrics : glance_metrics(engine, function);
 }
 
 struct recorder *engine_recorder(struct engine *engine, struct function *function)
 {
-	struct function_state *state = engine_state(engine, function);
+	const struct function_state *state = function->runtime_state;
 
 	return state ? state->recorder : NULL;
 }
 
-struct last_error *engine_function_last_error(struct engine *engine, struct function *function)
+struct last_error *engine_function_last_error(
+        struct engine *engine, struct function *function, bool wanted)
 {
-	struct function_state *state = engine_state(engine, function);
+	struct function_state *state =
+	        wanted ? engine_state(engine, function) : function->runtime_state;
 
 	return state ? &state->last_error : NULL;
 }

@@ -13,9 +13,11 @@
 #include "engine/collection.h"
 #include "engine/engine.h"
 #include "engine/function_state.h"
+#include "engine/glance.h"
 #include "engine/images.h"
 #include "engine/package_fetch.h"
 #include "engine/removal.h"
+#include "engine/sweep.h"
 #include "engine/uploads.h"
 #include "run/host.h"
 
@@ -47,10 +49,12 @@ struct engine {
 	struct launcher *launcher;
 	struct door *door; /* NULL: calls come by files alone */
 	struct removal removal;
+	struct sweep sweep;
 	struct collection collection;
 	struct list checks; /* struct check, in check.c */
 	struct last_error last_error;
-	struct list states; /* of functions touched so far */
+	struct list states;   /* of functions touched so far */
+	struct glance glance; /* at those that were not */
 	struct list package_states;
 	struct package_fetches fetches;
 	struct uploads uploads;
@@ -65,7 +69,8 @@ struct engine {
 	int64_t started_us;     /* wall time */
 	struct buf openmetrics; /* rendered at most once a second */
 	int64_t openmetrics_us;
-	struct alarm saving; /* of metrics, once a minute */
+	struct alarm saving;   /* of metrics, once a minute */
+	struct alarm trimming; /* of functions in memory */
 	bool draining;
 	struct alarm drain_limit;
 	void (*drained)(void *userdata);

@@ -27,8 +27,6 @@
 
 #define SEGMENT_BYTES (INT64_C(16) << 20)
 
-#define METRICS_FILE "metrics"
-
 static void code_changed(void *userdata)
 {
 	struct function_state *state = userdata;
@@ -75,7 +73,8 @@ void function_state_save_metrics(struct function_state *state)
 	struct alias_state *alias;
 	struct target *target;
 
-	metrics_file_save(state->metrics, state->directory, METRICS_FILE, &state->metrics_saved);
+	metrics_file_save(
+	        state->metrics, state->directory, FUNCTION_METRICS_FILE, &state->metrics_saved);
 	list_each(alias, &state->aliases, link)
 		alias_state_save_metrics(alias);
 	list_each(target, &state->targets, link)
@@ -119,7 +118,7 @@ static int open_parts(struct function_state *state)
 	state->recorder = recorder_new();
 	if (!state->metrics || !state->recorder)
 		return -ENOMEM;
-	metrics_file_load(state->metrics, state->directory, METRICS_FILE);
+	metrics_file_load(state->metrics, state->directory, FUNCTION_METRICS_FILE);
 	r = logbook_open(&state->logbook, engine->host.loop, engine->clock, state->directory,
 	        "logs", &limits);
 	if (r < 0)
@@ -179,6 +178,7 @@ int function_state_new(
 	target_init(&state->latest, state, "latest", &latest_events);
 	deploy_init(&state->deploy, state);
 	function->runtime_state = state;
+	glance_forget(&engine->glance, function->id);
 	list_append(&engine->states, &state->link);
 	code_change_resume(state);
 	*out = state;

@@ -156,31 +156,19 @@ bool image_pinned_name(const struct image *image, const char *reference, struct 
 
 /* --- what is too much --------------------------------------------------------------------------- */
 
-static bool names(const struct settings *settings, const struct image_entry *entry)
+static int names(void *userdata, uint64_t owner, const char *setting, const char *value)
 {
-	const char *mark = strstr(settings->config.image, PINNED_MARK);
+	const struct image_entry *entry = userdata;
+	const char *mark = strstr(value, PINNED_MARK);
 
-	return mark && entry->pulled[0] && strcmp(mark + strlen(PINNED_MARK), entry->pulled) == 0;
+	return mark && strcmp(mark + strlen(PINNED_MARK), entry->pulled) == 0;
 }
 
-/* A version that runs it could pull it again only while the registry has it. */
-static bool is_pinned(const struct image_entry *entry)
+/* A version that runs it could pull it again only while the registry has it. A failure to look: it is. */
+static bool is_pinned(struct image_entry *entry)
 {
-	struct functions *functions = entry->images->engine->functions;
-	struct function *function = NULL;
-	struct version *version;
-
-	if (!entry->pulled[0])
-		return false;
-	while ((function = functions_next(functions, function ? function->id : 0))) {
-		if (names(&function->settings, entry))
-			return true;
-		for (version = versions_next(function, 0); version;
-		        version = versions_next(function, version->id))
-			if (names(&version->settings, entry))
-				return true;
-	}
-	return false;
+	return entry->pulled[0] &&
+	       store_each_setting_named(entry->images->engine->store, "image", names, entry);
 }
 
 void images_collect(struct images *images)

@@ -6,6 +6,7 @@
 struct metrics;
 
 #define METRICS_FILE_NAME_SIZE 64
+#define FUNCTION_METRICS_FILE  "metrics"
 
 /* What cannot be read is logged, and the numbers begin anew. */
 void metrics_file_load(struct metrics *metrics, int directory, const char *name);

@@ -226,16 +226,8 @@ void queue_calls_measure(struct engine *engine)
 
 void queue_calls_show(struct engine *engine, struct buf *out)
 {
-	struct function *function = NULL;
-	size_t waiting = 0, failed = 0;
+	struct queue_counts counts;
 
-	while ((function = functions_next(engine->functions, function ? function->id : 0))) {
-		struct queue_counts counts;
-
-		queue_count(
-		        engine->queue, &(struct queue_target){.function = function->id}, &counts);
-		waiting += counts.waiting;
-		failed += counts.failed;
-	}
-	buf_printf(out, "queued %zu\nfailed %zu\n", waiting, failed);
+	queue_count_all(engine->queue, &counts);
+	buf_printf(out, "queued %zu\nfailed %zu\n", counts.waiting, counts.failed);
 }

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/quantity.h"
 #include "engine/engine_state.h"
+#include "engine/error_text.h"
 #include "engine/metrics.h"
 #include "engine/publish.h"
 #include "engine/queue_calls.h"
@@ -92,11 +93,28 @@ void engine_show_openmetrics(struct engine *engine, struct buf *out)
 
 /* --- a function ------------------------------------------------------------------------------- */
 
+/* False: there is more to it than what it left on the disk. */
+static bool show_glance(struct engine *engine, const struct function *function, struct buf *out)
+{
+	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
+	const char *state = glance_state(engine, function, &error);
+
+	if (!state)
+		return false;
+	buf_printf(out, "state %s\ninstances 0\nrunning 0\nwaiting 0\n", state);
+	if (error.length)
+		error_text_status(out, error.data, error.length);
+	return true;
+}
+
 void engine_show_function_status(struct engine *engine, struct function *function, struct buf *out)
 {
-	struct function_state *state = engine_state(engine, function);
+	struct function_state *state = function->runtime_state;
 	struct target_counts counts;
 
+	if (!state && show_glance(engine, function, out))
+		return;
+	state = engine_state(engine, function);
 	if (!state) {
 		buf_puts(out, "state unknown\n");
 		return;
@@ -114,8 +132,13 @@ void engine_show_function_status(struct engine *engine, struct function *functio
 
 const char *engine_function_state(struct engine *engine, struct function *function)
 {
-	struct function_state *state = engine_state(engine, function);
+	struct function_state *state = function->runtime_state;
+	CLEANUP(buf_deinit) struct buf error = BUF_INIT;
+	const char *name = state ? NULL : glance_state(engine, function, &error);
 
+	if (name)
+		return name;
+	state = engine_state(engine, function);
 	if (!state)
 		return "unknown";
 	deploy_catch_up(&state->deploy);
@@ -161,7 +184,7 @@ static struct instance *next_of(const struct target *target, uint64_t after)
 bool engine_instance_next(struct engine *engine, struct function *function,
         const struct version *version, uint64_t after, struct instance_info *out)
 {
-	struct function_state *state = engine_state(engine, function);
+	const struct function_state *state = function->runtime_state;
 	struct instance *instance, *found = NULL;
 	struct target *target;
 

@@ -234,17 +234,12 @@ void alias_was_removed(struct engine *engine, struct alias *alias)
 	versions_were_routed(engine, alias->function);
 }
 
-void versions_wake(struct engine *engine, struct function *function)
+void version_wake(struct engine *engine, struct version *version)
 {
-	struct version *version = NULL;
+	struct version_state *state = NULL;
 
-	while ((version = versions_next(function, version ? version->id : 0))) {
-		struct version_state *state;
-
-		if (!version->settings.config.min_instances && !version->settings.config.build[0])
-			continue;
+	if (version->settings.config.min_instances || version->settings.config.build[0])
 		state = state_of(engine, version);
-		if (state)
-			version_state_wake(state);
-	}
+	if (state)
+		version_state_wake(state);
 }

@@ -12,5 +12,5 @@ void version_was_configured(struct engine *engine, struct version *version);
 void version_was_removed(struct engine *engine, struct version *version); /* or a draft */
 void versions_were_routed(struct engine *engine, struct function *function);
 void alias_was_removed(struct engine *engine, struct alias *alias);
-void versions_wake(
-        struct engine *engine, struct function *function); /* builds, and starts what is reserved */
+void version_wake(
+        struct engine *engine, struct version *version); /* builds, starts what is reserved */

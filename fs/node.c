@@ -34,11 +34,9 @@ int node_from_ino(const struct fs *fs, uint64_t ino, struct node *node)
 	return 0;
 }
 
-int node_subject(const struct fs *fs, const struct node *node, const struct caller *caller,
+static void begin_subject(const struct fs *fs, const struct node *node, const struct caller *caller,
         struct subject *subject)
 {
-	const struct row *scope = fs->tree.scopes[node->row->id];
-
 	*subject = (struct subject){
 	        .engine = fs->engine,
 	        .row = node->row,
@@ -48,7 +46,27 @@ int node_subject(const struct fs *fs, const struct node *node, const struct call
 	        .time_us = fs->started_us,
 	        .caller = *caller,
 	};
+}
+
+int node_subject(const struct fs *fs, const struct node *node, const struct caller *caller,
+        struct subject *subject)
+{
+	const struct row *scope = fs->tree.scopes[node->row->id];
+
+	begin_subject(fs, node, caller, subject);
 	return scope ? scope->each->get(subject) : 0;
+}
+
+/* For the attributes of an item itself less may do than for what is in it. */
+static int look_at(const struct fs *fs, const struct node *node, const struct caller *caller,
+        struct subject *subject)
+{
+	const struct each *each = node->row->each;
+
+	if (!each || !each->look)
+		return node_subject(fs, node, caller, subject);
+	begin_subject(fs, node, caller, subject);
+	return each->look(subject);
 }
 
 static void path_part(const struct fs *fs, const struct node *node, char name[EACH_NAME_SIZE])
@@ -178,7 +196,7 @@ int node_attr(struct request *request, const struct node *node, struct stat *att
 	const struct row *row = node->row;
 	const struct node_attributes *stored;
 	struct subject subject;
-	int r = node_subject(fs, node, &request->caller, &subject);
+	int r = look_at(fs, node, &request->caller, &subject);
 
 	if (r < 0)
 		return r;

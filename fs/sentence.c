@@ -70,7 +70,7 @@ void sentence_file(struct request *request, int error)
 		return;
 	function = function_of(request);
 	if (function)
-		of_function = engine_function_last_error(engine, function);
+		of_function = engine_function_last_error(engine, function, error < 0);
 	if (error < 0) {
 		set(request, error, engine_last_error(engine), false);
 		set(request, error, of_function, true);

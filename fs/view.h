@@ -87,6 +87,9 @@ struct each {
 	 * set (uid and gid are the daemon's before). -ENOENT when the object is gone. */
 	int (*get)(struct subject *subject);
 
+	/* What of that attributes take: uid, gid and time_us. NULL: `get`. */
+	int (*look)(struct subject *subject);
+
 	/* The object's name, for sentences. NULL: its id in decimal. */
 	void (*name)(const struct subject *subject, char name[EACH_NAME_SIZE]);
 

@@ -148,6 +148,7 @@ struct queue_counts {
 	int64_t oldest_us; /* when the oldest one that waits was accepted; 0 = none */
 };
 void queue_count(struct queue *queue, const struct queue_target *target, struct queue_counts *out);
+void queue_count_all(const struct queue *queue, struct queue_counts *out); /* but `oldest_us` */
 
 /* --- entries that are written as files -------------------------------------------------------- */
 

@@ -132,6 +132,20 @@ void queue_count(struct queue *queue, const struct queue_target *target, struct 
 	out->oldest_us = oldest_of(line);
 }
 
+void queue_count_all(const struct queue *queue, struct queue_counts *out)
+{
+	const struct queue_line *line;
+
+	*out = (struct queue_counts){};
+	list_each(line, &queue->lines, link) {
+		out->waiting += line->counts[QUEUE_WAITING] - line->dots;
+		out->dots += line->dots;
+		out->running += line->counts[QUEUE_RUNNING];
+		out->results += line->counts[QUEUE_RESULT];
+		out->failed += line->counts[QUEUE_FAILED];
+	}
+}
+
 const char *queue_peek(struct queue *queue, uint64_t id, size_t *length)
 {
 	struct queue_entry *entry = queue_entry_of(queue, id);

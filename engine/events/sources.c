@@ -303,15 +303,14 @@ int sources_new(struct sources **out, const struct sources_options *options)
 
 void sources_start(struct sources *sources)
 {
-	struct function *function = NULL;
 	struct trigger *trigger;
 	uint64_t id = 0;
 
-	while ((function = functions_next(sources->functions, function ? function->id : 0)))
-		if (triggers_count(function))
-			feeds_find(sources, function);
-	sources->started = true;
 	for (; (trigger = triggers_next_of_all(sources->triggers, id)); id = trigger->id)
+		if (triggers_next(trigger->function, 0) == trigger)
+			feeds_find(sources, trigger->function);
+	sources->started = true;
+	for (id = 0; (trigger = triggers_next_of_all(sources->triggers, id)); id = trigger->id)
 		sources_changed(sources, trigger);
 }
 

@@ -111,9 +111,8 @@ static int resolve(void *userdata, const char *name, struct version **out)
 	return *out ? 0 : -ENOENT;
 }
 
-int alias_load(struct functions *functions, const struct store_alias_row *row)
+int alias_load(struct function *function, const struct store_alias_row *row)
 {
-	struct function *function = functions_get(functions, row->function);
 	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
 	CLEANUP(alias_free_p)
 	struct alias *alias =
@@ -368,9 +367,9 @@ int alias_set_description(struct alias *alias, const char *text, struct buf *why
 
 /* --- finding -------------------------------------------------------------------------------- */
 
-struct alias *aliases_get(const struct functions *functions, uint64_t id)
+struct alias *aliases_get(struct functions *functions, uint64_t id)
 {
-	return map_get(&functions->aliases, id);
+	return functions_part(functions, &functions->aliases, id);
 }
 
 struct alias *aliases_find(const struct function *function, const char *name)

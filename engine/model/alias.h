@@ -42,7 +42,7 @@ int alias_set_description(struct alias *alias, const char *text, struct buf *why
  * routes. The event is looked at only when a rule or a key asks for it. */
 const struct routes_target *alias_choose(struct alias *alias, const char *event, size_t length);
 
-struct alias *aliases_get(const struct functions *functions, uint64_t id);
+struct alias *aliases_get(struct functions *functions, uint64_t id);
 struct alias *aliases_find(const struct function *function, const char *name);
 struct alias *aliases_next(const struct function *function, uint64_t after_id); /* by id */
 size_t aliases_count(const struct function *function);

@@ -113,11 +113,6 @@ static int load_dependency(void *userdata, const struct store_dependency_row *ro
 	struct dependency_owner *owner;
 	struct dependency *dependency;
 
-	/* Of a draft that a crash left, and the store could not forget yet. */
-	if (!functions_get(packages->functions, row->owner) &&
-	        !versions_get(packages->functions, row->owner))
-		return 0;
-
 	assert(package && (version || !row->version)); /* foreign keys */
 	owner = owner_reserve(packages, row->owner);
 	dependency = dependency_new(row->name, package, version);

@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fail.h"
-#include "base/log.h"
 #include "model/alias.h"
 #include "model/functions_private.h"
 #include "model/trigger.h"
@@ -20,12 +19,13 @@
 #include "model/why.h"
 #include "store/store.h"
 
-static struct function *function_free(struct function *function)
+struct function *function_free(struct function *function)
 {
 	if (!function)
 		return NULL;
 	aliases_free(function);
 	versions_free(function);
+	list_unlink(&function->link);
 	ordered_deinit(&function->triggers);
 	names_deinit(&function->triggers_by_name);
 	settings_deinit(&function->settings);
@@ -39,7 +39,7 @@ static void function_free_p(struct function **function)
 	function_free(*function);
 }
 
-static struct function *function_new(
+struct function *function_new(
         struct functions *functions, const char *name, uid_t uid, gid_t gid, int64_t created_us)
 {
 	CLEANUP(function_free_p) struct function *function = calloc(1, sizeof(*function));
@@ -48,6 +48,7 @@ static struct function *function_new(
 		return NULL;
 	settings_init(&function->settings, function, NULL);
 	list_init(&function->drafts);
+	list_init(&function->link);
 	function->functions = functions;
 	function->uid = uid;
 	function->gid = gid;
@@ -56,189 +57,43 @@ static struct function *function_new(
 	return function->name ? take(function) : NULL;
 }
 
-/* After this one more function can be added without fail. */
-static int reserve(struct functions *functions)
+int function_reserve(struct function *function)
 {
-	int r = ordered_reserve(&functions->ordered);
+	struct functions *functions = function->functions;
+	int r = map_reserve(&functions->by_id);
 
-	return r < 0 ? r : map_reserve(&functions->by_id);
+	return r < 0 ? r : names_put(&functions->by_name, function->name, function);
 }
 
-/* The name is in `by_name` already. */
-static void add(struct functions *functions, struct function *function, uint64_t id)
+void function_add(struct function *function, uint64_t id)
 {
+	struct functions *functions = function->functions;
+
 	function->id = function->settings.owner = id;
-	ordered_put(&functions->ordered, id, function);
+	list_append(&functions->loaded, &function->link);
 	if (map_put(&functions->by_id, id, function) < 0)
 		assert(!"there is room");
 }
 
-static void drop(struct functions *functions, struct function *function)
+void function_drop(struct function *function)
 {
-	ordered_remove(&functions->ordered, function->id);
-	map_remove(&functions->by_id, function->id);
-	names_remove(&functions->by_name, function->name);
-}
-
-static int load_function(void *userdata, const struct store_function_row *row)
-{
-	struct functions *functions = userdata;
-	CLEANUP(function_free_p)
-	struct function *function =
-	        function_new(functions, row->name, row->uid, row->gid, row->created_us);
-
-	if (!function || reserve(functions) < 0 ||
-	        names_put(&functions->by_name, function->name, function) < 0)
-		return fail(-ENOMEM, "loading functions");
-	add(functions, take(function), row->id);
-	return 0;
-}
-
-static int load_version(void *userdata, const struct store_version_row *row)
-{
-	struct functions *functions = userdata;
-
-	if (row->snapshot)
-		return version_load(functions, row);
-	functions->drafts_left = true;
-	return 0;
-}
-
-static int load_alias(void *userdata, const struct store_alias_row *row)
-{
-	return alias_load(userdata, row);
-}
-
-/* NULL: of a draft that a crash left. */
-static struct settings *settings_of(struct functions *functions, uint64_t owner)
-{
-	struct function *function = functions_get(functions, owner);
-	struct version *version = function ? NULL : versions_get(functions, owner);
-
-	if (function)
-		return &function->settings;
-	assert(version || functions->drafts_left);
-	return version ? &version->settings : NULL;
-}
-
-/* A value that is refused today (bounds may change) does not keep the daemon from starting. */
-static int load_setting(void *userdata, uint64_t owner, const char *name, const char *value)
-{
-	struct alias *alias = aliases_get(userdata, owner);
-	struct settings *settings = alias ? NULL : settings_of(userdata, owner);
-	int key = config_key_find(name);
-
-	if (alias)
-		return alias_load_setting(alias, name, value);
-	if (!settings)
-		return 0;
-	if (key < 0 || config_load(&settings->config, (enum config_key)key, value) < 0)
-		log_line(LOG_WARNING,
-		        "%s: the stored setting %s '%s' is not usable, the default is",
-		        settings->function->name, name, value);
-	return 0;
-}
-
-static int load_variable(
-        void *userdata, uint64_t owner, uint64_t id, const char *key, const char *value)
-{
-	struct settings *settings = settings_of(userdata, owner);
-
-	return settings ? settings_variable_load(settings, id, key, value) : 0;
-}
-
-/* Without room on the disk they stay, unseen, until a later start. */
-static void sweep_drafts(struct functions *functions)
-{
-	if (functions->drafts_left)
-		store_apply(functions->store, &(struct command){COMMAND_VERSIONS_SWEEP}, NULL);
-}
-
-static int load(struct functions *functions)
-{
-	struct store *store = functions->store;
-	int r = store_each_function(store, load_function, functions);
-
-	if (r == 0)
-		r = store_each_version(store, load_version, functions);
-	if (r == 0)
-		r = store_each_alias(store, load_alias, functions);
-	if (r == 0)
-		r = store_each_setting(store, load_setting, functions);
-	if (r == 0)
-		r = store_each_variable(store, load_variable, functions);
-	if (r == 0)
-		sweep_drafts(functions);
-	return r;
-}
-
-static void functions_free_p(struct functions **functions)
-{
-	functions_free(*functions);
-}
-
-int functions_new(struct functions **out, struct store *store,
-        const struct functions_events *events, void *userdata)
-{
-	CLEANUP(functions_free_p) struct functions *functions = calloc(1, sizeof(*functions));
-	int r;
-
-	if (!functions)
-		return fail(-ENOMEM, "loading functions");
-	functions->store = store;
-	functions->userdata = userdata;
-	if (events)
-		functions->events = *events;
-	r = load(functions);
-	if (r == 0)
-		*out = take(functions);
-	return r;
-}
-
-struct functions *functions_free(struct functions *functions)
-{
-	struct function *function;
-	uint64_t id = 0;
-
-	if (!functions)
-		return NULL;
-	for (; (function = functions_next(functions, id)); function_free(function))
-		id = function->id;
-	ordered_deinit(&functions->ordered);
-	map_deinit(&functions->by_id);
-	map_deinit(&functions->variables);
-	map_deinit(&functions->versions);
-	map_deinit(&functions->aliases);
-	names_deinit(&functions->by_name);
-	free(functions);
-	return NULL;
-}
-
-struct function *functions_get(const struct functions *functions, uint64_t id)
-{
-	return map_get(&functions->by_id, id);
-}
-
-struct function *functions_find(const struct functions *functions, const char *name)
-{
-	return names_get(&functions->by_name, name);
-}
-
-struct function *functions_next(const struct functions *functions, uint64_t after_id)
-{
-	return ordered_after(&functions->ordered, after_id);
+	list_unlink(&function->link);
+	map_remove(&function->functions->by_id, function->id);
+	names_remove(&function->functions->by_name, function->name);
 }
 
 size_t functions_count(const struct functions *functions)
 {
-	return functions->ordered.count;
+	return functions->count;
 }
 
+/* A failure to look is told by the store, which knows of every name, when the change is made. */
 static int check_free(struct functions *functions, const char *name, struct buf *why)
 {
 	int r = name_check(name, FUNCTION_NAME_LONGEST, why);
+	uint64_t id;
 
-	if (r == 0 && functions_find(functions, name)) {
+	if (r == 0 && functions_find_id(functions, name, &id) == 0) {
 		why_say(why, "there is a function %s already", name);
 		r = -EEXIST;
 	}
@@ -257,15 +112,15 @@ int functions_create(struct functions *functions, const char *name, const struct
 	if (r < 0)
 		return r;
 	function = function_new(functions, name, owner->uid, owner->gid, command.time_us);
-	if (!function || reserve(functions) < 0 ||
-	        names_put(&functions->by_name, function->name, function) < 0)
+	if (!function || function_reserve(function) < 0)
 		return why_store(why, fail(-ENOMEM, "creating function %s", name));
 	r = store_apply(functions->store, &command, &made);
 	if (r < 0) {
 		names_remove(&functions->by_name, name);
 		return why_store(why, r);
 	}
-	add(functions, function, made.object);
+	function_add(function, made.object);
+	functions->count++;
 	if (out)
 		*out = function;
 	if (functions->events.created)
@@ -328,7 +183,8 @@ int function_remove(struct function *function, struct buf *why)
 	triggers_removed(function);
 	aliases_removed(function);
 	versions_removed(function);
-	drop(functions, function);
+	function_drop(function);
+	functions->count--;
 	if (functions->events.removed)
 		functions->events.removed(functions->userdata, function);
 	function_free(function);

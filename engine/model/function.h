@@ -4,8 +4,10 @@
  * What exists: functions with their settings and environment, in memory and in the store. Every
  * change is one command applied in one transaction (store/store.h) before the memory follows; a
  * refused change leaves both as they were. Ids are never reused. Only the loop thread calls here.
- * `struct functions` owns every `struct function`; pointers are valid until the function is removed
- * and told so through `removed`.
+ *
+ * A function that nobody asked for is in the store alone. `struct functions` owns every `struct function`
+ * in memory: with a runtime_state, a trigger or a version being published it stays until it is removed, which
+ * `removed` tells; any other may go when the loop turns (functions_trim), so keep ids, not pointers.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +18,7 @@
 #include "base/map.h"
 #include "base/ordered.h"
 #include "model/settings.h"
+#include "store/store.h"
 
 struct alias;
 struct store;
@@ -35,6 +38,7 @@ struct function {
 	struct ordered triggers; /* by id */
 	struct names triggers_by_name;
 	struct functions *functions;
+	struct list link;    /* functions.loaded */
 	void *runtime_state; /* belongs to the layers above; NULL at first */
 };
 
@@ -55,6 +59,8 @@ struct functions_events {
 	void (*alias_routed)(void *userdata, struct alias *alias); /* new routes are in force */
 	void (*alias_renamed)(void *userdata, struct alias *alias);
 	void (*alias_removed)(void *userdata, struct alias *alias);
+	/* More are in memory than need to be: wants functions_trim() on a later turn. */
+	void (*crowded)(void *userdata);
 };
 
 struct functions;
@@ -63,10 +69,25 @@ int functions_new(struct functions **out, struct store *store,
         const struct functions_events *events, void *userdata);
 struct functions *functions_free(struct functions *functions);
 
-struct function *functions_get(const struct functions *functions, uint64_t id);
-struct function *functions_find(const struct functions *functions, const char *name);
-struct function *functions_next(const struct functions *functions, uint64_t after_id); /* by id */
-size_t functions_count(const struct functions *functions);
+/* In memory after it. 0; -ENOENT; -ENOMEM, -EIO. The three below say NULL for all of these. */
+int functions_load(struct functions *functions, uint64_t id, struct function **out);
+struct function *functions_get(struct functions *functions, uint64_t id);
+struct function *functions_find(struct functions *functions, const char *name);
+struct function *functions_next(struct functions *functions, uint64_t after_id); /* by id */
+size_t functions_count(const struct functions *functions); /* in memory or not */
+
+/* The same without loading anything: a look at the row, of one, or by id of all behind `after` (as store.h says). */
+int functions_find_id(struct functions *functions, const char *name, uint64_t *id);
+int functions_look(struct functions *functions, uint64_t id,
+        int (*each)(void *userdata, const struct store_function_row *row), void *userdata);
+int functions_each_after(struct functions *functions, uint64_t after,
+        int (*each)(void *userdata, const struct store_function_row *row), void *userdata);
+bool functions_have_version(struct functions *functions, uint64_t id); /* a failure to look: yes */
+
+/* Frees what is in memory and not used, the longest unasked first, beyond a number. Nobody holds a pointer. */
+void functions_trim(struct functions *functions);
+void functions_keep(struct functions *functions, size_t most); /* that number; 1000 at first */
+size_t functions_loaded(const struct functions *functions);
 
 /* 0, -EINVAL (name out of rule), -ENAMETOOLONG, -EEXIST, -EIO, -ENOSPC. `why` gets a sentence. */
 int functions_create(struct functions *functions, const char *name, const struct caller *owner,

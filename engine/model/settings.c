@@ -25,10 +25,11 @@ void settings_init(struct settings *settings, struct function *function, struct 
 
 void settings_deinit(struct settings *settings)
 {
-	struct packages *packages = settings->function->functions->packages;
+	struct functions *functions = settings->function->functions;
+	struct packages *packages = functions->packages;
 
 	dependency_copies_drop(settings->copies);
-	if (packages && settings->owner)
+	if (packages && settings->owner && !functions->unloading)
 		dependency_forget_owner(packages, settings->owner);
 	settings_variables_free(settings);
 }

@@ -54,4 +54,4 @@ int settings_variable_rename(struct variable *variable, const char *key, struct 
 int settings_variable_unset(struct variable *variable, struct buf *why);
 
 /* A variable of whatever function or version, by its id. NULL: there is none. */
-struct variable *functions_variable(const struct functions *functions, uint64_t id);
+struct variable *functions_variable(struct functions *functions, uint64_t id);

@@ -110,10 +110,13 @@ void triggers_removed(struct function *function)
 static int load_trigger(void *userdata, const struct store_trigger_row *row)
 {
 	struct triggers *triggers = userdata;
-	struct function *function = functions_get(triggers->functions, row->function);
-	CLEANUP(trigger_free_p)
-	struct trigger *trigger = trigger_new(triggers, function, row->name, row->created_us);
+	CLEANUP(trigger_free_p) struct trigger *trigger = NULL;
+	struct function *function;
+	int r = functions_load(triggers->functions, row->function, &function);
 
+	if (r < 0)
+		return r;
+	trigger = trigger_new(triggers, function, row->name, row->created_us);
 	if (!trigger || reserve(trigger) < 0)
 		return fail(-ENOMEM, "loading triggers");
 	trigger->version = row->version ? versions_get(triggers->functions, row->version) : NULL;

@@ -203,9 +203,9 @@ struct variable *settings_variable(const struct settings *settings, uint64_t id)
 	return variable && variable->settings == settings ? variable : NULL;
 }
 
-struct variable *functions_variable(const struct functions *functions, uint64_t id)
+struct variable *functions_variable(struct functions *functions, uint64_t id)
 {
-	return map_get(&functions->variables, id);
+	return functions_part(functions, &functions->variables, id);
 }
 
 struct variable *settings_variable_find(const struct settings *settings, const char *key)

@@ -118,9 +118,8 @@ static void drop(struct version *version)
 	names_remove(&function->versions_by_name, version->name);
 }
 
-int version_load(struct functions *functions, const struct store_version_row *row)
+int version_load(struct function *function, const struct store_version_row *row)
 {
-	struct function *function = functions_get(functions, row->function);
 	CLEANUP(version_free_p)
 	struct version *version = version_new(function, row->name, row->created_us);
 
@@ -335,9 +334,9 @@ int version_remove(struct version *version, struct buf *why)
 
 /* --- finding -------------------------------------------------------------------------------- */
 
-struct version *versions_get(const struct functions *functions, uint64_t id)
+struct version *versions_get(struct functions *functions, uint64_t id)
 {
-	return map_get(&functions->versions, id);
+	return functions_part(functions, &functions->versions, id);
 }
 
 /* A draft that is being finished is in the table of names, and not yet to be found. */

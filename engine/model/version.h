@@ -48,7 +48,7 @@ int version_create(struct function *function, const char *name,
         const struct store_snapshot *snapshot, struct version **out, struct buf *why);
 
 /* Published ones only. */
-struct version *versions_get(const struct functions *functions, uint64_t id);
+struct version *versions_get(struct functions *functions, uint64_t id);
 struct version *versions_find(const struct function *function, const char *name);
 struct version *versions_next(const struct function *function, uint64_t after_id); /* by id */
 struct version *versions_newest(const struct function *function); /* NULL: none yet */

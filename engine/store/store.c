@@ -248,6 +248,8 @@ struct store *store_close(struct store *store)
 	for (kind = 0; kind < COMMAND_KINDS; kind++)
 		for (step = 0; step < STORE_STEPS; step++)
 			sqlite3_finalize(store->steps[kind][step]);
+	for (kind = 0; kind < STORE_FINDS; kind++)
+		sqlite3_finalize(store->finds[kind]);
 	sqlite3_finalize(store->begin);
 	sqlite3_finalize(store->commit);
 	sqlite3_finalize(store->rollback);

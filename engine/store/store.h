@@ -4,9 +4,10 @@
  * The one door to SQLite: `STATE/fnfs.db`, WAL. Every change of what exists is a `struct command`,
  * applied in one transaction by store_apply(); later a replicated log can order the same commands for
  * several machines. What store_apply() acknowledged survives a crash of the daemon; commands marked
- * `durable` also a power cut. What it refused left nothing, in the file or in the result. Reading is
- * by walks at start-up: the layers above keep what they read. Ids come from one sequence for every
- * kind of object, are never reused and stay below 2^48. Loop thread only.
+ * `durable` also a power cut. What it refused left nothing, in the file or in the result. What there
+ * is much of, functions and all that is theirs, is read one by one when it is asked for; the rest by walks
+ * at start-up, and the layers above keep it. Ids come from one sequence for every kind of object, are
+ * never reused and stay below 2^48. Loop thread only.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -270,4 +271,39 @@ int store_each_variable(struct store *store,
 int store_each_attributes(struct store *store,
         int (*each)(void *userdata, uint64_t ino, unsigned set, mode_t mode, uid_t uid, gid_t gid,
                 int64_t mtime_us),
+        void *userdata);
+
+/*
+ * One by one: found by an index. `each` as above; from within it the same question cannot be asked again.
+ * 0; -ENOENT where one thing is asked for; -ENOMEM, -EIO.
+ */
+int store_get_function(struct store *store, uint64_t id,
+        int (*each)(void *userdata, const struct store_function_row *row), void *userdata);
+int store_find_function(struct store *store, const char *name,
+        int (*each)(void *userdata, const struct store_function_row *row), void *userdata);
+int store_each_function_after(struct store *store, uint64_t after,
+        int (*each)(void *userdata, const struct store_function_row *row), void *userdata);
+int store_count_functions(struct store *store, size_t *count); /* walks: for the start alone */
+
+/* The function that a version, an alias or a variable belongs to. */
+int store_function_of(struct store *store, uint64_t id, uint64_t *function);
+int store_has_version(struct store *store, uint64_t id); /* a finished one; 0 or -ENOENT */
+int store_has_draft(struct store *store);                /* of any function; 0 or -ENOENT */
+
+/* All that belongs to one function: drafts too, without a snapshot; settings and variables also of its versions, and settings of its aliases. */
+int store_each_version_of(struct store *store, uint64_t function,
+        int (*each)(void *userdata, const struct store_version_row *row), void *userdata);
+int store_each_alias_of(struct store *store, uint64_t function,
+        int (*each)(void *userdata, const struct store_alias_row *row), void *userdata);
+int store_each_setting_of(struct store *store, uint64_t function,
+        int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
+        void *userdata);
+int store_each_variable_of(struct store *store, uint64_t function,
+        int (*each)(
+                void *userdata, uint64_t owner, uint64_t id, const char *key, const char *value),
+        void *userdata);
+
+/* Of whoever has it set: `build`, `image` or `min_instances`, which alone are found by their name. */
+int store_each_setting_named(struct store *store, const char *name,
+        int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata);

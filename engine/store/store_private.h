@@ -11,6 +11,21 @@
 
 enum { STORE_STEPS = 7 }; /* at most, of one command */
 
+enum store_find {
+	FIND_FUNCTION,        /* ?1: id */
+	FIND_FUNCTION_NAMED,  /* ?1: name */
+	FIND_FUNCTIONS_AFTER, /* ?1: id */
+	FIND_FUNCTION_OF,     /* ?1: id of what belongs to it */
+	FIND_VERSIONS,        /* these four: ?1: id of a function */
+	FIND_ALIASES,
+	FIND_SETTINGS,
+	FIND_VARIABLES,
+	FIND_SETTINGS_NAMED, /* ?1: name */
+	FIND_DRAFT,
+	FIND_VERSION, /* ?1: id */
+	STORE_FINDS,
+};
+
 struct store {
 	sqlite3 *database;
 	char *path;
@@ -19,6 +34,7 @@ struct store {
 	sqlite3_stmt *commit;
 	sqlite3_stmt *rollback;
 	sqlite3_stmt *steps[COMMAND_KINDS][STORE_STEPS]; /* prepared at first use */
+	sqlite3_stmt *finds[STORE_FINDS];                /* likewise */
 };
 
 /* The errno of what SQLite just answered; a failure is logged as `what`, a refusal is silent. */

@@ -190,6 +190,10 @@ const char *const store_migrations[] = {
         "CREATE TABLE identity ("
         "	name TEXT NOT NULL);"
         "INSERT INTO identity (name) VALUES (lower(hex(randomblob(8))));",
+        /* What is looked for at each start, and is rare, is found without a walk through all there is. */
+        "CREATE INDEX settings_by_name ON settings (name)"
+        " WHERE name IN ('build', 'image', 'min_instances');"
+        "CREATE INDEX versions_begun ON versions (function) WHERE snapshot IS NULL;",
 };
 
 const size_t store_migrations_count = ARRAY_SIZE(store_migrations);

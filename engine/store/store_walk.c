@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading everything back, once, at start: one query per kind, each row handed to a callback. */
+/* Reading everything of a kind: one query per kind, each row handed to a callback. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fail.h"
-#include "store/store_private.h"
+#include "store/store_find.h"
 
-typedef int (*row_fn)(sqlite3_stmt *row, void *each, void *userdata);
-
-/* `each` is a pointer to the callback, so that its type is lost and found without a cast. */
-static int walk(struct store *store, const char *sql, row_fn row, void *each, void *userdata)
+int store_walk(struct store *store, const char *sql, store_row_fn row, void *each, void *userdata)
 {
 	sqlite3_stmt *statement = NULL;
 	int answer, r = store_prepare(store, sql, &statement);
@@ -29,7 +26,7 @@ static const char *text(sqlite3_stmt *row, int column)
 	return (const char *)sqlite3_column_text(row, column); /* NULL: no memory */
 }
 
-static int function_row(sqlite3_stmt *row, void *each, void *userdata)
+int store_function_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, const struct store_function_row *) = each;
 	struct store_function_row function = {
@@ -46,8 +43,8 @@ static int function_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_function(struct store *store,
         int (*each)(void *userdata, const struct store_function_row *row), void *userdata)
 {
-	return walk(store, "SELECT id, name, uid, gid, created_us FROM functions ORDER BY id",
-	        function_row, &each, userdata);
+	return store_walk(store, "SELECT id, name, uid, gid, created_us FROM functions ORDER BY id",
+	        store_function_row, &each, userdata);
 }
 
 static struct store_snapshot snapshot_at(sqlite3_stmt *row, int column, const void *root)
@@ -63,7 +60,7 @@ static struct store_snapshot snapshot_at(sqlite3_stmt *row, int column, const vo
 	return snapshot;
 }
 
-static int version_row(sqlite3_stmt *row, void *each, void *userdata)
+int store_version_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, const struct store_version_row *) = each;
 	const void *root = sqlite3_column_blob(row, 4);
@@ -90,13 +87,13 @@ static int version_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_version(struct store *store,
         int (*each)(void *userdata, const struct store_version_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT id, function, name, created_us,"
 	        " snapshot, files, directories, bytes, added_bytes FROM versions ORDER BY id",
-	        version_row, &each, userdata);
+	        store_version_row, &each, userdata);
 }
 
-static int alias_row(sqlite3_stmt *row, void *each, void *userdata)
+int store_alias_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, const struct store_alias_row *) = each;
 	struct store_alias_row alias = {
@@ -117,10 +114,10 @@ static int alias_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_alias(struct store *store,
         int (*each)(void *userdata, const struct store_alias_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT id, function, name, routes, previous, generation, created_us"
 	        " FROM aliases ORDER BY id",
-	        alias_row, &each, userdata);
+	        store_alias_row, &each, userdata);
 }
 
 static int package_row(sqlite3_stmt *row, void *each, void *userdata)
@@ -145,7 +142,7 @@ static int package_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_package(struct store *store,
         int (*each)(void *userdata, const struct store_package_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT id, name, uid, gid, description, source, next, created_us FROM packages"
 	        " ORDER BY id",
 	        package_row, &each, userdata);
@@ -169,8 +166,8 @@ static int token_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_token(struct store *store,
         int (*each)(void *userdata, const struct store_token_row *row), void *userdata)
 {
-	return walk(store, "SELECT id, name, value, created_us FROM tokens ORDER BY id", token_row,
-	        &each, userdata);
+	return store_walk(store, "SELECT id, name, value, created_us FROM tokens ORDER BY id",
+	        token_row, &each, userdata);
 }
 
 static int package_version_row(sqlite3_stmt *row, void *each, void *userdata)
@@ -197,7 +194,7 @@ static int package_version_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_package_version(struct store *store,
         int (*each)(void *userdata, const struct store_package_version_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT id, package, number, snapshot, files, directories, bytes, added_bytes,"
 	        " source, sha256, created_us FROM package_versions ORDER BY id",
 	        package_version_row, &each, userdata);
@@ -221,7 +218,9 @@ static int dependency_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_dependency(struct store *store,
         int (*each)(void *userdata, const struct store_dependency_row *row), void *userdata)
 {
-	return walk(store, "SELECT id, owner, name, package, version FROM dependencies ORDER BY id",
+	return store_walk(store,
+	        "SELECT id, owner, name, package, version FROM dependencies"
+	        " WHERE owner NOT IN (SELECT id FROM versions WHERE snapshot IS NULL) ORDER BY id",
 	        dependency_row, &each, userdata);
 }
 
@@ -248,7 +247,7 @@ static int build_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_build(struct store *store,
         int (*each)(void *userdata, const struct store_build_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT owner, digest, snapshot, bytes, error, used_us FROM builds"
 	        " ORDER BY used_us",
 	        build_row, &each, userdata);
@@ -272,7 +271,7 @@ static int topic_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_topic(struct store *store,
         int (*each)(void *userdata, const struct store_topic_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT id, name, uid, gid, published, created_us FROM topics ORDER BY id",
 	        topic_row, &each, userdata);
 }
@@ -298,7 +297,7 @@ static int trigger_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_trigger(struct store *store,
         int (*each)(void *userdata, const struct store_trigger_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT id, function, name, version, alias, last_us, fired, errors, created_us"
 	        " FROM triggers ORDER BY id",
 	        trigger_row, &each, userdata);
@@ -317,7 +316,7 @@ static int identity_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_identity(struct store *store, char out[STORE_IDENTITY_SIZE])
 {
 	*out = 0;
-	return walk(store, "SELECT name FROM identity", identity_row, NULL, out);
+	return store_walk(store, "SELECT name FROM identity", identity_row, NULL, out);
 }
 
 static int source_row(sqlite3_stmt *row, void *each, void *userdata)
@@ -344,7 +343,7 @@ static int source_row(sqlite3_stmt *row, void *each, void *userdata)
 int store_each_source(struct store *store,
         int (*each)(void *userdata, const struct store_source_row *row), void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT id, trigger, kind, value, topic, uid, gid, groups, start_us, from_us"
 	        " FROM sources ORDER BY id",
 	        source_row, &each, userdata);
@@ -367,10 +366,10 @@ int store_each_watched(struct store *store, uint64_t source,
 
 	snprintf(sql, sizeof(sql),
 	        "SELECT name, stamp FROM watched WHERE source = %" PRIu64 " ORDER BY name", source);
-	return walk(store, sql, watched_row, &each, userdata);
+	return store_walk(store, sql, watched_row, &each, userdata);
 }
 
-static int setting_row(sqlite3_stmt *row, void *each, void *userdata)
+int store_setting_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, uint64_t, const char *, const char *) = each;
 	const char *name = text(row, 1), *value = text(row, 2);
@@ -384,23 +383,23 @@ int store_each_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT owner, name, value FROM settings"
 	        " WHERE owner NOT IN (SELECT id FROM triggers) ORDER BY owner, name",
-	        setting_row, &each, userdata);
+	        store_setting_row, &each, userdata);
 }
 
 int store_each_trigger_setting(struct store *store,
         int (*each)(void *userdata, uint64_t owner, const char *name, const char *value),
         void *userdata)
 {
-	return walk(store,
+	return store_walk(store,
 	        "SELECT owner, name, value FROM settings"
 	        " WHERE owner IN (SELECT id FROM triggers) ORDER BY owner, name",
-	        setting_row, &each, userdata);
+	        store_setting_row, &each, userdata);
 }
 
-static int variable_row(sqlite3_stmt *row, void *each, void *userdata)
+int store_variable_row(sqlite3_stmt *row, void *each, void *userdata)
 {
 	int (**call)(void *, uint64_t, uint64_t, const char *, const char *) = each;
 	const char *key = text(row, 2), *value = text(row, 3);
@@ -416,8 +415,8 @@ int store_each_variable(struct store *store,
                 void *userdata, uint64_t owner, uint64_t id, const char *key, const char *value),
         void *userdata)
 {
-	return walk(store, "SELECT owner, id, key, value FROM variables ORDER BY id", variable_row,
-	        &each, userdata);
+	return store_walk(store, "SELECT owner, id, key, value FROM variables ORDER BY id",
+	        store_variable_row, &each, userdata);
 }
 
 /* The bit when the column holds a value, which is then stored at `value`. */
@@ -445,6 +444,7 @@ int store_each_attributes(struct store *store,
                 int64_t mtime_us),
         void *userdata)
 {
-	return walk(store, "SELECT ino, mode, uid, gid, mtime_us FROM attributes ORDER BY ino",
-	        attributes_row, &each, userdata);
+	return store_walk(store,
+	        "SELECT ino, mode, uid, gid, mtime_us FROM attributes ORDER BY ino", attributes_row,
+	        &each, userdata);
 }

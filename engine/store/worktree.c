@@ -143,14 +143,20 @@ uint64_t worktree_generation(const struct worktree *worktree)
 
 bool worktree_empty(const struct worktree *worktree)
 {
-	int fd = openat(worktree->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return worktree_empty_at(worktree->root_fd, ".");
+}
+
+bool worktree_empty_at(int directory, const char *tree)
+{
+	int fd = openat(directory, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	bool empty = true;
 
 	if (!dir) {
+		empty = fd < 0 && errno == ENOENT;
 		close_fd(fd);
-		return false;
+		return empty;
 	}
 	while (empty && (entry = readdir(dir)))
 		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;

@@ -31,6 +31,7 @@ struct worktree *worktree_close(struct worktree *worktree);
 uint64_t worktree_generation(const struct worktree *worktree);
 bool worktree_empty(
         const struct worktree *worktree); /* nothing at all in it: rmdir of the function */
+bool worktree_empty_at(int directory, const char *tree);              /* of one that is not open */
 bool worktree_has(const struct worktree *worktree, const char *path); /* relative, `a/b.py` */
 
 /* 0, or while a `.git/index.lock` stands a number that tells it from the one before. */

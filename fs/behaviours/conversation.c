@@ -214,7 +214,7 @@ static void forget_call(struct conversation *conversation)
 static int find_called(const struct conversation *conversation, struct function **function,
         struct invocation_options *options, struct buf *why)
 {
-	const struct functions *functions = engine_functions(conversation->fs->engine);
+	struct functions *functions = engine_functions(conversation->fs->engine);
 
 	*function = functions_get(functions, conversation->function);
 	options->version = versions_get(functions, conversation->version);

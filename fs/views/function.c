@@ -11,7 +11,8 @@ int function_show_status(const struct subject *subject, struct buf *out)
 
 int function_show_last_error(const struct subject *subject, struct buf *out)
 {
-	struct last_error *last = engine_function_last_error(subject->engine, subject->function);
+	struct last_error *last =
+	        engine_function_last_error(subject->engine, subject->function, false);
 	const char *sentence = last ? last_error_get(last, subject->caller.uid) : "";
 
 	if (*sentence)

@@ -6,34 +6,49 @@
 
 #include "engine/engine.h"
 
+static int first(void *userdata, const struct store_function_row *row)
+{
+	struct each_entry *entry = userdata;
+
+	entry->object = row->id;
+	snprintf(entry->name, sizeof(entry->name), "%s", row->name);
+	return 1;
+}
+
+/* Straight from the store: who lists all functions, or asks for their attributes, loads none. */
 static bool next(const struct subject *directory, uint64_t after, struct each_entry *entry)
 {
-	struct function *function = functions_next(engine_functions(directory->engine), after);
-
-	if (!function)
-		return false;
-	entry->object = function->id;
-	snprintf(entry->name, sizeof(entry->name), "%s", function->name);
-	return true;
+	return functions_each_after(engine_functions(directory->engine), after, first, entry) == 1;
 }
 
 static int find(const struct subject *directory, const char *name, uint64_t *object)
 {
-	struct function *function = functions_find(engine_functions(directory->engine), name);
+	return functions_find_id(engine_functions(directory->engine), name, object);
+}
 
-	if (!function)
-		return -ENOENT;
-	*object = function->id;
+static int keep_attributes(void *userdata, const struct store_function_row *row)
+{
+	struct subject *subject = userdata;
+
+	subject->uid = row->uid;
+	subject->gid = row->gid;
+	subject->time_us = row->created_us;
 	return 0;
+}
+
+static int look(struct subject *subject)
+{
+	return functions_look(
+	        engine_functions(subject->engine), subject->object, keep_attributes, subject);
 }
 
 static int get(struct subject *subject)
 {
-	struct function *function =
-	        functions_get(engine_functions(subject->engine), subject->object);
+	struct function *function;
+	int r = functions_load(engine_functions(subject->engine), subject->object, &function);
 
-	if (!function)
-		return -ENOENT;
+	if (r < 0)
+		return r;
 	subject->function = function;
 	subject->uid = function->uid;
 	subject->gid = function->gid;
@@ -76,6 +91,7 @@ const struct each functions_each = {
         .next = next,
         .find = find,
         .get = get,
+        .look = look,
         .name = name_of,
         .make = make,
         .remove = remove_function,

@@ -275,10 +275,11 @@ static void says_that_it_is_damaged(void)
 }
 
 /* What the store brings along, and one script more. */
-enum { COUNT = 7 };
+enum { COUNT = 8 };
 #define RELEASED \
 	store_migrations[0], store_migrations[1], store_migrations[2], store_migrations[3], \
-	        store_migrations[4], store_migrations[5], store_migrations[COUNT - 1]
+	        store_migrations[4], store_migrations[5], store_migrations[6], \
+	        store_migrations[COUNT - 1]
 #define MORE \
 	"ALTER TABLE functions ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';" \
 	"CREATE TABLE more (id INTEGER PRIMARY KEY);"
