@@ -24,12 +24,14 @@ int host_init(
 	host->starting_max = start_limit();
 	map_init(&host->instances);
 	list_init(&host->start_queue);
+	list_init(&host->start_first);
 	return alarms_init(&host->alarms, loop);
 }
 
 void host_deinit(struct host *host)
 {
-	assert(!host->instances.count && list_empty(&host->start_queue));
+	assert(!host->instances.count);
+	assert(list_empty(&host->start_queue) && list_empty(&host->start_first));
 	map_deinit(&host->instances);
 	buf_deinit(&host->scratch);
 	alarms_deinit(&host->alarms);
@@ -43,19 +45,27 @@ bool host_may_start(struct host *host, struct pool *pool)
 		return true;
 	}
 	if (list_empty(&pool->start_link))
-		list_append(&host->start_queue, &pool->start_link);
+		list_append(
+		        pool->live ? &host->start_queue : &host->start_first, &pool->start_link);
 	return false;
 }
 
+static struct pool *next_to_start(const struct host *host)
+{
+	struct pool *pool = list_first(&host->start_first, struct pool, start_link);
+
+	return pool ? pool : list_first(&host->start_queue, struct pool, start_link);
+}
+
+/* A pool that wants no start any more, for an instance became free, passes its turn on. */
 void host_started(struct host *host)
 {
 	struct pool *pool;
 
 	assert(host->starting);
 	host->starting--;
-	pool = list_first(&host->start_queue, struct pool, start_link);
-	if (!pool)
-		return;
-	list_unlink(&pool->start_link);
-	pool_dispatch(pool);
+	while (host->starting < host->starting_max && (pool = next_to_start(host))) {
+		list_unlink(&pool->start_link);
+		pool_dispatch(pool);
+	}
 }

@@ -3,7 +3,8 @@
 /*
  * What all pools of one engine share: the loop, the alarms, the launcher, the instances by id, and the
  * right to start one: only a few instances start at the same time, for a start is all processor, and
- * an instance that becomes free meanwhile makes the next start unnecessary. Pools take turns.
+ * an instance that becomes free meanwhile makes the next start unnecessary. Pools take turns: first those
+ * that have no instance at all, so that nobody waits while a crowd at another function gets its hundredth.
  */
 #include <stdbool.h>
 #include <uv.h>
@@ -28,7 +29,8 @@ struct host {
 	uint64_t last_instance;
 	unsigned starting; /* instances that hold the right to start */
 	unsigned starting_max;
-	struct list start_queue;         /* pools that want to start one */
+	struct list start_queue;         /* pools that want to start one more */
+	struct list start_first;         /* pools that want to start their first */
 	struct buf scratch;              /* heads of frames */
 	void (*emptied)(void *userdata); /* the last instance is gone; may be NULL */
 	void *userdata;

@@ -61,7 +61,7 @@ struct pool {
 	unsigned starting;      /* of the current deployment */
 	unsigned running;       /* calls */
 	unsigned open;          /* invocations that have not ended, wherever they wait */
-	struct list start_link; /* host.start_queue */
+	struct list start_link; /* host.start_queue or .start_first */
 	struct alarm refill;    /* min_instances, after a failed start */
 	unsigned failed_starts; /* in a row */
 	bool warm_wanted;       /* one instance shall start although nobody waits */

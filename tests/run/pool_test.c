@@ -419,6 +419,93 @@ static void calls_beyond_the_instances_wait_their_turn(void)
 	scene_close(&scene);
 }
 
+/* A second function on the same machine, which starts one instance at a time. */
+static void neighbour_open(struct scene *scene, struct pool *pool)
+{
+	scene_open(scene);
+	scene->host.starting_max = 1;
+	deploy(scene);
+	pool_init(pool, &scene->host, &pool_events, scene);
+	pool_set_deployment(pool, scene->deployment);
+}
+
+static void neighbour_close(struct scene *scene, struct pool *pool)
+{
+	pool_close(pool, false);
+	for (unsigned i = 0; i < process_count; i++)
+		fake_die(&processes[i], &killed_end);
+	turn(scene);
+	CHECK(pool_empty(pool));
+	scene->emptied--;
+	pool_deinit(pool);
+	scene_close(scene);
+}
+
+static void call_pool(struct pool *pool, struct caller_of *caller, const char *event)
+{
+	static const struct invocation_options options = {.source = "sync", .name = ""};
+	struct buf request = BUF_INIT;
+
+	memset(caller, 0, sizeof(*caller));
+	buf_puts(&request, event);
+	caller->invocation =
+	        invocation_new(pool, &pool->host->ids, &request, &options, &caller_events, caller);
+	REQUIRE(caller->invocation);
+	pool_submit(pool, caller->invocation);
+}
+
+static void a_turn_to_start_that_nobody_takes_is_passed_on(void)
+{
+	struct caller_of first, canceled, other;
+	struct scene scene;
+	struct pool pool;
+
+	neighbour_open(&scene, &pool);
+	call(&scene, &first, "first");
+	call(&scene, &canceled, "canceled");
+	call_pool(&pool, &other, "other");
+	CHECK_INT(process_count, 1);
+	invocation_cancel(canceled.invocation);
+	turn(&scene);
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK_INT(process_count, 2);
+	fake_send(&processes[1], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK(fake_call(&processes[1], "other"));
+	neighbour_close(&scene, &pool);
+	caller_done(&first);
+	caller_done(&canceled);
+	caller_done(&other);
+}
+
+/* A crowd waits at one function, and wants instance after instance; the first of another comes before those. */
+static void who_has_no_instance_starts_first(void)
+{
+	struct caller_of crowd[5], other;
+	struct scene scene;
+	struct pool pool;
+
+	neighbour_open(&scene, &pool);
+	for (int i = 0; i < 5; i++)
+		call(&scene, &crowd[i], "crowd");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK_INT(process_count, 2); /* the crowd's, and it wants another */
+	call_pool(&pool, &other, "other");
+	fake_send(&processes[1], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK_INT(process_count, 3);
+	fake_send(&processes[2], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	CHECK(fake_call(&processes[2], "other"));
+	CHECK_INT(process_count, 4); /* and then the crowd's again */
+	neighbour_close(&scene, &pool);
+	for (int i = 0; i < 5; i++)
+		caller_done(&crowd[i]);
+	caller_done(&other);
+}
+
 static void an_instance_is_filled_before_another_starts(void)
 {
 	struct caller_of callers[9];
@@ -763,6 +850,8 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 	        TEST(a_call_starts_an_instance_and_the_next_reuses_it),
 	        TEST(calls_beyond_the_instances_wait_their_turn),
+	        TEST(a_turn_to_start_that_nobody_takes_is_passed_on),
+	        TEST(who_has_no_instance_starts_first),
 	        TEST(an_instance_is_filled_before_another_starts),
 	        TEST(a_time_limit_ends_the_call_and_the_instance),
 	        TEST(cancel_ends_waiting_and_running_calls),
