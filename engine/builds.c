@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/map.h"
 #include "store/store.h"
 
 #define MOST_BYTES  (UINT64_C(2) << 30)
@@ -222,18 +223,29 @@ int builds_keep_version(struct builds *builds, uint64_t version, const char *dig
 struct loading {
 	struct builds *builds;
 	bool (*is_version)(void *userdata, uint64_t owner);
+	struct map latest; /* of each owner, so far: they come in the order of their use */
 };
+
+/* As use(), without looking at all others for each. */
+static int note_latest(struct loading *loading, struct built *built)
+{
+	struct built *before = map_get(&loading->latest, built->owner);
+
+	if (before)
+		before->latest = false;
+	built->latest = true;
+	list_append(&loading->builds->all, &built->link);
+	return map_put(&loading->latest, built->owner, built);
+}
 
 static int load(void *userdata, const struct store_build_row *row)
 {
 	struct loading *loading = userdata;
-	struct builds *builds = loading->builds;
-	struct built *built = built_new(
-	        row->owner, loading->is_version(builds->userdata, row->owner), row->digest);
+	bool version = loading->is_version(loading->builds->userdata, row->owner);
+	struct built *built = built_new(row->owner, version, row->digest);
 
-	if (!built)
+	if (!built || note_latest(loading, built) < 0)
 		return -ENOMEM;
-	use(builds, built);
 	built->bytes = row->bytes;
 	if (row->root)
 		memcpy(built->root.bytes, row->root, sizeof(built->root.bytes));
@@ -247,6 +259,7 @@ int builds_init(struct builds *builds, struct store *store,
         void (*dropped)(void *userdata, const struct blob_id *root), void *userdata)
 {
 	struct loading loading = {.builds = builds, .is_version = is_version};
+	int r;
 
 	*builds = (struct builds){.store = store,
 	        .most_bytes = MOST_BYTES,
@@ -254,7 +267,9 @@ int builds_init(struct builds *builds, struct store *store,
 	        .dropped = dropped,
 	        .userdata = userdata};
 	list_init(&builds->all);
-	return store_each_build(store, load, &loading);
+	r = store_each_build(store, load, &loading);
+	map_deinit(&loading.latest);
+	return r;
 }
 
 void builds_deinit(struct builds *builds)

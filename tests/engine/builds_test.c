@@ -163,6 +163,25 @@ static void bounds_all(void)
 	scene_close(&scene);
 }
 
+/* What each used last does not go for want of room, also after a restart. */
+static void knows_the_latest_again(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	keep(&scene, scene.function, 1, 60);
+	keep(&scene, scene.function, 2, 60);
+	keep(&scene, scene.other, 100, 60);
+	CHECK(has(&scene, scene.function, 1));
+	scene_again(&scene);
+	scene.builds.most_bytes = 50;
+	keep(&scene, scene.other, 101, 10);
+	CHECK_INT(scene.dropped, 2); /* of each the one before */
+	CHECK(has(&scene, scene.function, 1) && !has(&scene, scene.function, 2));
+	CHECK(has(&scene, scene.other, 101) && !has(&scene, scene.other, 100));
+	scene_close(&scene);
+}
+
 static void keeps_versions(void)
 {
 	struct scene scene;
@@ -329,8 +348,8 @@ static void joins_log(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(keeps), TEST(bounds_each), TEST(bounds_all),
-	        TEST(keeps_versions), TEST(remembers_failures), TEST(tells_last_lines),
-	        TEST(bounds_log), TEST(joins_log), {}};
+	        TEST(knows_the_latest_again), TEST(keeps_versions), TEST(remembers_failures),
+	        TEST(tells_last_lines), TEST(bounds_log), TEST(joins_log), {}};
 
 	return test_main(tests, argc, argv);
 }
