@@ -25,14 +25,17 @@ struct named {
 
 static int find(struct engine *engine, const struct queue_target *target, struct named *out)
 {
-	*out = (struct named){.function = functions_get(engine->functions, target->function)};
+	int r;
+
+	*out = (struct named){};
+	r = functions_load(engine->functions, target->function, &out->function);
+	if (r < 0)
+		return r; /* but for -ENOENT it may be there, and cannot be read now */
 	if (target->version)
 		out->version = versions_get(engine->functions, target->version);
 	if (target->alias)
 		out->alias = aliases_get(engine->functions, target->alias);
-	return out->function && !out->version == !target->version && !out->alias == !target->alias
-	               ? 0
-	               : -ENOENT;
+	return !out->version == !target->version && !out->alias == !target->alias ? 0 : -ENOENT;
 }
 
 /* --- what a target allows --------------------------------------------------------------------- */

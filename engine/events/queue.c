@@ -84,7 +84,7 @@ static int line_up(struct queue *queue)
 	return 0;
 }
 
-/* What was removed in the moment the last daemon died. */
+/* What was removed in the moment the last daemon died. What cannot be read now was not. */
 static void sweep(struct queue *queue)
 {
 	struct queue_line *line, *following;
@@ -93,12 +93,14 @@ static void sweep(struct queue *queue)
 	list_each_safe(line, following, &queue->lines, link) {
 		const struct queue_target target = line->target;
 		const struct queue_target of_function = {.function = target.function};
+		int r;
 
-		if (queue->host->limits(queue->userdata, &target, &limits) == 0)
+		if (queue->host->limits(queue->userdata, &target, &limits) != -ENOENT)
 			continue;
-		if (queue->host->limits(queue->userdata, &of_function, &limits) == 0)
+		r = queue->host->limits(queue->userdata, &of_function, &limits);
+		if (r == 0)
 			queue_remove_target(queue, &target);
-		else
+		else if (r == -ENOENT)
 			queue_remove_line(line);
 	}
 }

@@ -35,7 +35,7 @@ struct queue_call {
 };
 
 struct queue_host {
-	/* 0, or -ENOENT: there is no such target. */
+	/* 0; -ENOENT: there is no such target; -ENOMEM, -EIO: nobody can tell now. */
 	int (*limits)(void *userdata, const struct queue_target *target, struct queue_limits *out);
 	/* Appends the name of a target as a FunctionGraph URN. */
 	void (*urn)(void *userdata, const struct queue_target *target, struct buf *out);
