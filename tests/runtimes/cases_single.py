@@ -1,10 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only one runtime has."""
 import json
+import os
 
-from bench import appears, case, contains, ends_well, equal, fails
+from bench import appears, case, contains, ends_well, equal, exists, fails
 from cases_life import cancelling, meeting
-from shim import LAST
+from shim import CANCEL, LAST
+
+
+def switches(process):
+    """How often each of its threads has waited."""
+    counts = {}
+    for task in os.listdir(f"/proc/{process.pid}/task"):
+        with open(f"/proc/{process.pid}/task/{task}/status") as status:
+            counts[task] = next(int(line.split()[1]) for line in status if line.startswith("voluntary"))
+    return counts
+
+
+@case("meet", only="python")
+def a_call_alone_wakes_one_thread(bench):
+    with bench.start("meet", concurrency=8) as it:
+        room = bench.room()
+        for call in range(1, 41):  # the first ones start the threads
+            ends_well(it.ask(call, {"me": "alone", "room": room, "all": 1}), b"alone")
+        before = switches(it.process)
+        for call in range(41, 141):
+            ends_well(it.ask(call, {"me": "alone", "room": room, "all": 1}), b"alone")
+        after = switches(it.process)
+        equal(sorted(before), sorted(after))
+        waits = sorted(after[task] - before[task] for task in after)
+        assert waits[-1] >= 50, f"nobody waited for the calls: {waits}"
+        assert sum(waits[:-1]) < 20, f"other threads were woken: {waits}"
+
+
+@case("meet", only="python")
+def the_lead_changes_hands(bench):
+    """A call alone blocks, another comes; the more often, the more threads have led and stood by."""
+    with bench.start("meet", concurrency=8) as it:
+        call = 0
+        for round in range(4):
+            for _ in range(40):
+                call += 1
+                room = bench.room()
+                ends_well(it.ask(call, {"me": "alone", "room": room, "all": 1}), b"alone")
+            room = bench.room()
+            it.call(call + 1, {"me": "first", "room": room, "all": 2})
+            exists(f"{room}/first")
+            it.call(call + 2, {"me": "second", "room": room, "all": 2})
+            equal({it.outcome().payload, it.outcome().payload}, {b"first", b"second"})
+            call += 2
+
+
+@case("hang", only="python")
+def the_one_that_leads_can_be_cancelled(bench):
+    with bench.start("hang", concurrency=2) as it:
+        for call in range(1, 4):
+            room = bench.room()
+            it.call(call, {"file": f"{room}/inside"})
+            exists(f"{room}/inside")
+            it.send(CANCEL, call)
+            fails(it.outcome(call), "Cancelled", "canceled")
+        ends_well(it.ask(9, {"quick": 1}), b"quick")
 
 
 @case("async", only="python")

@@ -20,7 +20,7 @@ FLAGS = {values.BadRequest: BAD_REQUEST, values.TooLarge: TOO_LARGE}
 class Call:
     """A FRAME_CALL taken apart: a head of lines, then the event."""
 
-    __slots__ = ("id", "head", "event", "thread", "state")
+    __slots__ = ("id", "head", "event", "thread", "state", "leads")
 
     def __init__(self, id, payload):
         length = int.from_bytes(payload[:2], "little") + 2
