@@ -4,8 +4,7 @@
  * The log of one function: segments in a directory. The newest grows by whole lines and has a true
  * size; older ones are compressed on disk (zstd, seekable) and read as plain text at any offset.
  * Segments rotate by size and by day, and go by age and total size (retention). Appending never
- * blocks: lines are buffered and written behind, at most one loop turn later; readers see buffered
- * lines too. Segment ids rise and are never reused.
+ * blocks: lines are buffered and written behind, at most 5 ms later; readers see buffered lines too. Segment ids rise and are never reused.
  */
 #include <stdbool.h>
 #include <stdint.h>

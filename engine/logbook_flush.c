@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was appended during a turn of the loop is told to the followers and written in its next: little
- * is written right here, for a hop to another thread costs more than the page cache; much is written by
+ * What was appended during a turn of the loop is told to the followers in its next. Whoever reads the log sees it
+ * at once, for what is not written yet is read from memory; so little is written later, with what comes
+ * in the next milliseconds: of a thousand calls a second each would else pay for two writes. That little
+ * is written right here, for a hop to another thread costs more than the page cache; much is written at once and by
  * a worker, one piece at a time, for a disk that lags makes write(2) wait.
  *
  * A write that fails (the disk is full) is tried again each second. Meanwhile a little is kept to be
@@ -27,11 +29,13 @@
 #define REFUSED_BYTES   (4u << 20)   /* it did not pause */
 #define KEEP_BYTES      (128u << 10) /* of an empty buffer */
 #define RETRY_MS        1000
+#define LAG_MS          5 /* what a daemon that is killed has not written */
 
 struct flusher {
 	uv_idle_t idle;
 	uv_timer_t retry;
-	int handles; /* not yet closed */
+	uv_timer_t lag; /* runs while something is to be written */
+	int handles;    /* not yet closed */
 	struct logbook *logbook;
 };
 
@@ -47,6 +51,7 @@ struct write_job {
 static void flush(struct logbook *logbook);
 static void idle(uv_idle_t *handle);
 static void retry(uv_timer_t *handle);
+static void late(uv_timer_t *handle);
 
 void worker_start(
         struct worker *worker, struct logbook *logbook, uv_work_cb run, uv_after_work_cb after)
@@ -87,7 +92,10 @@ void flusher_wake(struct logbook *logbook)
 {
 	if (logbook->unwritten > CONGESTED_BYTES && !logbook->trouble)
 		logbook->congested = true;
-	uv_idle_start(&logbook->flusher->idle, idle);
+	if (logbook->unwritten > INLINE_BYTES || !list_empty(&logbook->followers))
+		uv_idle_start(&logbook->flusher->idle, idle);
+	if (logbook->unwritten && !uv_is_active((uv_handle_t *)&logbook->flusher->lag))
+		uv_timer_start(&logbook->flusher->lag, late, LAG_MS, 0);
 }
 
 static void tell_drained(struct logbook *logbook)
@@ -320,6 +328,14 @@ static void idle(uv_idle_t *handle)
 
 	uv_idle_stop(handle);
 	flusher_tell(flusher->logbook);
+	if (flusher->logbook->unwritten > INLINE_BYTES && !flusher->logbook->trouble)
+		flush(flusher->logbook);
+}
+
+static void late(uv_timer_t *handle)
+{
+	struct flusher *flusher = handle->data;
+
 	if (!flusher->logbook->trouble)
 		flush(flusher->logbook);
 }
@@ -339,9 +355,10 @@ int flusher_new(struct logbook *logbook)
 		return -ENOMEM;
 	uv_idle_init(logbook->loop, &flusher->idle);
 	uv_timer_init(logbook->loop, &flusher->retry);
+	uv_timer_init(logbook->loop, &flusher->lag);
 	uv_unref((uv_handle_t *)&flusher->retry);
-	flusher->idle.data = flusher->retry.data = flusher;
-	flusher->handles = 2;
+	flusher->idle.data = flusher->retry.data = flusher->lag.data = flusher;
+	flusher->handles = 3;
 	flusher->logbook = logbook;
 	logbook->flusher = flusher;
 	return 0;
@@ -381,4 +398,5 @@ void flusher_close(struct logbook *logbook)
 	write_rest(logbook);
 	uv_close((uv_handle_t *)&logbook->flusher->idle, handle_closed);
 	uv_close((uv_handle_t *)&logbook->flusher->retry, handle_closed);
+	uv_close((uv_handle_t *)&logbook->flusher->lag, handle_closed);
 }

@@ -65,7 +65,8 @@ void worker_stop(
         struct worker *worker); /* ends it or waits for it; `after` comes with logbook NULL */
 
 int flusher_new(struct logbook *logbook);
-void flusher_wake(struct logbook *logbook);  /* something was appended: flush within a loop turn */
+void flusher_wake(
+        struct logbook *logbook); /* something was appended: told within a turn, written soon */
 void flusher_close(struct logbook *logbook); /* writes what is there */
 void flusher_tell(struct logbook *logbook);  /* followers get what is fresh */
 bool flusher_refuses(struct logbook *logbook, const char *text, size_t length);
