@@ -96,11 +96,14 @@ void account_accepted(struct target *target, struct invocation *invocation,
 {
 	struct alias *alias = options->alias;
 	struct function_state *state = target->state;
-	struct call_record *record = recorder_begin(state->recorder, invocation->request_id);
 	struct alias_state *counted = alias ? alias_state_of(state, alias) : NULL;
+	struct call_record *record;
 
 	if (counted)
 		alias_state_running(counted, target->name, 1);
+	if (options->request_id) /* one that was made for this call is a new one */
+		recorder_forget_try(state->recorder, invocation->request_id);
+	record = recorder_begin(state->recorder, invocation->request_id);
 	invocation->record = record;
 	if (!record)
 		return;

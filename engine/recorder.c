@@ -117,8 +117,8 @@ static void drop(struct recorder *recorder, struct call_record *record)
 	record_free(record);
 }
 
-/* A further try of an asynchronous call takes the place of the one before: a request is shown once. */
-static void forget_earlier_try(struct recorder *recorder, const char *request_id)
+/* A request is shown once. */
+void recorder_forget_try(struct recorder *recorder, const char *request_id)
 {
 	struct call_record *record = recorder_find(recorder, request_id);
 
@@ -130,10 +130,7 @@ static void forget_earlier_try(struct recorder *recorder, const char *request_id
 
 struct call_record *recorder_begin(struct recorder *recorder, const char *request_id)
 {
-	struct call_record *record;
-
-	forget_earlier_try(recorder, request_id);
-	record = record_get(recorder);
+	struct call_record *record = record_get(recorder);
 
 	if (!record)
 		return NULL;

@@ -41,6 +41,9 @@ struct recorder;
 struct recorder *recorder_new(void);
 struct recorder *recorder_free(struct recorder *recorder);
 
+/* A further try of a call takes the place of the one before: to be called first, where ids come again. */
+void recorder_forget_try(struct recorder *recorder, const char *request_id);
+
 /*
  * A fresh record, newest, in state `waiting`; the oldest *ended* one goes when there are 64. There are more
  * than 64 only while more calls than that are under way. NULL: no memory.
