@@ -76,6 +76,11 @@ bool requests_idle(const struct requests *requests)
 	return list_empty(&requests->adopted);
 }
 
+bool requests_several(const struct requests *requests)
+{
+	return requests->adopted.next != requests->adopted.previous;
+}
+
 int requests_new(struct requests **out, struct fs *fs)
 {
 	struct requests *requests = calloc(1, sizeof(*requests));

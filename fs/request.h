@@ -99,6 +99,9 @@ struct requests *requests_free(struct requests *requests); /* none may be adopte
 void requests_interrupt_all(struct requests *requests);
 bool requests_idle(const struct requests *requests);
 
+/* More than one waits for its answer: several callers are at work. */
+bool requests_several(const struct requests *requests);
+
 /* A request about `ino`; NULL when it was answered already (no such node, no memory). */
 struct request *request_begin(fuse_req_t fuse, uint64_t ino, const char *verb);
 

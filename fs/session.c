@@ -17,6 +17,13 @@
 
 #define REQUESTS_PER_TURN 64
 
+/*
+ * A read that only says that nothing is there costs as much as one that brings a request. One caller after the
+ * other sends one request a turn, so one is read; whether there are more is looked at now and then,
+ * and always while there are.
+ */
+#define TURNS_PER_LOOK 16
+
 struct session {
 	struct fs *fs;
 	struct fuse_session *fuse;
@@ -25,6 +32,8 @@ struct session {
 	uv_poll_t poll;
 	uv_process_t unmounter;
 	uv_work_t unmount;
+	bool many;      /* the last turn found more than one request */
+	unsigned turns; /* of the loop that brought requests; wraps */
 	bool mounted;
 	bool unmounting; /* one of the two above is under way */
 	bool over;       /* `ended` was called */
@@ -44,19 +53,26 @@ static void end(struct session *session)
 	session->ended(session->userdata);
 }
 
+static int requests_to_read(struct session *session)
+{
+	bool look = session->many || requests_several(session->fs->requests) ||
+	            ++session->turns % TURNS_PER_LOOK == 0;
+
+	return look ? REQUESTS_PER_TURN : 1;
+}
+
 static void readable(uv_poll_t *poll, int status, int events)
 {
 	struct session *session = poll->data;
 	struct fuse_session *fuse = session->fuse;
-	int i;
+	int most = requests_to_read(session), i, r;
 
-	for (i = 0; i < REQUESTS_PER_TURN; i++) {
-		int r = fuse_session_receive_buf(fuse, &session->buffer);
-
+	for (i = 0; i < most; i++) {
+		r = fuse_session_receive_buf(fuse, &session->buffer);
 		if (r == -EINTR || r == -ENOENT) /* a request that was taken back */
 			continue;
 		if (r == -EAGAIN)
-			return;
+			break;
 		if (r <= 0) {
 			if (r < 0)
 				fail(r, "reading from the kernel");
@@ -69,6 +85,7 @@ static void readable(uv_poll_t *poll, int status, int events)
 			return;
 		}
 	}
+	session->many = i > 1;
 }
 
 static int add_option(struct fuse_args *arguments, const char *option)
