@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/fs.h"
+#include "fs/attention.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -38,11 +39,12 @@ int fs_new(struct fs **out, const struct fs_options *options)
 	r = requests_new(&fs->requests, fs);
 	if (r < 0)
 		return r;
+	fs->attention = attention_new(fs->loop);
 	fs->handles = handles_new();
 	fs->texts = texts_new(fs);
 	fs->scratch = scratch_new(fs);
 	fs->files = files_new(fs);
-	if (!fs->handles || !fs->texts || !fs->scratch || !fs->files)
+	if (!fs->attention || !fs->handles || !fs->texts || !fs->scratch || !fs->files)
 		return fail(-ENOMEM, "making the file system");
 	r = code_new(&fs->code, fs);
 	if (r == 0)
@@ -86,6 +88,7 @@ struct fs *fs_free(struct fs *fs)
 	fs->scratch = scratch_free(fs->scratch);
 	fs->handles = handles_free(fs->handles);
 	fs->requests = requests_free(fs->requests);
+	fs->attention = attention_free(fs->attention);
 	map_deinit(&fs->generations);
 	map_deinit(&fs->changed_us);
 	free(fs);

@@ -15,6 +15,7 @@
 #include "fs/tree.h"
 
 struct requests;
+struct attention; /* attention.h */
 struct handles;
 struct answers; /* behaviours/answers.h: what `cat invoke` reads; made by call.c when first needed */
 struct texts;   /* texts.h: renderings kept between stat and open */
@@ -33,6 +34,7 @@ struct fs {
 
 	struct tree tree;
 	struct requests *requests;
+	struct attention *attention;
 	struct handles *handles;
 	struct texts *texts;
 	struct scratch *scratch;

@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "fs/attention.h"
 #include "fs/fs.h"
 #include "fs/sentence.h"
 #include "fs/texts.h"
@@ -226,6 +227,8 @@ static fuse_req_t request_close(struct request *request, int error)
 		sentence_file(request, error);
 	if (error == 0 && request->change)
 		texts_note_change(request->fs->texts, &request->caller);
+	if (request->adopted)
+		attention_note_answer(request->fs->attention);
 	list_unlink(&request->interrupted_link);
 	list_unlink(&request->link);
 	request_put(requests, request);

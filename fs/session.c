@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/log.h"
+#include "fs/attention.h"
 #include "fs/ops.h"
 
 #define REQUESTS_PER_TURN 64
@@ -86,6 +87,7 @@ static void readable(uv_poll_t *poll, int status, int events)
 		}
 	}
 	session->many = i > 1;
+	attention_note(session->fs->attention);
 }
 
 static int add_option(struct fuse_args *arguments, const char *option)
