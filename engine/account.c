@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/account.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/copy.h"
 #include "base/log.h"
 #include "engine/alias_state.h"
 #include "engine/engine_state.h"
@@ -108,13 +108,13 @@ void account_accepted(struct target *target, struct invocation *invocation,
 	if (!record)
 		return;
 	record->start_us = now_us(state);
-	snprintf(record->version, sizeof(record->version), "%s", target->name);
+	copy_text(record->version, sizeof(record->version), target->name);
 	if (alias) {
-		snprintf(record->alias, sizeof(record->alias), "%s", alias->name);
+		copy_text(record->alias, sizeof(record->alias), alias->name);
 		record->routes_generation = alias->generation;
 	}
-	snprintf(record->source, sizeof(record->source), "%s", invocation->source);
-	snprintf(record->name, sizeof(record->name), "%s", options->name ? options->name : "");
+	copy_text(record->source, sizeof(record->source), invocation->source);
+	copy_text(record->name, sizeof(record->name), options->name ? options->name : "");
 	record->attempt = options->attempt ? (int)options->attempt : 1;
 	call_record_append(&record->request, invocation->request.data, invocation->request.length);
 }

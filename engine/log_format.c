@@ -160,8 +160,12 @@ void log_format_start(struct log_format *format, struct buf *out, int64_t wall_u
 	const char *time = format_time(format, wall_us);
 
 	if (format->kind == LOG_FORMAT_TEXT) {
-		buf_printf(out, "%s Start invoke request '%s', version: %s\n", time,
-		        or_dash(request_id), or_dash(version));
+		buf_puts(out, time);
+		buf_puts(out, " Start invoke request '");
+		buf_puts(out, or_dash(request_id));
+		buf_puts(out, "', version: ");
+		buf_puts(out, or_dash(version));
+		buf_append(out, "\n", 1);
 		return;
 	}
 	begin_json(out, time, "start", or_dash(request_id));
@@ -169,10 +173,24 @@ void log_format_start(struct log_format *format, struct buf *out, int64_t wall_u
 	buf_puts(out, "}\n");
 }
 
-/* In thousandths, rounded: what printf() does with a double takes longer than all the rest of a line. */
-static long long mebibytes_by_1000(int64_t bytes)
+/* In thousandths, rounded. */
+static int64_t mebibytes_by_1000(int64_t bytes)
 {
 	return bytes > 0 ? (bytes * 1000 + (1 << 19)) >> 20 : 0;
+}
+
+static void append_thousandths(struct buf *out, const char *before, int64_t value)
+{
+	buf_puts(out, before);
+	buf_number(out, value / 1000, 1);
+	buf_append(out, ".", 1);
+	buf_number(out, value % 1000, 3);
+}
+
+static void append_whole(struct buf *out, const char *before, int64_t value)
+{
+	buf_puts(out, before);
+	buf_number(out, value, 1);
 }
 
 void log_format_finish(struct log_format *format, struct buf *out, int64_t wall_us,
@@ -180,25 +198,29 @@ void log_format_finish(struct log_format *format, struct buf *out, int64_t wall_
 {
 	const char *time = format_time(format, wall_us);
 	int64_t duration_us = finish->duration_us > 0 ? finish->duration_us : 0;
-	long long whole_ms = duration_us / 1000, rest_us = duration_us % 1000;
-	long long memory = mebibytes_by_1000(finish->memory_used_bytes);
-	long long billed_ms = (duration_us + 999) / 1000; /* rounded up to a whole millisecond */
-	long long billed_mb = (finish->memory_limit_bytes + (1 << 20) - 1) >> 20;
+	int64_t billed_ms = (duration_us + 999) / 1000; /* rounded up to a whole millisecond */
+	int64_t memory = mebibytes_by_1000(finish->memory_used_bytes);
+	int64_t billed_mb = (finish->memory_limit_bytes + (1 << 20) - 1) >> 20;
 
 	if (format->kind == LOG_FORMAT_TEXT) {
-		buf_printf(out,
-		        "%s Finish invoke request '%s'%s, duration: %lld.%03lldms, billing "
-		        "duration: %lldms, memory used: %lld.%03lldMB, billing memory: %lldMB\n",
-		        time, or_dash(finish->request_id), finish->failed ? " (invoke Failed)" : "",
-		        whole_ms, rest_us, billed_ms, memory / 1000, memory % 1000, billed_mb);
+		buf_puts(out, time);
+		buf_puts(out, " Finish invoke request '");
+		buf_puts(out, or_dash(finish->request_id));
+		buf_puts(out, finish->failed ? "' (invoke Failed)" : "'");
+		append_thousandths(out, ", duration: ", duration_us);
+		append_whole(out, "ms, billing duration: ", billed_ms);
+		append_thousandths(out, "ms, memory used: ", memory);
+		append_whole(out, "MB, billing memory: ", billed_mb);
+		buf_puts(out, "MB\n");
 		return;
 	}
 	begin_json(out, time, "finish", or_dash(finish->request_id));
 	member(out, "status", finish->failed ? "failed" : "success");
-	buf_printf(out,
-	        ",\"durationMs\":%lld.%03lld,\"billingDurationMs\":%lld,"
-	        "\"memoryUsedMB\":%lld.%03lld,\"billingMemoryMB\":%lld}\n",
-	        whole_ms, rest_us, billed_ms, memory / 1000, memory % 1000, billed_mb);
+	append_thousandths(out, ",\"durationMs\":", duration_us);
+	append_whole(out, ",\"billingDurationMs\":", billed_ms);
+	append_thousandths(out, ",\"memoryUsedMB\":", memory);
+	append_whole(out, ",\"billingMemoryMB\":", billed_mb);
+	buf_puts(out, "}\n");
 }
 
 static void end_line(const char *line, size_t length, log_line_fn each, void *userdata)

@@ -5,11 +5,11 @@
  */
 #include "engine/recorder.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/copy.h"
 
 /* A payload buffer that grew beyond this is not kept for the next record. */
 #define KEEP_BYTES 4096
@@ -136,7 +136,7 @@ struct call_record *recorder_begin(struct recorder *recorder, const char *reques
 		return NULL;
 	record_reset(record);
 	record->id = ++recorder->last_id;
-	snprintf(record->request_id, sizeof(record->request_id), "%s", request_id);
+	copy_text(record->request_id, sizeof(record->request_id), request_id);
 	list_append(&recorder->records, &record->link);
 	recorder->count++;
 	return record;

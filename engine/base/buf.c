@@ -66,6 +66,20 @@ void buf_append(struct buf *buf, const void *data, size_t length)
 	buf_added(buf, length);
 }
 
+void buf_number(struct buf *buf, int64_t value, int width)
+{
+	char digits[48], *end = digits + sizeof(digits), *at = end;
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	assert(width <= 20);
+	do
+		*--at = (char)('0' + rest % 10);
+	while ((rest /= 10) || end - at < width);
+	if (value < 0)
+		*--at = '-';
+	buf_append(buf, at, (size_t)(end - at));
+}
+
 void buf_puts(struct buf *buf, const char *text)
 {
 	buf_append(buf, text, strlen(text));

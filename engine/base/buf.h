@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
 	char *data; /* NULL while nothing was appended */
@@ -29,6 +30,9 @@ void buf_puts(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *buf, const char *format, va_list arguments)
         __attribute__((format(printf, 2, 0)));
+
+/* In decimal, with zeros in front up to `width` digits. What a call needs must not wait for printf(). */
+void buf_number(struct buf *buf, int64_t value, int width);
 
 /* Makes room for `more` bytes behind the data and returns the place, or NULL; then buf_added(). */
 char *buf_reserve(struct buf *buf, size_t more);

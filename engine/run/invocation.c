@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/invocation.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "base/json.h"
 #include "model/alias.h"
 #include "run/pool.h"
@@ -32,14 +32,14 @@ struct invocation *invocation_new(struct pool *pool, struct uuid_source *ids, st
 	invocation->pool = pool;
 	pool->open++;
 	if (options->request_id)
-		snprintf(invocation->request_id, sizeof(invocation->request_id), "%s",
+		copy_text(invocation->request_id, sizeof(invocation->request_id),
 		        options->request_id);
 	else
 		uuid_make(ids, invocation->request_id);
-	snprintf(invocation->source, sizeof(invocation->source), "%s", options->source);
+	copy_text(invocation->source, sizeof(invocation->source), options->source);
 	if (options->alias) {
 		invocation->alias_id = options->alias->id;
-		snprintf(invocation->alias, sizeof(invocation->alias), "%s", options->alias->name);
+		copy_text(invocation->alias, sizeof(invocation->alias), options->alias->name);
 	}
 	invocation->request = *request;
 	buf_init(request);

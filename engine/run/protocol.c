@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -131,21 +130,33 @@ void protocol_encode(struct buf *out, uint8_t type, uint8_t flags, uint64_t call
 	buf_added(out, PROTOCOL_HEADER_SIZE + length);
 }
 
+static void line(struct buf *out, const char *text)
+{
+	buf_puts(out, text);
+	buf_append(out, "\n", 1);
+}
+
 void protocol_encode_call(
         struct buf *out, uint64_t call, const struct call_head *head, size_t event_length)
 {
-	const size_t before = PROTOCOL_HEADER_SIZE + 2;
-	size_t most = strlen(head->request_id) + strlen(head->source) + strlen(head->alias) +
-	              strlen(head->name) + 32;
-	char *place = buf_reserve(out, before + most);
-	int size;
+	const size_t before = PROTOCOL_HEADER_SIZE + 2, start = out->length;
+	size_t size;
+	char *place;
 
-	if (!place)
+	if (!buf_reserve(out, before))
 		return;
-	size = snprintf(place + before, most, "%s\n%lld\n%s\n%s\n%s\n", head->request_id,
-	        (long long)head->deadline_ms, head->source, head->alias, head->name);
-	assert(size > 0 && (size_t)size < most && size <= UINT16_MAX);
-	protocol_encode_header(place, FRAME_CALL, 0, call, 2 + (size_t)size + event_length);
-	put(place + PROTOCOL_HEADER_SIZE, (uint64_t)size, 2);
-	buf_added(out, before + (size_t)size);
+	buf_added(out, before); /* filled in below, when the size is known */
+	line(out, head->request_id);
+	buf_number(out, head->deadline_ms, 1);
+	line(out, "");
+	line(out, head->source);
+	line(out, head->alias);
+	line(out, head->name);
+	if (out->failed)
+		return;
+	place = out->data + start;
+	size = out->length - start - before;
+	assert(size <= UINT16_MAX);
+	protocol_encode_header(place, FRAME_CALL, 0, call, 2 + size + event_length);
+	put(place + PROTOCOL_HEADER_SIZE, size, 2);
 }
