@@ -21,6 +21,8 @@ needs_brokers=(
 	"librabbitmq-dev=/usr/lib/*/librabbitmq.so" libpaho-mqtt-dev=/usr/include/MQTTAsync.h
 	librdkafka-dev=/usr/include/librdkafka/rdkafka.h libpq-dev=/usr/include/postgresql/libpq-fe.h
 )
+# What some rows of tools/bench measure with, or beside; it says what it lacks.
+needs_bench=(wrk=wrk npm=npm git=git curl=curl zstd=zstdcat strace=strace)
 # The sample of an image is packed on the spot.
 needs_sample=(umoci=umoci skopeo=skopeo busybox-static=/bin/busybox)
 

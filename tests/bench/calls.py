@@ -1,14 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls of an echo beside bare HTTP echoes, and where their time goes."""
+"""Calls of an echo beside bare HTTP echoes."""
 import contextlib
-import pathlib
 import re
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 
 from ground import BUILD, HERE, deploy, directory, mounted, run, served
 
@@ -26,7 +21,7 @@ class Subject:
 
     def measure(self, callers, seconds):
         """(calls, calls/s, p50, p99), times in microseconds."""
-        out = run([BUILD / "tests/bench/bench_client", self.transport, self.target, str(callers),
+        out = run([BUILD / "tests/bench/bench_client", self.transport, str(self.target), str(callers),
                    str(seconds)]).split()
         return int(out[0]), float(out[2]), float(out[3]), float(out[4])
 
@@ -41,10 +36,11 @@ def instance_pid(function):
 
 
 @contextlib.contextmanager
-def subjects():
+def subjects(environment=()):
+    """The rows; the daemon has the words NAME=VALUE in its environment."""
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(directory())
-        root = stack.enter_context(mounted(path))
+        root = stack.enter_context(mounted(path, environment=environment))
         echoes = {runtime: deploy(root, f"echo-{runtime}", dict([file]), concurrency=64, max_instances=1)
                   for runtime, file in ECHO.items()}
         node, node_port = stack.enter_context(served(["node", HERE / "tests/bench/echo_server.mjs"]))
@@ -79,59 +75,3 @@ def print_table(callers, rows, figures):
         _, rate, p50, p99 = middle[row]
         print(f"{row.name:34}{p50:10.1f}{p99:10.1f}{rate:10.0f}{p50 / floor[2]:11.2f}"
               f"{rate / floor[1]:11.2f}", flush=True)
-
-
-def tasks_of(pid):
-    return pathlib.Path(f"/proc/{pid}/task").iterdir()
-
-
-def usage(pid):
-    """(voluntary, involuntary switches, nanoseconds on a processor) of all its threads so far."""
-    sums = [0, 0, 0]
-    for task in tasks_of(pid):
-        status = (task / "status").read_text()
-        sums[0] += int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
-        sums[1] += int(re.search(r"^nonvoluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
-        sums[2] += int((task / "schedstat").read_text().split()[0])
-    return sums
-
-
-def count_switches(row, seconds):
-    """Per process and call: voluntary, involuntary switches, microseconds."""
-    row.measure(1, 0.2)
-    pids = row.processes()
-    before = {name: usage(pid) for name, pid in pids.items()}
-    calls = row.measure(1, seconds)[0] + 20
-    return {name: [(b - a) / calls / scale for a, b, scale in
-                   zip(before[name], usage(pid), (1, 1, 1000))] for name, pid in pids.items()}
-
-
-def count_calls(row, seconds):
-    """Per process: system calls per call, by name. Needs strace."""
-    counts = {}
-    for name, pid in row.processes().items():
-        with tempfile.NamedTemporaryFile("r") as table:
-            tracer = subprocess.Popen(["strace", "-q", "-c", "-f", "-o", table.name, "-p", str(pid)],
-                                      stderr=subprocess.DEVNULL)
-            time.sleep(0.5)
-            calls = row.measure(1, seconds)[0] + 20
-            tracer.send_signal(signal.SIGINT)
-            tracer.wait()
-            counts[name] = {line[-1]: int(line[3]) / calls for line in
-                            map(str.split, table.read().splitlines())
-                            if len(line) >= 5 and line[3].isdigit() and line[-1] != "total"}
-    return counts
-
-
-def account(options):
-    with subjects() as rows:
-        for row in rows:
-            print(f"\n{row.name}")
-            switches = count_switches(row, options.seconds)
-            calls = count_calls(row, options.seconds)
-            for name, (voluntary, involuntary, busy_us) in switches.items():
-                by_name = sorted(calls[name].items(), key=lambda item: -item[1])
-                print(f"  {name:9}{busy_us:7.1f} µs on a processor, {voluntary:5.2f} waits, "
-                      f"{involuntary:5.2f} preemptions, {sum(calls[name].values()):5.2f} system calls: "
-                      + ", ".join(f"{count:.2f} {call}" for call, count in by_name if count >= 0.05),
-                      flush=True)

@@ -209,7 +209,7 @@ int main(int argc, char **argv)
 	struct load load = {.transport = argc > 1 ? transport_find(argv[1]) : NULL};
 
 	if (argc < 5 || argc > 6 || !load.transport || atoi(argv[3]) < 1) {
-		fputs("usage: bench_client held|open|http TARGET CALLERS SECONDS [EVENT]\n",
+		fputs("usage: bench_client held|open|once|http TARGET CALLERS SECONDS [EVENT]\n",
 		        stderr);
 		return 2;
 	}

@@ -19,7 +19,7 @@ import threading
 import time
 
 from calls import ECHO
-from ground import BUILD, HERE, deploy, directory, mounted
+from ground import BUILD, HERE, deploy, directory, end_instances, mounted, timed
 
 sys.path.insert(0, str(HERE / "tests/lib"))
 import images  # noqa: E402
@@ -44,11 +44,7 @@ class Function:
         self.held = os.open(function / "invoke", os.O_RDWR)
 
     def cold(self):
-        instances = self.function / "instances"
-        while names := os.listdir(instances):
-            for name in names:
-                with contextlib.suppress(FileNotFoundError):
-                    (instances / name).rmdir()
+        end_instances(self.function)
         return timed(self.call_anew)
 
     def call_anew(self):
@@ -198,12 +194,6 @@ class Poller:
 def end(process):
     process.kill()
     process.wait()
-
-
-def timed(work):
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
 
 
 def image_of(program, path):

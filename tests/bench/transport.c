@@ -2,6 +2,7 @@
 /*
  * held   one open `invoke`: write, read
  * open   open, write, read to the end, close
+ * once   open, write, one read, close: for who knows that the response is no longer than that
  * http   one TCP connection to 127.0.0.1, POST and its response, HTTP/1.1 keep-alive; the target is the port
  */
 #include <arpa/inet.h>
@@ -42,8 +43,13 @@ static long read_to_end(int fd, char *response, size_t size)
 	return got < 0 ? -1 : (long)have;
 }
 
-static long open_call(int unused, const char *target, const char *event, size_t length,
-        char *response, size_t size)
+static long read_once(int fd, char *response, size_t size)
+{
+	return read(fd, response, size);
+}
+
+static long opened_call(const char *target, const char *event, size_t length, char *response,
+        size_t size, long (*take)(int fd, char *response, size_t size))
 {
 	int fd = open(target, O_RDWR | O_CLOEXEC);
 	long got = -1;
@@ -51,9 +57,21 @@ static long open_call(int unused, const char *target, const char *event, size_t 
 	if (fd < 0)
 		return -1;
 	if (write(fd, event, length) == (ssize_t)length)
-		got = read_to_end(fd, response, size);
+		got = take(fd, response, size);
 	close(fd);
 	return got;
+}
+
+static long open_call(int unused, const char *target, const char *event, size_t length,
+        char *response, size_t size)
+{
+	return opened_call(target, event, length, response, size, read_to_end);
+}
+
+static long once_call(int unused, const char *target, const char *event, size_t length,
+        char *response, size_t size)
+{
+	return opened_call(target, event, length, response, size, read_once);
 }
 
 static int http_connect(const char *target)
@@ -166,6 +184,7 @@ static long http_call(
 static const struct transport transports[] = {
         {"held", held_connect, held_call},
         {"open", NULL, open_call},
+        {"once", NULL, once_call},
         {"http", http_connect, http_call},
 };
 
