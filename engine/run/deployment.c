@@ -279,6 +279,7 @@ static cJSON *all_variables(const struct deployment *deployment)
 {
 	cJSON *object = cJSON_CreateObject();
 
+	cJSON_AddStringToObject(object, "PWD", deployment->runtime->working_directory);
 	for (char **variable = deployment->environment; *variable; variable++) {
 		const char *equals = strchr(*variable, '=');
 		CLEANUP(free_p) char *key = strndup(*variable, (size_t)(equals - *variable));

@@ -74,7 +74,7 @@ static void send_message(struct guardian *guardian, const int *descriptors)
 		watch_outbox(guardian);
 }
 
-static void tell(struct guardian *guardian, enum message_type type, uint64_t id, const void *body,
+void guardian_tell(struct guardian *guardian, enum message_type type, uint64_t id, const void *body,
         size_t length)
 {
 	message_begin(&guardian->message, type, id);
@@ -100,7 +100,8 @@ static void log_to_daemon(void *userdata, const char *line, size_t length)
 
 	text = text ? memchr(text + 1, ' ', length - (size_t)(text + 1 - line)) : NULL;
 	if (text && text[1])
-		tell(userdata, MESSAGE_LOG, 0, text + 1, length - (size_t)(text + 2 - line));
+		guardian_tell(
+		        userdata, MESSAGE_LOG, 0, text + 1, length - (size_t)(text + 2 - line));
 }
 
 static void say_hello(struct guardian *guardian)
@@ -110,17 +111,8 @@ static void say_hello(struct guardian *guardian)
 
 	buf_append(&body, &hello, sizeof(hello));
 	limits_store(&guardian->limits, &body);
-	tell(guardian, MESSAGE_HELLO, 0, body.data, body.length);
+	guardian_tell(guardian, MESSAGE_HELLO, 0, body.data, body.length);
 	buf_deinit(&body);
-}
-
-static void refuse(struct guardian *guardian, uint64_t id, const struct buf *why)
-{
-	struct process_end end = {
-	        .exit_status = -1, .failed_to_start = true, .memory_peak_bytes = -1, .cpu_us = -1};
-
-	snprintf(end.reason, sizeof(end.reason), "%s", why->data ? why->data : "out of memory");
-	tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
 }
 
 void guardian_take_in(struct guardian *guardian, struct ward *ward, uint64_t id)
@@ -145,43 +137,6 @@ void guardian_rename(struct guardian *guardian, struct ward *ward, uint64_t id)
 	guardian_take_in(guardian, ward, id);
 }
 
-static int start_sandbox(struct guardian *guardian, struct ward **ward, uint64_t id,
-        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS],
-        struct buf *why)
-{
-	struct order order;
-	int error = order_parse(&order, body, length);
-
-	*ward = NULL;
-	if (error)
-		buf_printf(why, "reading the order: %s", strerror(-error));
-	else if (!spares_take(guardian, &order, id, descriptors))
-		error = ward_start(
-		        ward, &guardian->sandbox, &guardian->limits, id, &order, descriptors, why);
-	order_deinit(&order);
-	return error;
-}
-
-static void start(struct guardian *guardian, const struct message *message, const char *body,
-        size_t length, const int descriptors[MESSAGE_DESCRIPTORS])
-{
-	struct buf why = BUF_INIT;
-	struct ward *ward;
-	int error;
-
-	if (message->type == MESSAGE_RUN)
-		error = errand_start(&ward, &guardian->view, &guardian->limits, message->process,
-		        body, length, descriptors, &why);
-	else
-		error = start_sandbox(
-		        guardian, &ward, message->process, body, length, descriptors, &why);
-	if (error)
-		refuse(guardian, message->process, &why);
-	else if (ward)
-		guardian_take_in(guardian, ward, message->process);
-	buf_deinit(&why);
-}
-
 static void obey(struct guardian *guardian, const char *data, size_t length,
         const int descriptors[MESSAGE_DESCRIPTORS])
 {
@@ -191,14 +146,19 @@ static void obey(struct guardian *guardian, const char *data, size_t length,
 	if (length < sizeof(message))
 		return;
 	memcpy(&message, data, sizeof(message));
-	if (message.type == MESSAGE_START || message.type == MESSAGE_RUN) {
-		start(guardian, &message, data + sizeof(message), length - sizeof(message),
-		        descriptors);
+	if (message.type == MESSAGE_START) {
+		guardian_start(guardian, message.process, data + sizeof(message),
+		        length - sizeof(message), descriptors);
+	} else if (message.type == MESSAGE_RUN) {
+		guardian_run_errand(guardian, message.process, data + sizeof(message),
+		        length - sizeof(message), descriptors);
 	} else if (message.type == MESSAGE_KILL) {
 		ward = map_get(&guardian->by_id, message.process);
 		guardian_sample_at_last(guardian);
 		if (ward)
 			ward_kill(ward, &guardian->limits);
+		else
+			guardian_cancel(guardian, message.process);
 	} else if (message.type == MESSAGE_TERMINATE) {
 		ward = map_get(&guardian->by_id, message.process);
 		if (ward)
@@ -226,8 +186,12 @@ static void hear_daemon(struct guardian *guardian, uint32_t events)
 
 static void hear_status(struct guardian *guardian, struct ward *ward, uint32_t events)
 {
-	if (ward_listen(ward, &guardian->limits) && !ward->spare)
+	bool is_spare = ward->spare;
+
+	if (ward_listen(ward, &guardian->limits) && !is_spare)
 		guardian_tell_started(guardian, ward, NULL);
+	if (is_spare)
+		spares_hear(guardian, ward);
 	if (ward_connect(ward, &guardian->limits))
 		watch(guardian, ward->outbound->words, EPOLLIN, FROM_OUTBOUND, ward->id);
 	/* Everybody who could say something is gone; SIGCHLD tells the rest. */
@@ -247,7 +211,8 @@ static struct ward *find_by_pid(struct guardian *guardian, pid_t pid)
 	struct ward *ward;
 
 	list_each(ward, &guardian->wards, link)
-		if (ward->bubblewrap == pid || (ward->outbound && ward->outbound->pid == pid))
+		if (ward->bubblewrap == pid || (ward->born && ward->runtime == pid) ||
+		        (ward->outbound && ward->outbound->pid == pid))
 			return ward;
 	return NULL;
 }
@@ -263,8 +228,12 @@ static void reap(struct guardian *guardian)
 		ward = find_by_pid(guardian, pid);
 		if (ward && ward->bubblewrap == pid)
 			ward_reaped(ward, status, &usage);
+		else if (ward && ward->born && ward->runtime == pid)
+			ward_program_reaped(ward, status, &usage);
 		else if (ward)
 			outbound_reaped(ward->outbound, status);
+		else
+			spares_reaped(guardian, pid);
 	}
 }
 
@@ -296,7 +265,7 @@ static void bury(struct guardian *guardian)
 			spares_lose(guardian, ward);
 		ward_free(ward); /* before it is told, which means that nothing is left */
 		if (of_daemon)
-			tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
+			guardian_tell(guardian, MESSAGE_ENDED, id, &end, sizeof(end));
 	}
 }
 

@@ -35,6 +35,18 @@ struct guardian {
 /* guardian.c: wards are watched by their ids, of which a spare gets another when it is taken */
 void guardian_take_in(struct guardian *guardian, struct ward *ward, uint64_t id);
 void guardian_rename(struct guardian *guardian, struct ward *ward, uint64_t id);
+void guardian_tell(struct guardian *guardian, enum message_type type, uint64_t id, const void *body,
+        size_t length);
+
+/* guardian_start.c: what messages order; of each the daemon hears in the end */
+void guardian_start(struct guardian *guardian, uint64_t id, const char *body, size_t length,
+        const int descriptors[MESSAGE_DESCRIPTORS]);
+void guardian_run_errand(struct guardian *guardian, uint64_t id, const char *body, size_t length,
+        const int descriptors[MESSAGE_DESCRIPTORS]);
+void guardian_cancel(struct guardian *guardian, uint64_t id); /* of what has not begun yet */
+/* In no spare. The daemon hears of it in any case. */
+void guardian_start_alone(struct guardian *guardian, uint64_t id, const char *body, size_t length,
+        const int descriptors[MESSAGE_DESCRIPTORS]);
 /* The runtime runs; with descriptors as MESSAGE_STARTED has them, or NULL. */
 void guardian_tell_started(
         struct guardian *guardian, const struct ward *ward, const int *descriptors);

@@ -33,7 +33,7 @@ struct message_hello {
 	bool overlays; /* instances can have layers */
 };
 
-/* Behind it: name, code path, runtime path, working directory, the layers, the arguments, the environment. */
+/* Behind it: name, code path, runtime path, working directory, the layers, the arguments, the environment, the zygote's. */
 struct message_start {
 	uint64_t function_id;
 	int64_t memory_bytes;
@@ -52,6 +52,7 @@ struct message_start {
 	uint32_t layers;
 	uint32_t arguments;
 	uint32_t variables;
+	uint32_t zygote;
 };
 
 /*

@@ -10,6 +10,7 @@ void order_deinit(struct order *order)
 	free(order->layers);
 	free(order->argv);
 	free(order->environment);
+	free(order->zygote);
 }
 
 const char **order_take_strings(const char **place, const char *end, size_t count)
@@ -42,7 +43,8 @@ int order_parse(struct order *order, const char *body, size_t length)
 		order->layers = order_take_strings(&place, end, order->numbers.layers);
 	order->argv = order_take_strings(&place, end, order->numbers.arguments);
 	order->environment = order_take_strings(&place, end, order->numbers.variables);
+	order->zygote = order_take_strings(&place, end, order->numbers.zygote);
 	if (!order->directory || !order->layers != !order->numbers.layers)
 		return -EBADMSG;
-	return order->argv && order->environment ? 0 : -EBADMSG;
+	return order->argv && order->environment && order->zygote ? 0 : -EBADMSG;
 }

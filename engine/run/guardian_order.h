@@ -3,6 +3,7 @@
 /*
  * What MESSAGE_START asks for, taken apart. Strings are those of the message: it lives as long as that does.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "run/guardian_message.h"
@@ -14,6 +15,8 @@ struct order {
 	const char *runtime; /* "": there is none */
 	const char *directory;
 	const char **layers, **argv, **environment; /* NULL-ended; layers NULL: there are none */
+	const char **zygote;                        /* NULL-ended */
+	bool keeps_status; /* the ward does, the other end: its program comes later */
 };
 
 int order_parse(struct order *order, const char *body, size_t length); /* 0, -EBADMSG, -ENOMEM */

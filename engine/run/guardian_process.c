@@ -71,16 +71,21 @@ static bool is_known(const struct guardian *guardian, pid_t pid)
 
 	list_each(ward, &guardian->wards, link)
 		if (ward->bubblewrap == pid || ward->init == pid ||
+		        (ward->born && ward->runtime == pid) ||
 		        (ward->outbound && ward->outbound->pid == pid))
 			return true;
-	return false;
+	return spares_know(guardian, pid);
 }
 
 /* Children of ours that no ward knows: what was left of sandboxes that were only half made. */
 void guardian_kill_orphans(const struct guardian *guardian)
 {
-	FILE *file = fopen("/proc/thread-self/children", "re");
+	FILE *file;
 	int pid;
+
+	if (spares_are_born(guardian))
+		return; /* some are on the way to their ward */
+	file = fopen("/proc/thread-self/children", "re");
 
 	while (file && fscanf(file, "%d", &pid) == 1)
 		if (!is_known(guardian, pid))

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "run/guardian.h"
 #include "run/guardian_order.h"
 #include "run/sandbox_order.h"
@@ -32,14 +33,21 @@ static char **copy_strings(const char **strings)
 	return copy;
 }
 
+static void free_strings(char **strings)
+{
+	for (char **string = strings; string && *string; string++)
+		free(*string);
+	free(strings);
+}
+
 void spare_kind_free(struct spare_kind *kind)
 {
 	if (!kind)
 		return;
 	list_unlink(&kind->link);
-	for (char **word = kind->argv; word && *word; word++)
-		free(*word);
-	free(kind->argv);
+	zygote_end(&kind->zygote);
+	free_strings(kind->argv);
+	free_strings(kind->zygote_argv);
 	free(kind->runtime);
 	free(kind->directory);
 	free(kind);
@@ -61,7 +69,9 @@ struct spare_kind *spare_kind_new(const struct order *order, bool running, int64
 	kind->runtime = strdup(order->runtime);
 	kind->directory = strdup(order->directory);
 	kind->argv = copy_strings(running ? order->argv : (const char *[]){NULL});
-	if (kind->runtime && kind->directory && kind->argv)
+	kind->zygote_argv = copy_strings(running ? order->zygote : (const char *[]){NULL});
+	kind->zygote.control = -1;
+	if (kind->runtime && kind->directory && kind->argv && kind->zygote_argv)
 		return kind;
 	spare_kind_free(kind);
 	return NULL;
@@ -74,7 +84,8 @@ void spare_leave(struct spare *spare)
 	if (list_empty(&spare->link))
 		return;
 	list_unlink(&spare->link);
-	spare->kind->ready--;
+	if (!spare->pending)
+		spare->kind->ready--;
 	spare->kind = NULL;
 }
 
@@ -84,8 +95,11 @@ struct spare *spare_free(struct spare *spare)
 		return NULL;
 	spare_leave(spare);
 	close_fd(spare->order);
-	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
+	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++) {
 		close_fd(spare->ends[i]);
+		close_fd(spare->theirs[i]);
+	}
+	pending_free(spare->pending);
 	free(spare);
 	return NULL;
 }
@@ -103,7 +117,8 @@ static struct spare *spare_new(const struct guardian *guardian, struct spare_kin
 	spare->root = guardian->sandbox.root.number;
 	spare->order = -1;
 	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
-		spare->ends[i] = -1;
+		spare->ends[i] = spare->theirs[i] = -1;
+	spare->made_us = clock_monotonic_us(&clock_system);
 	return spare;
 }
 
@@ -139,14 +154,18 @@ static int open_socket(struct spare *spare, int theirs[MESSAGE_DESCRIPTORS])
 	return 0;
 }
 
+/* Until there is a function. */
+static const char *environment[] = {
+        "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin", "HOME=/tmp",
+        "LANG=C.UTF-8", "TZ=:UTC", "RUNTIME_ROOT=/opt/fnfs/runtime",
+        "RUNTIME_CODE_ROOT=/opt/function/code", "RUNTIME_PARKED=1", NULL};
+
 /* What is ordered when nobody knows yet what for. The limits come with the function. */
 static void fill_order(
-        struct order *order, const struct spare_kind *kind, uint64_t number, const char *name)
+        struct order *order, const struct spare *spare, uint64_t number, const char *name)
 {
-	static const char *environment[] = {
-	        "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin", "HOME=/tmp",
-	        "LANG=C.UTF-8", "TZ=:UTC", "RUNTIME_ROOT=/opt/fnfs/runtime",
-	        "RUNTIME_CODE_ROOT=/opt/function/code", "RUNTIME_PARKED=1", NULL};
+	static const char *nothing[] = {NULL};
+	const struct spare_kind *kind = spare->kind;
 
 	*order = (struct order){
 	        .numbers = {.function_id = SPARE_FUNCTION_IDS + number % SPARE_FUNCTION_IDS,
@@ -157,7 +176,8 @@ static void fill_order(
 	        .name = name,
 	        .runtime = kind->runtime,
 	        .directory = kind->directory,
-	        .argv = (const char **)kind->argv,
+	        .argv = spare->by_zygote ? nothing : (const char **)kind->argv,
+	        .keeps_status = spare->by_zygote,
 	        .environment = environment,
 	};
 }
@@ -170,7 +190,7 @@ static int start(struct spare *spare, struct guardian *guardian, uint64_t number
 	int error;
 
 	snprintf(name, sizeof(name), "spare-%" PRIu64, number);
-	fill_order(&order, spare->kind, number, name);
+	fill_order(&order, spare, number, name);
 	spare->uid = sandbox_owner(order.numbers.uid, order.numbers.function_id);
 	spare->gid = sandbox_owner_group(
 	        order.numbers.uid, order.numbers.gid, order.numbers.function_id);
@@ -179,6 +199,30 @@ static int start(struct spare *spare, struct guardian *guardian, uint64_t number
 	if (!error)
 		spare->ward->spare = spare;
 	return error;
+}
+
+/* As sandbox_enter.c does: who opens /dev/stdout by that name opens the pipe anew, and must be let in. */
+static void give_pipes(const struct spare *spare, const int descriptors[MESSAGE_DESCRIPTORS])
+{
+	struct stat st;
+
+	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
+		if (fstat(descriptors[i], &st) == 0 && S_ISFIFO(st.st_mode) &&
+		        fchown(descriptors[i], spare->uid, spare->gid) < 0)
+			continue; /* then it cannot be opened by name */
+}
+
+/* Not where memory is counted by looking at whose child a process is. */
+static bool has_zygote(const struct guardian *guardian, struct spare_kind *kind)
+{
+	if (!kind->zygote_argv[0] || kind->zygote_failed || guardian->limits.kind == LIMITS_POLL)
+		return false;
+	if (kind->zygote.pid)
+		return true;
+	kind->zygote_failed =
+	        zygote_start(&kind->zygote, kind->argv[0], (const char *const *)kind->zygote_argv,
+	                environment, kind->runtime, kind->uid, kind->gid) < 0;
+	return !kind->zygote_failed;
 }
 
 struct spare *spare_start(
@@ -193,12 +237,45 @@ struct spare *spare_start(
 	spare = spare_new(guardian, kind);
 	if (!spare)
 		return NULL;
-	error = kind->running ? open_pipes(spare, theirs) : open_socket(spare, theirs);
+	spare->by_zygote = has_zygote(guardian, kind);
+	error = kind->running ? open_pipes(spare, spare->by_zygote ? spare->theirs : theirs) : 0;
+	if (!error && (!kind->running || spare->by_zygote))
+		error = open_socket(spare, theirs);
 	if (!error)
 		error = start(spare, guardian, number, theirs, why);
 	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
 		close_fd(theirs[i]);
 	return error ? spare_free(spare) : spare;
+}
+
+/* --- who waits for it --- */
+
+struct pending *pending_free(struct pending *pending)
+{
+	if (!pending)
+		return NULL;
+	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
+		close_fd(pending->descriptors[i]);
+	free(pending);
+	return NULL;
+}
+
+struct pending *pending_new(
+        uint64_t id, const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS])
+{
+	struct pending *pending = malloc(sizeof(*pending) + length);
+	bool whole = pending;
+
+	if (!pending)
+		return NULL;
+	pending->id = id;
+	pending->length = length;
+	memcpy(pending->body, body, length);
+	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++) {
+		pending->descriptors[i] = fcntl(descriptors[i], F_DUPFD_CLOEXEC, 3);
+		whole = whole && pending->descriptors[i] >= 0;
+	}
+	return whole ? pending : pending_free(pending);
 }
 
 /* --- its order -------------------------------------------------------------------------------- */
@@ -221,15 +298,34 @@ void spare_write_order(struct buf *out, const struct order *order)
 	write_strings(out, order->environment);
 }
 
-/* As sandbox_enter.c does: who opens /dev/stdout by that name opens the pipe anew, and must be let in. */
-static void give_pipes(const struct spare *spare, const int descriptors[MESSAGE_DESCRIPTORS])
+int spare_order_program(struct guardian *guardian, struct spare *spare)
 {
-	struct stat st;
+	struct ward *ward = spare->ward;
+	const int processes =
+	        limits_has(&guardian->limits, LIMITS_PIDS) ? 0 : spare->kind->max_processes + 1;
+	int error;
 
+	give_pipes(spare, spare->theirs);
+	error = zygote_order(&spare->kind->zygote, ward, ward->other_status,
+	        guardian->sandbox.filter, processes, spare->theirs);
+	spare->ordered = true;
+	ward->other_status = close_fd(ward->other_status);
 	for (size_t i = 0; i < MESSAGE_DESCRIPTORS; i++)
-		if (fstat(descriptors[i], &st) == 0 && S_ISFIFO(st.st_mode) &&
-		        fchown(descriptors[i], spare->uid, spare->gid) < 0)
-			continue; /* then it cannot be opened by name */
+		spare->theirs[i] = close_fd(spare->theirs[i]);
+	return error;
+}
+
+int spare_take_program(struct guardian *guardian, struct spare *spare)
+{
+	const struct sandbox_order order = {.program = (uint32_t)spare->ward->inside};
+	int error = limits_move(&guardian->limits, spare->ward->group, spare->ward->runtime);
+
+	if (error)
+		return error;
+	if (send(spare->order, &order, sizeof(order), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return -errno;
+	spare->order = close_fd(spare->order);
+	return 0;
 }
 
 int spare_send_order(

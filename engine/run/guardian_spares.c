@@ -15,26 +15,11 @@
 #include "base/fail.h"
 #include "run/guardian.h"
 #include "run/guardian_spare.h"
+#include "run/guardian_spares_private.h"
 #include "run/sandbox_attach.h"
 #include "run/sandbox_order.h"
 
-#define MILLISECOND_US INT64_C(1000)
-#define MINUTE_US      (INT64_C(60) * 1000 * MILLISECOND_US)
-
-#define QUIET_US (20 * MILLISECOND_US) /* after an order, before spares are made */
-#define BUSY_US \
-	(500 * MILLISECOND_US) /* a start takes no longer than that, or spares do not wait */
-#define UNUSED_US  (10 * MINUTE_US)
-#define SHORT_US   (MINUTE_US / 2)
 #define MOST_READY 8
-
-/* FNFS_SPARES=0: none. */
-static bool are_wanted(void)
-{
-	const char *given = getenv("FNFS_SPARES");
-
-	return !given || strcmp(given, "0") != 0;
-}
 
 /* Of each kind, which has seldom more than one or two of a machine's functions start at the same moment. */
 static unsigned most_ready(void)
@@ -44,39 +29,6 @@ static unsigned most_ready(void)
 	return processors < 2                ? 2
 	       : processors > MOST_READY / 2 ? MOST_READY
 	                                     : 2 * (unsigned)processors;
-}
-
-/* --- pressure --------------------------------------------------------------------------------- */
-
-/* 150 ms of two seconds were lost by waiting for memory: the least window that everybody may ask for. */
-static int watch_pressure(void)
-{
-	static const char trigger[] = "some 150000 2000000";
-	int fd = open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd >= 0 && write(fd, trigger, sizeof(trigger)) < 0)
-		fd = close_fd(fd);
-	return fd;
-}
-
-static int64_t memory_kb(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-
-	return line ? strtoll(line + strlen(name), NULL, 10) : -1;
-}
-
-/* A fifth of all is left to those who need it now. */
-static bool memory_is_short(void)
-{
-	CLEANUP(close_p) int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	char text[512];
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (length <= 0)
-		return false;
-	text[length] = 0;
-	return memory_kb(text, "MemAvailable:") < memory_kb(text, "MemTotal:") / 5;
 }
 
 /* --- kinds ------------------------------------------------------------------------------------ */
@@ -146,7 +98,10 @@ static struct spare *ready_spare(const struct spare_kind *kind)
 	struct spare *spare;
 
 	list_each(spare, &kind->spares, link)
-		if ((kind->running ? spare->ward->running : spare->ward->waiting) &&
+		if (!spare->pending &&
+		        (kind->running ? spare->ward->running &&
+		                                 (!spare->by_zygote || spare->order < 0)
+		                       : spare->ward->waiting) &&
 		        !has_ended(spare->ward))
 			return spare;
 	return NULL;
@@ -154,36 +109,40 @@ static struct spare *ready_spare(const struct spare_kind *kind)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-static void end_spare(struct guardian *guardian, struct spare *spare)
+void spares_end_one(struct guardian *guardian, struct spare *spare)
 {
 	struct ward *ward = spare->ward;
 
 	spare->unwanted = true;
 	spare_leave(spare);
+	spares_disappoint(guardian, spare);
 	ward_kill(ward, &guardian->limits);
 }
 
-static void end_spares(struct guardian *guardian, struct spare_kind *kind, unsigned most)
+void spares_end_some(struct guardian *guardian, struct spare_kind *kind, unsigned most)
 {
 	struct spare *spare, *following;
 
 	list_each_safe(spare, following, &kind->spares, link)
-		if (kind->ready > most)
-			end_spare(guardian, spare);
+		if (kind->ready > most && !spare->pending)
+			spares_end_one(guardian, spare);
 }
 
-static void end_kind(struct guardian *guardian, struct spare_kind *kind)
+void spares_end_kind(struct guardian *guardian, struct spare_kind *kind)
 {
-	end_spares(guardian, kind, 0);
+	struct spare *spare, *following;
+
+	list_each_safe(spare, following, &kind->spares, link)
+		spares_end_one(guardian, spare);
 	spare_kind_free(kind);
 }
 
-static void end_all(struct guardian *guardian)
+void spares_end_all(struct guardian *guardian)
 {
 	struct spare_kind *kind, *following;
 
 	list_each_safe(kind, following, &guardian->spares.kinds, link)
-		end_kind(guardian, kind);
+		spares_end_kind(guardian, kind);
 }
 
 /* What cannot be made is not made again and again, but when it is asked for. */
@@ -196,6 +155,7 @@ void spares_lose(struct guardian *guardian, struct ward *ward)
 		fail(-EIO, "a sandbox that waited ended: %s",
 		        ward->words.length ? ward->words.data : "by itself");
 	}
+	spares_disappoint(guardian, spare);
 	ward->spare = spare_free(spare);
 }
 
@@ -272,22 +232,47 @@ static void hand_over(
 	spare_free(spare);
 }
 
+bool spares_give(struct guardian *guardian, struct spare *spare, const struct order *order,
+        uint64_t id, const int *descriptors)
+{
+	int error = clothe(guardian, spare, order, descriptors);
+
+	if (error) {
+		if (error != -ESTALE)
+			fail(error, "giving a sandbox its code");
+		spares_end_one(guardian, spare);
+		return false;
+	}
+	hand_over(guardian, spare, order, id);
+	return true;
+}
+
 static bool take_of(struct guardian *guardian, struct spare_kind *kind, const struct order *order,
         uint64_t id, const int descriptors[MESSAGE_DESCRIPTORS])
 {
 	struct spare *spare = kind ? ready_spare(kind) : NULL;
-	int error;
 
-	if (!spare)
+	return spare && spares_give(guardian, spare, order, id, descriptors);
+}
+
+bool spares_make_for(struct guardian *guardian, const struct order *order, uint64_t id,
+        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS])
+{
+	struct spare_kind *kind =
+	        could_be_spare(guardian, order) ? find_kind(guardian, order, true) : NULL;
+	struct pending *pending;
+	struct spare *spare;
+
+	if (!kind || !kind->zygote.pid || !kind->zygote_proven || kind->zygote_failed)
 		return false;
-	error = clothe(guardian, spare, order, descriptors);
-	if (error) {
-		if (error != -ESTALE)
-			fail(error, "giving a sandbox its code");
-		end_spare(guardian, spare);
+	pending = pending_new(id, body, length, descriptors);
+	spare = pending ? spares_make(guardian, kind) : NULL;
+	if (!spare) {
+		pending_free(pending);
 		return false;
 	}
-	hand_over(guardian, spare, order, id);
+	spare->pending = pending;
+	kind->ready--;
 	return true;
 }
 
@@ -320,144 +305,4 @@ bool spares_take(struct guardian *guardian, const struct order *order, uint64_t 
 	/* A sandbox without the program is better than none. */
 	return taken || (running && take_of(guardian, find_kind(guardian, order, false), order, id,
 	                                    descriptors));
-}
-
-/* --- what is made ----------------------------------------------------------------------------- */
-
-static void make_spare(struct guardian *guardian, struct spare_kind *kind)
-{
-	CLEANUP(buf_deinit) struct buf why = BUF_INIT;
-	struct spare *spare = spare_start(guardian, kind, ++guardian->spares.made, &why);
-
-	if (spare) {
-		guardian_take_in(guardian, spare->ward, spare->ward->id);
-		return;
-	}
-	kind->wanted = 0;
-	fail(-EIO, "making a sandbox ahead: %s", why.data ? why.data : "out of memory");
-}
-
-static bool something_starts(const struct guardian *guardian)
-{
-	struct ward *ward;
-
-	list_each(ward, &guardian->wards, link)
-		if (!ward->running && !ward->waiting && !ward->errand && !ward->doomed)
-			return true;
-	return false;
-}
-
-/* One after the other, and not while what is wanted now is being started. */
-static bool may_make(const struct guardian *guardian, int64_t now)
-{
-	int64_t quiet_us = now - guardian->spares.started_us;
-
-	return now >= guardian->spares.short_until_us && quiet_us >= QUIET_US &&
-	       (quiet_us >= BUSY_US || !something_starts(guardian));
-}
-
-static struct spare_kind *wanting_kind(const struct guardian *guardian)
-{
-	struct spare_kind *kind;
-
-	list_each(kind, &guardian->spares.kinds, link)
-		if (kind->ready < kind->wanted)
-			return kind;
-	return NULL;
-}
-
-static void make_due(struct guardian *guardian, int64_t now)
-{
-	struct spare_kind *kind = may_make(guardian, now) ? wanting_kind(guardian) : NULL;
-
-	if (!kind)
-		return;
-	if (memory_is_short())
-		guardian->spares.short_until_us = now + SHORT_US;
-	else
-		make_spare(guardian, kind);
-}
-
-static void age(struct guardian *guardian, int64_t now)
-{
-	struct spare_kind *kind, *following;
-
-	list_each_safe(kind, following, &guardian->spares.kinds, link) {
-		if (now - kind->used_us >= UNUSED_US) {
-			end_kind(guardian, kind);
-			continue;
-		}
-		if (kind->wanted > 1 && now - kind->raised_us >= MINUTE_US) {
-			kind->wanted--;
-			kind->raised_us = now;
-		}
-		end_spares(guardian, kind, kind->wanted);
-	}
-}
-
-void spares_hear_pressure(struct guardian *guardian)
-{
-	end_all(guardian);
-	guardian->spares.short_until_us = clock_monotonic_us(&clock_system) + SHORT_US;
-}
-
-void spares_turn(struct guardian *guardian)
-{
-	int64_t now = clock_monotonic_us(&clock_system);
-
-	age(guardian, now);
-	make_due(guardian, now);
-}
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static int64_t next_due_us(const struct guardian *guardian, int64_t now)
-{
-	const struct spares *spares = &guardian->spares;
-	struct spare_kind *kind;
-	int64_t due = INT64_MAX;
-
-	list_each(kind, &spares->kinds, link) {
-		due = earlier(due, kind->used_us + UNUSED_US);
-		if (kind->wanted > 1)
-			due = earlier(due, kind->raised_us + MINUTE_US);
-		if (kind->ready >= kind->wanted)
-			continue;
-		if (now < spares->short_until_us)
-			due = earlier(due, spares->short_until_us);
-		else if (now < spares->started_us + QUIET_US)
-			due = earlier(due, spares->started_us + QUIET_US);
-		else /* its own news wakes us before that */
-			due = earlier(due, spares->started_us + BUSY_US);
-	}
-	return due;
-}
-
-int spares_patience_ms(const struct guardian *guardian)
-{
-	int64_t now = clock_monotonic_us(&clock_system), due = next_due_us(guardian, now);
-
-	if (due == INT64_MAX)
-		return -1;
-	if (due <= now)
-		return 0;
-	return due - now > MINUTE_US ? (int)(MINUTE_US / MILLISECOND_US)
-	                             : (int)((due - now) / MILLISECOND_US) + 1;
-}
-
-void spares_init(struct guardian *guardian)
-{
-	guardian->spares = (struct spares){.wanted = are_wanted(), .pressure = -1};
-	list_init(&guardian->spares.kinds);
-	if (guardian->spares.wanted)
-		guardian->spares.pressure = watch_pressure();
-}
-
-void spares_deinit(struct guardian *guardian)
-{
-	end_all(guardian);
-	guardian->spares.pressure = close_fd(guardian->spares.pressure);
 }

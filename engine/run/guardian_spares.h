@@ -40,6 +40,19 @@ void spares_deinit(struct guardian *guardian); /* when there are no wards */
 bool spares_take(struct guardian *guardian, const struct order *order, uint64_t id,
         const int descriptors[MESSAGE_DESCRIPTORS]);
 
+/*
+ * With none ready, one is made for this order alone, where that is quicker than to start everything anew. `body` is what the
+ * order was parsed from. True: it will be started, or refused, later.
+ */
+bool spares_make_for(struct guardian *guardian, const struct order *order, uint64_t id,
+        const char *body, size_t length, const int descriptors[MESSAGE_DESCRIPTORS]);
+bool spares_cancel(
+        struct guardian *guardian, uint64_t id); /* such an order; false: there is none */
+
+void spares_hear(struct guardian *guardian, struct ward *ward); /* a spare or its sandbox spoke */
+void spares_reaped(struct guardian *guardian, pid_t pid);
+bool spares_know(const struct guardian *guardian, pid_t pid); /* as one of theirs that is no ward */
+bool spares_are_born(const struct guardian *guardian);        /* some, just now */
 void spares_lose(struct guardian *guardian, struct ward *ward); /* it is over, by itself or by us */
 void spares_turn(struct guardian *guardian);                    /* makes and ends what is due */
 void spares_hear_pressure(struct guardian *guardian);           /* ends all for a while */

@@ -24,6 +24,7 @@ struct ward *ward_free(struct ward *ward)
 		return NULL;
 	list_unlink(&ward->link);
 	close_fd(ward->status);
+	close_fd(ward->other_status);
 	close_fd(ward->memory_event);
 	close_fd(ward->network);
 	outbound_free(ward->outbound);
@@ -41,7 +42,7 @@ struct ward *ward_new(uint64_t id, const char *name, int64_t memory_limit)
 		return NULL;
 	list_init(&ward->link);
 	ward->id = id;
-	ward->status = ward->memory_event = ward->network = -1;
+	ward->status = ward->other_status = ward->memory_event = ward->network = -1;
 	ward->usage = (struct limits_usage){-1, -1, -1, -1};
 	ward->memory_limit = memory_limit;
 	if (asprintf(&ward->group, "%s", name) < 0)
@@ -148,6 +149,8 @@ static int launch(struct ward *ward, const struct order *order, struct sandbox *
 		return error;
 	}
 	ward->status = take_fd(ours);
+	if (order->keeps_status)
+		ward->other_status = take_fd(theirs);
 	return 0;
 }
 
@@ -235,6 +238,11 @@ static void take_packet(struct ward *ward, const char *text, size_t length, pid_
 	case 'p':
 		ward->runtime = sender;
 		return;
+	case 'b':
+		ward->runtime = sender;
+		ward->inside = (pid_t)atoi(text + 2);
+		ward->born = ward->running = true;
+		return;
 	case 'r':
 	case 'w':
 		ward->init = sender;
@@ -320,9 +328,8 @@ static void errand_ended(struct ward *ward, int status)
 	ward->end = status;
 }
 
-void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
+static void note_usage(struct ward *ward, const struct rusage *usage)
 {
-	ward->bubblewrap = 0;
 	ward_used(ward,
 	        &(struct limits_usage){
 	                .memory_bytes = -1,
@@ -330,6 +337,20 @@ void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
 	                .cpu_us = microseconds(&usage->ru_utime) + microseconds(&usage->ru_stime),
 	                .oom_kills = -1,
 	        });
+}
+
+void ward_program_reaped(struct ward *ward, int status, const struct rusage *usage)
+{
+	note_usage(ward, usage);
+	ward->born_reaped = ward->has_end = true;
+	ward->end = status;
+	kill(ward->init, SIGKILL);
+}
+
+void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
+{
+	ward->bubblewrap = 0;
+	note_usage(ward, usage);
 	ward->sandbox_end = status;
 	if (ward->errand)
 		errand_ended(ward, status);
@@ -338,6 +359,12 @@ void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
 static bool init_is_gone(const struct ward *ward)
 {
 	return !ward->init || waitpid(ward->init, NULL, WNOHANG) != 0;
+}
+
+/* Reaped before its word was heard, it was nobody's then. */
+static bool born_is_gone(const struct ward *ward)
+{
+	return !ward->born || ward->born_reaped || waitpid(ward->runtime, NULL, WNOHANG) != 0;
 }
 
 /* What it said itself, of which the last may have come with its end, is better than how it ended. */
@@ -389,7 +416,7 @@ bool ward_over(struct ward *ward, const struct limits *limits, struct process_en
 {
 	struct limits_usage last;
 
-	if (ward->bubblewrap || !init_is_gone(ward))
+	if (ward->bubblewrap || !init_is_gone(ward) || !born_is_gone(ward))
 		return false;
 	ward_listen(ward, limits);
 	outbound_kill(ward->outbound, limits);

@@ -27,6 +27,7 @@ struct ward {
 	pid_t init;       /* 0 until it has said hello */
 	pid_t runtime;
 	int status;       /* packets of bubblewrap and init */
+	int other_status; /* its other end (struct order); -1 */
 	int memory_event; /* -1: none */
 	bool errand;      /* no sandbox: `bubblewrap` is the program itself (guardian_errand.h) */
 	struct outbound *outbound; /* NULL: none is wanted */
@@ -43,6 +44,9 @@ struct ward {
 	int64_t memory_limit;
 	struct spare *spare; /* nobody's yet; NULL: the daemon's */
 	bool was_spare;
+	bool born; /* the runtime came from a zygote, and is a child of ours */
+	bool born_reaped;
+	pid_t inside;              /* the number it has in the sandbox */
 	struct limits_usage usage; /* the largest seen, by sampling, at its end, by wait4(2) */
 };
 
@@ -78,6 +82,9 @@ void ward_kill(struct ward *ward, const struct limits *limits);
 
 /* What it uses now, as sampled; -1 for what is unknown. */
 void ward_used(struct ward *ward, const struct limits_usage *now);
+
+/* A runtime that is a child of ours was reaped: the rest goes with it. */
+void ward_program_reaped(struct ward *ward, int status, const struct rusage *usage);
 
 /* bubblewrap was reaped. */
 void ward_reaped(struct ward *ward, int status, const struct rusage *usage);

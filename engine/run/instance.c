@@ -307,6 +307,7 @@ static int launch(struct instance *instance)
 	                .channel_in = runtimes.in,
 	                .channel_out = runtimes.out,
 	                .output = output,
+	                .zygote = (const char *const *)deployment->runtime->zygote,
 	                .taken = may_wait(instance) ? process_taken : NULL,
 	        },
 	        process_ended, instance, &instance->process);

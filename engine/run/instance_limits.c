@@ -172,9 +172,17 @@ int limits_create(
 
 int limits_enter(const struct limits *limits, const char *group)
 {
+	return limits_move(limits, group, 0);
+}
+
+int limits_move(const struct limits *limits, const char *group, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
 	for (size_t i = 0; i < limits->count; i++) {
 		int error = limits_file_write(
-		        limits->hierarchies[i].directory, group, "cgroup.procs", "0");
+		        limits->hierarchies[i].directory, group, "cgroup.procs", text);
 
 		if (error)
 			return error;

@@ -70,6 +70,8 @@ int limits_create(
         const struct limits *limits, const char *group, const struct limits_values *values);
 int limits_enter(const struct limits *limits, const char *group); /* this process; -errno */
 
+int limits_move(const struct limits *limits, const char *group, pid_t pid); /* another; -errno */
+
 /* A descriptor that becomes readable when the kernel looks for somebody to kill, or -1. */
 int limits_watch_memory(const struct limits *limits, const char *group);
 void limits_read(const struct limits *limits, const char *group, struct limits_usage *usage);

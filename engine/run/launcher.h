@@ -54,9 +54,11 @@ struct launch {
 	 * which is a Unix socket then (run/sockets.h), and not seen by the program.
 	 */
 	int sockets;
-	int channel_in;         /* becomes descriptor 3: daemon to runtime */
-	int channel_out;        /* becomes descriptor 4: runtime to daemon */
-	int output;             /* becomes 1 and 2 */
+	int channel_in;  /* becomes descriptor 3: daemon to runtime */
+	int channel_out; /* becomes descriptor 4: runtime to daemon */
+	int output;      /* becomes 1 and 2 */
+	/* What is behind argv[0] of a program that forks such, with `taken` alone (runtimes/README.md); or NULL. */
+	const char *const *zygote;
 	process_taken_fn taken; /* the program may be one that waits already; NULL: it may not */
 };
 

@@ -43,6 +43,7 @@ void order_write_start(
         struct buf *out, uint64_t process, const char *group, const struct launch *launch)
 {
 	const char *const *layers = launch->layers ? launch->layers : none;
+	const char *const *zygote = launch->taken && launch->zygote ? launch->zygote : none;
 	const struct message_start numbers = {
 	        .function_id = launch->function_id,
 	        .memory_bytes = launch->memory_bytes,
@@ -61,6 +62,7 @@ void order_write_start(
 	        .layers = count_strings(layers),
 	        .arguments = count_strings(launch->argv),
 	        .variables = count_strings(launch->environment),
+	        .zygote = count_strings(zygote),
 	};
 
 	message_begin(out, MESSAGE_START, process);
@@ -72,6 +74,7 @@ void order_write_start(
 	write_strings(out, layers);
 	write_strings(out, launch->argv);
 	write_strings(out, launch->environment);
+	write_strings(out, zygote);
 }
 
 void order_write_run(

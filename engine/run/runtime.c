@@ -78,6 +78,7 @@ static struct runtime *runtime_free(struct runtime *runtime)
 	strings_free(runtime->detect);
 	strings_free(runtime->extensions);
 	strings_free(runtime->start_variables);
+	strings_free(runtime->zygote);
 	free(runtime->missing);
 	free(runtime);
 	return NULL;
@@ -201,6 +202,8 @@ static int runtime_read(struct runtime *runtime, const cJSON *json)
 		r = strings_from(json, "extensions", NULL, &runtime->extensions);
 	if (!r)
 		r = strings_from(json, "start_variables", NULL, &runtime->start_variables);
+	if (!r)
+		r = strings_from(json, "zygote", NULL, &runtime->zygote);
 	runtime->parks = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "parks"));
 	return r ? r : command_line_read(runtime, json);
 }

@@ -31,8 +31,9 @@ struct runtime {
 	enum runtime_protocol protocol;
 	char *working_directory;
 	char **detect; /* names whose presence in code/ chooses this runtime; `+x` behind a name: executable */
-	char **extensions;      /* of the handler's file: "py" */
-	bool parks;             /* its program may be started before there is a function for it */
+	char **extensions; /* of the handler's file: "py" */
+	bool parks;        /* its program may be started before there is a function for it */
+	char **zygote; /* command line of what forks such programs into sandboxes; empty: there is none */
 	char **start_variables; /* unless one is set that begins like one of these */
 	int order;              /* of detection, smallest first */
 	bool available; /* the interpreter is on this machine; else `missing` says what to install */

@@ -16,6 +16,7 @@
 #define SANDBOX_ID         1003 /* uid and gid inside */
 #define SANDBOX_INIT       "/opt/fnfs/init"
 #define SANDBOX_IMAGE_INIT "/.fnfs-init"
+#define SANDBOX_RUNTIME    "/opt/fnfs/runtime"
 #define SANDBOX_CODE       "/opt/function/code"
 #define SANDBOX_TMP_BYTES  (INT64_C(512) << 20)
 #define SANDBOX_FILE_BYTES (INT64_C(2) << 30) /* of a file, where the code is writable */

@@ -174,8 +174,11 @@ static void await_way_out(void)
 static char order_text[SANDBOX_ORDER_MAX];
 static char *order_arguments[SANDBOX_ORDER_ARGS + 1];
 
-static size_t receive_order(int fds[SANDBOX_ORDER_FDS])
+static _Noreturn void serve(pid_t program);
+
+static struct sandbox_order receive_order(int fds[SANDBOX_ORDER_FDS])
 {
+	struct sandbox_order order;
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(SANDBOX_ORDER_FDS * sizeof(int))];
@@ -190,11 +193,16 @@ static size_t receive_order(int fds[SANDBOX_ORDER_FDS])
 	do
 		length = recvmsg(CHANNEL, &header, MSG_CMSG_CLOEXEC);
 	while (length < 0 && errno == EINTR);
-	if (length < (ssize_t)sizeof(struct sandbox_order) || !CMSG_FIRSTHDR(&header) ||
-	        CMSG_FIRSTHDR(&header)->cmsg_len != CMSG_LEN(SANDBOX_ORDER_FDS * sizeof(int)))
+	if (length < (ssize_t)sizeof(order))
 		_exit(126); /* nobody needs us any more */
+	memcpy(&order, order_text, sizeof(order));
+	if (order.program)
+		serve((pid_t)order.program);
+	if (order_text[length - 1] || !CMSG_FIRSTHDR(&header) ||
+	        CMSG_FIRSTHDR(&header)->cmsg_len != CMSG_LEN(SANDBOX_ORDER_FDS * sizeof(int)))
+		_exit(126);
 	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&header)), SANDBOX_ORDER_FDS * sizeof(int));
-	return (size_t)length;
+	return order;
 }
 
 /* They may have the very numbers that they are to get. */
@@ -235,8 +243,7 @@ static char **await_order(int *sockets)
 	char *place = order_text + sizeof(order), *directory;
 
 	say("\1w");
-	order_text[receive_order(fds) - 1] = 0;
-	memcpy(&order, order_text, sizeof(order));
+	order = receive_order(fds);
 	take_descriptors(fds);
 	directory = next_word(&place);
 	for (uint32_t i = 0; i < order.arguments && i < SANDBOX_ORDER_ARGS; i++)
@@ -275,6 +282,18 @@ static void hand_on(int signal, siginfo_t *info, void *context)
 {
 	if (terminated > 0 && info->si_pid == 0)
 		kill(terminated, signal);
+}
+
+/* The program came from outside, and its end is seen there; then, or before, we are killed. */
+static _Noreturn void serve(pid_t program)
+{
+	terminated = program;
+	sigaction(SIGTERM, &(struct sigaction){.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO},
+	        NULL);
+	signal(SIGCHLD, SIG_IGN); /* orphans go by themselves */
+	close_range(0, ~0u, 0);
+	for (;;)
+		pause();
 }
 
 /* Until the runtime itself has ended; orphans are collected on the way. */

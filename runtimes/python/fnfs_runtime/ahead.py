@@ -27,8 +27,15 @@ from . import answering, context, errors, loading, output, serial, values  # noq
 IMPORTED = {name.partition(".")[0] for name in set(sys.modules) - BEFORE} - {__package__}
 
 
+rehearsed = False
+
+
 def rehearse(sample, defaults):
-    """Loads the template and calls it, without a channel; then it is gone again."""
+    """Loads the template and calls it, without a channel; then it is gone again. Once: forks have it behind them."""
+    global rehearsed
+    if rehearsed:
+        return
+    rehearsed = True
     path, stdout, write_bytecode = list(sys.path), sys.stdout, sys.dont_write_bytecode
     sys.path[0] = sample
     sys.dont_write_bytecode = True
