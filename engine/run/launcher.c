@@ -348,8 +348,8 @@ void launcher_describe(const struct launcher *launcher, struct buf *out)
 	buf_printf(out, "overlays %s\n", launcher->has_layers ? "yes" : "no");
 	buf_printf(out, "guardian %d\n", (int)launcher->guardian);
 	buf_printf(out, "processes %zu\n", launcher->processes.count);
-	buf_printf(out, "started %" PRIu64 "\n", launcher->last_id);
-	buf_printf(out, "started_ahead %" PRIu64 "\n", launcher->started_ahead);
+	buf_printf(out, "starts %" PRIu64 "\n", launcher->last_id);
+	buf_printf(out, "starts_ahead %" PRIu64 "\n", launcher->started_ahead);
 }
 
 static struct process *process_new(

@@ -107,9 +107,9 @@ def until_ahead(fn, name, event=b'{}'):
 	while True:
 		fn.step()
 		end_instances(fn, name)
-		before = int(status(fn, 'started_ahead'))
+		before = int(status(fn, 'starts_ahead'))
 		response = fn.call(name, event)
-		if int(status(fn, 'started_ahead')) > before:
+		if int(status(fn, 'starts_ahead')) > before:
 			return response
 		assert time.monotonic() < end, 'none waits'
 		time.sleep(0.05)
@@ -120,7 +120,7 @@ def looks_as_if_started_alone(fn):
 	with Mounted(env={'FNFS_SPARES': '0'}) as alone:
 		alone.function('look', {'index.py': LOOK})
 		expected = json.loads(alone.call('look', b'{}'))[0]
-		assert status(alone, 'started_ahead') == '0'
+		assert status(alone, 'starts_ahead') == '0'
 	fn.function('look', {'index.py': LOOK})
 	for _ in range(3):
 		found = json.loads(until_ahead(fn, 'look'))[0]

@@ -21,15 +21,15 @@
 	"x > /tmp/new; " \
 	"echo $?; readlink /proc/self/cwd; cat code/index.txt"
 
-static unsigned started_ahead(struct yard *yard)
+static unsigned starts_ahead(struct yard *yard)
 {
 	struct buf text = BUF_INIT;
 	unsigned count = 0;
 	const char *line;
 
 	launcher_describe(yard->launcher, &text);
-	line = strstr(text.data, "started_ahead ");
-	REQUIRE(line && sscanf(line, "started_ahead %u", &count) == 1);
+	line = strstr(text.data, "starts_ahead ");
+	REQUIRE(line && sscanf(line, "starts_ahead %u", &count) == 1);
 	buf_deinit(&text);
 	return count;
 }
@@ -56,10 +56,10 @@ static void run(struct trial *trial, struct yard *yard, struct launch *launch)
 static void run_ahead(struct trial *trial, struct yard *yard, struct launch *launch)
 {
 	for (int tries = 0; tries < 200; tries++) {
-		unsigned before = started_ahead(yard);
+		unsigned before = starts_ahead(yard);
 
 		run(trial, yard, launch);
-		if (started_ahead(yard) > before)
+		if (starts_ahead(yard) > before)
 			return;
 		trial_deinit(trial);
 		poll(NULL, 0, 50);
@@ -95,7 +95,7 @@ static void compare(bool layered)
 	launch = look(&yard);
 	launch.layers = layered ? layers : NULL;
 	run(&fresh, &yard, &launch);
-	CHECK_INT((int)started_ahead(&yard), 0);
+	CHECK_INT((int)starts_ahead(&yard), 0);
 	yard_close(&yard);
 	yard_open(&yard);
 	write_code(yard.code, "the code\n");
