@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
+#define PARKED "RUNTIME_PARKED"
+
 struct scanner {
 	const char *at, *end;
 };
@@ -111,6 +115,34 @@ static char *unescape(const char *text, size_t length)
 	return out;
 }
 
+/* The environment of a process that was started without it, which programs inherit. */
+static int take_variables(struct scanner *scanner)
+{
+	const char *name, *text;
+	size_t width, length;
+
+	if (!getenv(PARKED))
+		return skip_value(scanner) ? 0 : -EPROTO;
+	clearenv();
+	if (!accept(scanner, '{'))
+		return -EPROTO;
+	while (!accept(scanner, '}')) {
+		CLEANUP(free_p) char *key = NULL;
+		CLEANUP(free_p) char *value = NULL;
+
+		if (!scan_string(scanner, &name, &width) || !accept(scanner, ':') ||
+		        !scan_string(scanner, &text, &length))
+			return -EPROTO;
+		key = unescape(name, width);
+		value = unescape(text, length);
+		if (!key || !value || setenv(key, value, 1) < 0)
+			return -ENOMEM;
+		if (!accept(scanner, ',') && (scanner->at >= scanner->end || *scanner->at != '}'))
+			return -EPROTO;
+	}
+	return 0;
+}
+
 static int member(struct settings *settings, struct scanner *scanner)
 {
 	const struct {
@@ -129,6 +161,8 @@ static int member(struct settings *settings, struct scanner *scanner)
 	skip_space(scanner);
 	if (width == strlen("concurrency") && memcmp(name, "concurrency", width) == 0)
 		settings->concurrency = strtol(scanner->at, NULL, 10);
+	if (width == strlen("variables") && memcmp(name, "variables", width) == 0)
+		return take_variables(scanner);
 	for (size_t i = 0; i < sizeof(strings) / sizeof(*strings); i++) {
 		if (width != strlen(strings[i].name) || memcmp(name, strings[i].name, width) != 0)
 			continue;
