@@ -94,7 +94,10 @@ def status(fn, key):
 def end_instances(fn, name):
 	"The processes of its instances are killed, and gone."
 	for instance in os.listdir(fn.path('functions', name, 'instances')):
-		os.kill(int(fn.read('functions', name, 'instances', instance, 'pid')), signal.SIGKILL)
+		try:
+			os.kill(int(fn.read('functions', name, 'instances', instance, 'pid')), signal.SIGKILL)
+		except (FileNotFoundError, ProcessLookupError):  # it went by itself meanwhile
+			pass
 	end = time.monotonic() + 20
 	while os.listdir(fn.path('functions', name, 'instances')):
 		assert time.monotonic() < end
