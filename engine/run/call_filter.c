@@ -200,7 +200,7 @@ static void release_p(scmp_filter_ctx *filter)
 int call_filter_program(void)
 {
 	CLEANUP(release_p) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	CLEANUP(close_p) int fd = memfd_create("seccomp", MFD_CLOEXEC);
+	CLEANUP(close_p) int fd = memfd_create("seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int error;
 
 	if (!filter || fd < 0)
@@ -219,6 +219,9 @@ int call_filter_program(void)
 		error = seccomp_export_bpf(filter, fd);
 	if (error)
 		return fail(error, "making the filter of system calls");
+	/* All sandboxes are made with it, and processes of their owners hold it while they are. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return fail(-errno, "sealing the filter of system calls");
 	lseek(fd, 0, SEEK_SET);
 	return take_fd(fd);
 }

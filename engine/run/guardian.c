@@ -64,14 +64,16 @@ static void watch_outbox(struct guardian *guardian)
 }
 
 /* The message is in guardian->message. */
-static void send_message(struct guardian *guardian, const int *descriptors)
+static int send_message(struct guardian *guardian, const int *descriptors)
 {
 	bool waited = !list_empty(&guardian->outbox.waiting);
+	int error = outbox_send(&guardian->outbox, CHANNEL, &guardian->message, descriptors);
 
-	if (outbox_send(&guardian->outbox, CHANNEL, &guardian->message, descriptors) == -EPIPE)
+	if (error == -EPIPE)
 		guardian->daemon_gone = true;
 	if (waited != !list_empty(&guardian->outbox.waiting))
 		watch_outbox(guardian);
+	return error;
 }
 
 void guardian_tell(struct guardian *guardian, enum message_type type, uint64_t id, const void *body,
@@ -82,15 +84,15 @@ void guardian_tell(struct guardian *guardian, enum message_type type, uint64_t i
 	send_message(guardian, NULL);
 }
 
-void guardian_tell_started(
-        struct guardian *guardian, const struct ward *ward, const int *descriptors)
+void guardian_tell_started(struct guardian *guardian, struct ward *ward, const int *descriptors)
 {
 	const struct message_started started = {.pid = ward->runtime, .waited = ward->was_spare};
 
 	message_begin(&guardian->message, MESSAGE_STARTED, ward->id);
 	buf_append(&guardian->message, &started, sizeof(started));
 	message_string(&guardian->message, ward->group);
-	send_message(guardian, descriptors);
+	if (send_message(guardian, descriptors) < 0 && descriptors)
+		ward_kill(ward, &guardian->limits); /* nobody has the ends of its pipes */
 }
 
 /* Our log is the daemon's. `TIME LEVEL ` is added there. */
@@ -229,7 +231,8 @@ static void reap(struct guardian *guardian)
 		if (ward && ward->bubblewrap == pid)
 			ward_reaped(ward, status, &usage);
 		else if (ward && ward->born && ward->runtime == pid)
-			ward_program_reaped(ward, status, &usage);
+			ward_program_reaped(
+			        ward, status, &usage, limits_has(&guardian->limits, LIMITS_MEMORY));
 		else if (ward)
 			outbound_reaped(ward->outbound, status);
 		else

@@ -48,8 +48,7 @@ void guardian_cancel(struct guardian *guardian, uint64_t id); /* of what has not
 void guardian_start_alone(struct guardian *guardian, uint64_t id, const char *body, size_t length,
         const int descriptors[MESSAGE_DESCRIPTORS]);
 /* The runtime runs; with descriptors as MESSAGE_STARTED has them, or NULL. */
-void guardian_tell_started(
-        struct guardian *guardian, const struct ward *ward, const int *descriptors);
+void guardian_tell_started(struct guardian *guardian, struct ward *ward, const int *descriptors);
 
 /* guardian_process.c: the process itself */
 void guardian_prepare_process(void);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,17 +213,43 @@ static void give_pipes(const struct spare *spare, const int descriptors[MESSAGE_
 			continue; /* then it cannot be opened by name */
 }
 
+static bool is_roots(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_uid == 0 && !(st.st_mode & 022);
+}
+
+/*
+ * The interpreter of what is forked is the host's own file, in a mount that can be written to, so that it must be
+ * nobody's who runs functions. And as root nothing runs outside of a sandbox that others can change.
+ */
+static bool may_have_zygote(const struct guardian *guardian, const struct spare_kind *kind)
+{
+	char program[PATH_MAX];
+
+	for (char **word = kind->zygote_argv; *word; word++) {
+		if (strncmp(*word, SANDBOX_RUNTIME "/", strlen(SANDBOX_RUNTIME) + 1) != 0)
+			continue;
+		snprintf(program, sizeof(program), "%s%s", kind->runtime,
+		        *word + strlen(SANDBOX_RUNTIME));
+		if (guardian->sandbox.is_root && !is_roots(program))
+			return false;
+	}
+	return is_roots(kind->argv[0]) && (!guardian->sandbox.is_root || is_roots(kind->runtime));
+}
+
 /* Not where memory is counted by looking at whose child a process is. */
 static bool has_zygote(const struct guardian *guardian, struct spare_kind *kind)
 {
-	if (!kind->zygote_argv[0] || kind->zygote_failed || guardian->limits.kind == LIMITS_POLL)
+	if (!kind->zygote_argv[0] || guardian->limits.kind == LIMITS_POLL ||
+	        clock_monotonic_us(&clock_system) < kind->zygote_after_us)
 		return false;
 	if (kind->zygote.pid)
 		return true;
-	kind->zygote_failed =
-	        zygote_start(&kind->zygote, kind->argv[0], (const char *const *)kind->zygote_argv,
-	                environment, kind->runtime, kind->uid, kind->gid) < 0;
-	return !kind->zygote_failed;
+	return may_have_zygote(guardian, kind) &&
+	       zygote_start(&kind->zygote, kind->argv[0], (const char *const *)kind->zygote_argv,
+	               environment, kind->runtime, kind->uid, kind->gid) == 0;
 }
 
 struct spare *spare_start(

@@ -64,8 +64,8 @@ struct spare_kind {
 	char **argv; /* NULL-ended */
 	char **zygote_argv;
 	struct zygote zygote;
-	bool zygote_proven; /* a program has come of it */
-	bool zygote_failed; /* programs are started one by one */
+	bool zygote_proven;      /* a program has come of it */
+	int64_t zygote_after_us; /* not before that again, for it failed */
 };
 
 /* As the order has it. NULL: no memory. */

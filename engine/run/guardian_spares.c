@@ -84,13 +84,18 @@ static struct spare_kind *make_kind(
 	return kind;
 }
 
-/* That it ended may not have been heard yet. */
-static bool has_ended(const struct ward *ward)
+static bool child_has_ended(pid_t pid)
 {
 	siginfo_t end = {0};
 
-	return waitid(P_PID, (id_t)ward->bubblewrap, &end, WEXITED | WNOHANG | WNOWAIT) < 0 ||
-	       end.si_pid;
+	return waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid;
+}
+
+/* That it ended may not have been heard yet. */
+static bool has_ended(const struct ward *ward)
+{
+	return ward->has_end || ward->doomed || child_has_ended(ward->bubblewrap) ||
+	       (ward->born && child_has_ended(ward->runtime));
 }
 
 static struct spare *ready_spare(const struct spare_kind *kind)
@@ -155,6 +160,7 @@ void spares_lose(struct guardian *guardian, struct ward *ward)
 		fail(-EIO, "a sandbox that waited ended: %s",
 		        ward->words.length ? ward->words.data : "by itself");
 	}
+	spare_leave(spare); /* while it can still be told whether it counts */
 	spares_disappoint(guardian, spare);
 	ward->spare = spare_free(spare);
 }
@@ -263,7 +269,7 @@ bool spares_make_for(struct guardian *guardian, const struct order *order, uint6
 	struct pending *pending;
 	struct spare *spare;
 
-	if (!kind || !kind->zygote.pid || !kind->zygote_proven || kind->zygote_failed)
+	if (!kind || !kind->zygote.pid || !kind->zygote_proven)
 		return false;
 	pending = pending_new(id, body, length, descriptors);
 	spare = pending ? spares_make(guardian, kind) : NULL;

@@ -4,18 +4,33 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "run/guardian.h"
 #include "run/guardian_spare.h"
 #include "run/guardian_spares_private.h"
 
-/* The next are started one by one. */
+#define AGAIN_US (INT64_C(60) * 1000 * 1000)
+
+/* The next are started one by one, for a while; and what was ordered already is not waited for. */
+static void give_up_zygote(struct guardian *guardian, struct spare_kind *kind)
+{
+	struct spare *spare, *following;
+
+	zygote_end(&kind->zygote);
+	kind->zygote_after_us = clock_monotonic_us(&clock_system) + AGAIN_US;
+	list_each_safe(spare, following, &kind->spares, link)
+		if (spare->ordered && !spare->ward->born)
+			spares_end_one(guardian, spare);
+}
+
 void spares_fail_zygote(struct guardian *guardian, struct spare *spare, const char *why)
 {
-	fail(-EIO, "forking %s into a sandbox: %s", spare->kind->argv[0], why);
-	spare->kind->zygote_failed = true;
-	zygote_end(&spare->kind->zygote);
+	struct spare_kind *kind = spare->kind;
+
+	fail(-EIO, "forking %s into a sandbox: %s", kind->argv[0], why);
 	spares_end_one(guardian, spare);
+	give_up_zygote(guardian, kind);
 }
 
 /* --- who waits for one --- */
@@ -38,13 +53,11 @@ void spares_serve_pending(struct guardian *guardian, struct spare *spare)
 	spare->kind->zygote_proven = true;
 	if (!pending)
 		return;
-	/* Of what was parsed before. */
-	if (order_parse(&order, pending->body, pending->length) == 0) {
-		spare->pending = NULL;
-		spare->kind->ready++;
-		if (spares_give(guardian, spare, &order, pending->id, pending->descriptors))
-			pending = pending_free(pending);
-	}
+	spare->pending = NULL;
+	spare->kind->ready++;
+	if (order_parse(&order, pending->body, pending->length) == 0 &&
+	        spares_give(guardian, spare, &order, pending->id, pending->descriptors))
+		pending = pending_free(pending);
 	order_deinit(&order);
 	if (!pending)
 		return;
@@ -81,7 +94,9 @@ void spares_hear(struct guardian *guardian, struct ward *ward)
 		error = spare_order_program(guardian, spare);
 	else if (ward->born && spare->order >= 0)
 		error = spare_take_program(guardian, spare);
-	if (error || (spare->ordered && ward->words.length))
+	if (error == -ESRCH) /* it has ended again */
+		spares_end_one(guardian, spare);
+	else if (error || (spare->ordered && ward->words.length))
 		spares_fail_zygote(guardian, spare, error ? strerror(-error) : ward->words.data);
 	else if (ward->born)
 		spares_serve_pending(guardian, spare);
@@ -94,8 +109,7 @@ void spares_reaped(struct guardian *guardian, pid_t pid)
 	list_each(kind, &guardian->spares.kinds, link)
 		if (kind->zygote.pid == pid) {
 			kind->zygote.pid = 0;
-			zygote_end(&kind->zygote);
-			kind->zygote_failed = true;
+			give_up_zygote(guardian, kind);
 			fail(-EIO, "what is forked into sandboxes ended: %s", kind->argv[0]);
 		}
 }

@@ -19,9 +19,10 @@
 #define QUIET_US (20 * MILLISECOND_US) /* after an order, before spares are made */
 #define BUSY_US \
 	(500 * MILLISECOND_US) /* a start takes no longer than that, or spares do not wait */
-#define UNUSED_US (10 * MINUTE_US)
-#define SHORT_US  (MINUTE_US / 2)
-#define LATE_US   (30 * 1000 * MILLISECOND_US)
+#define UNUSED_US       (10 * MINUTE_US)
+#define SHORT_US        (MINUTE_US / 2)
+#define LATE_US         (30 * 1000 * MILLISECOND_US)
+#define LATE_PENDING_US (2 * 1000 * MILLISECOND_US) /* where somebody waits for it */
 
 /* FNFS_SPARES=0: none. */
 static bool are_wanted(void)
@@ -121,13 +122,18 @@ static void make_due(struct guardian *guardian, int64_t now)
 		spares_make(guardian, kind);
 }
 
+static int64_t late_us(const struct spare *spare)
+{
+	return spare->made_us + (spare->pending ? LATE_PENDING_US : LATE_US);
+}
+
 /* What a zygote does not answer for. */
 static void end_late(struct guardian *guardian, struct spare_kind *kind, int64_t now)
 {
 	struct spare *spare, *following;
 
 	list_each_safe(spare, following, &kind->spares, link) {
-		if (!spare->by_zygote || spare->order < 0 || now - spare->made_us < LATE_US)
+		if (!spare->by_zygote || spare->order < 0 || now < late_us(spare))
 			continue;
 		spares_fail_zygote(guardian, spare, "no answer");
 		return;
@@ -185,7 +191,7 @@ static int64_t next_due_us(const struct guardian *guardian, int64_t now)
 		due = earlier(due, kind->used_us + UNUSED_US);
 		list_each(spare, &kind->spares, link)
 			if (spare->by_zygote && spare->order >= 0)
-				due = earlier(due, spare->made_us + LATE_US);
+				due = earlier(due, late_us(spare));
 		if (kind->wanted > 1)
 			due = earlier(due, kind->raised_us + MINUTE_US);
 		if (kind->ready >= kind->wanted)

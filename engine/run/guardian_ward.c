@@ -239,12 +239,16 @@ static void take_packet(struct ward *ward, const char *text, size_t length, pid_
 		ward->runtime = sender;
 		return;
 	case 'b':
+		if (ward->born || sender <= 0)
+			return;
 		ward->runtime = sender;
 		ward->inside = (pid_t)atoi(text + 2);
 		ward->born = ward->running = true;
 		return;
 	case 'r':
 	case 'w':
+		if (sender <= 0 || (ward->init && ward->init != sender))
+			return;
 		ward->init = sender;
 		ward->running = text[1] == 'r';
 		ward->waiting = text[1] == 'w';
@@ -328,20 +332,21 @@ static void errand_ended(struct ward *ward, int status)
 	ward->end = status;
 }
 
-static void note_usage(struct ward *ward, const struct rusage *usage)
+/* `counted`: its group knows the memory better, of which it shares much with others. */
+static void note_usage(struct ward *ward, const struct rusage *usage, bool counted)
 {
 	ward_used(ward,
 	        &(struct limits_usage){
 	                .memory_bytes = -1,
-	                .memory_peak_bytes = (int64_t)usage->ru_maxrss * 1024,
+	                .memory_peak_bytes = counted ? -1 : (int64_t)usage->ru_maxrss * 1024,
 	                .cpu_us = microseconds(&usage->ru_utime) + microseconds(&usage->ru_stime),
 	                .oom_kills = -1,
 	        });
 }
 
-void ward_program_reaped(struct ward *ward, int status, const struct rusage *usage)
+void ward_program_reaped(struct ward *ward, int status, const struct rusage *usage, bool counted)
 {
-	note_usage(ward, usage);
+	note_usage(ward, usage, counted);
 	ward->born_reaped = ward->has_end = true;
 	ward->end = status;
 	kill(ward->init, SIGKILL);
@@ -350,7 +355,7 @@ void ward_program_reaped(struct ward *ward, int status, const struct rusage *usa
 void ward_reaped(struct ward *ward, int status, const struct rusage *usage)
 {
 	ward->bubblewrap = 0;
-	note_usage(ward, usage);
+	note_usage(ward, usage, false);
 	ward->sandbox_end = status;
 	if (ward->errand)
 		errand_ended(ward, status);

@@ -83,8 +83,8 @@ void ward_kill(struct ward *ward, const struct limits *limits);
 /* What it uses now, as sampled; -1 for what is unknown. */
 void ward_used(struct ward *ward, const struct limits_usage *now);
 
-/* A runtime that is a child of ours was reaped: the rest goes with it. */
-void ward_program_reaped(struct ward *ward, int status, const struct rusage *usage);
+/* A runtime that is a child of ours was reaped: the rest goes with it. `counted`: control groups count its memory. */
+void ward_program_reaped(struct ward *ward, int status, const struct rusage *usage, bool counted);
 
 /* bubblewrap was reaped. */
 void ward_reaped(struct ward *ward, int status, const struct rusage *usage);

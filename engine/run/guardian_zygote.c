@@ -66,7 +66,7 @@ static _Noreturn void become(const char *program, const char *const *argv,
         pid_t guardian)
 {
 	const char *words[WORDS_MOST + 2] = {program};
-	int null = open("/dev/null", O_RDONLY), printed[2];
+	int null = open("/dev/null", O_RDWR), printed[2];
 
 	sandbox_fresh_process();
 	for (size_t i = 0; argv[i] && i < WORDS_MOST; i++)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,6 +28,8 @@
 #include "base/cleanup.h"
 #include "run/sandbox.h"
 #include "run/sandbox_overlay.h"
+
+#define PATIENCE_MS 2000
 
 /* Of the children: their exit status is the errno, which has less than eight bits where it matters. */
 static _Noreturn void leave(int error)
@@ -139,11 +142,24 @@ static int attach(const struct sandbox_attachment *attachment)
 	return 0;
 }
 
+/* Where the state directory does not answer, only this start waits for it: it is then made without us. */
+static int wait_for_a_while(pid_t child)
+{
+	CLEANUP(close_p) int process = (int)syscall(SYS_pidfd_open, child, 0);
+	struct pollfd end = {.fd = process, .events = POLLIN};
+
+	if (process >= 0 && poll(&end, 1, PATIENCE_MS) == 0) {
+		kill(child, SIGKILL);
+		return -ETIMEDOUT;
+	}
+	return wait_for(child);
+}
+
 int sandbox_attach(const struct sandbox_attachment *attachment)
 {
 	pid_t child = fork();
 
 	if (child == 0)
 		leave(attach(attachment));
-	return child < 0 ? -errno : wait_for(child);
+	return child < 0 ? -errno : wait_for_a_while(child);
 }

@@ -43,6 +43,7 @@ def main():
 
     zygote.serve(f"{Loader.here}/template", f"{SEEN}/shim.py")
     # From here on it is a process in a sandbox, started as if by shim.py.
+    sys.path_importer_cache.pop(Loader.here, None)
     Loader.here = SEEN
     sys.meta_path.remove(Finder)
     __import__(f"{PACKAGE}.main")

@@ -11,11 +11,11 @@
 /* What a program can see of where it is. Numbers of processes, inodes and mounts are each start's own. */
 #define LOOK \
 	"env | sort; pwd; ls -la code /var/task/ /opt/fnfs/runtime | grep -v total; id; " \
-	"hostname | sed 's/[0-9]*$//'; ulimit -a; umask; ls -l /proc/self/fd | wc -l; " \
+	"hostname | sed 's/[0-9]*$//'; ulimit -a; umask; set -- /proc/self/fd/*; echo $#; " \
 	"grep -E '^(Cap|NoNew|Seccomp|Groups|Sig|Uid|Gid|NStgid|Cpus_allowed:)' " \
 	"/proc/self/status; " \
 	"awk '{ for (i = 7; i < NF; i++) if ($i == \"-\") print $5, $6, $(i + 1) }' " \
-	"/proc/self/mountinfo | sort; ls /proc | grep -E '^[0-9]+$' | wc -l; cat " \
+	"/proc/self/mountinfo | sort; set -- /proc/[0-9]*; echo $#; cat " \
 	"/proc/self/oom_score_adj; " \
 	"cat /proc/net/dev | sed 's/:.*//'; ls -a / /opt/function /tmp; echo x > code/new; echo " \
 	"x > /tmp/new; " \

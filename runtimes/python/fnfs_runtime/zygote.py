@@ -6,6 +6,10 @@ that the new process is to have, a socket to tell the guardian, and the filter o
 child joins the sandbox; its child is inside, for a process is born into its namespace of processes, gives up every
 privilege that joining took, as bubblewrap would have, and goes on as a shim that waits for FRAME_INIT. Neither runs
 anything of a user's before that."""
+# In this order: what the code may bring of its own is what is imported after the shim's (ahead.forget).
+from .main import DEFAULTS
+from . import ahead
+
 import _socket
 import ctypes
 import gc
@@ -13,9 +17,6 @@ import os
 import resource
 import struct
 import sys
-
-from . import ahead
-from .main import DEFAULTS
 
 CONTROL = 3
 ORDER = struct.Struct("<i")  # the most processes; 0: the control group counts
@@ -101,11 +102,11 @@ def settle(fds, processes):
     if processes:
         resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
     renounce()
-    os.write(fds["status"], b"\1b%d" % os.getpid())
     filter_calls(fds["filter"])
-    high = [os.dup2(fds[name], 64 + i) for i, name in enumerate(("input", "output", "printed"))]
+    high = [os.dup2(fds[name], 64 + i) for i, name in enumerate(("input", "output", "printed", "status"))]
     for fd, place in (high[0], 3), (high[1], 4), (high[2], 1), (high[2], 2):
         os.dup2(fd, place)
+    os.write(high[3], b"\1b%d" % os.getpid())
     os.closerange(5, 64 + len(high))
     for name in ("_ctypes", "ctypes", "ctypes._endian", "resource", "_socket", __name__):
         sys.modules.pop(name, None)
