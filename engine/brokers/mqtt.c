@@ -5,11 +5,13 @@
  * acknowledges first and calls then, which loses what it was about to tell.) The callback runs in a thread of Paho's;
  * this one connects.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <MQTTAsync.h>
 
@@ -19,6 +21,7 @@
 
 enum {
 	CONNECT_S = 10,
+	ANSWER_S = 20, /* then there is none */
 	KEEP_ALIVE_S = 60,
 	QOS = 1,
 	REFUSED_LOGIN = 4,
@@ -66,10 +69,14 @@ static void went_wrong(void *context, MQTTAsync_failureData *data)
 	sem_post(&outcome->known);
 }
 
+/* What was asked for on that connection is never answered, which the library does not say. */
 static void lose(void *context, char *cause)
 {
 	struct reader *reader = context;
 
+	reader->outcome.code = MQTTASYNC_DISCONNECTED;
+	snprintf(reader->outcome.text, sizeof(reader->outcome.text), "the connection is lost");
+	sem_post(&reader->outcome.known);
 	sem_post(&reader->lost);
 }
 
@@ -108,15 +115,30 @@ static void say(struct reader *reader, const char *word, const char *more)
 /* `status`: whether it was begun; then its end is waited for. */
 static bool wait_for(struct outcome *outcome, int status)
 {
+	struct timespec until;
+	int r;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ANSWER_S;
 	if (status == MQTTASYNC_SUCCESS) {
-		while (sem_wait(&outcome->known) < 0)
-			;
-		return outcome->code == 0;
+		while ((r = sem_clockwait(&outcome->known, CLOCK_MONOTONIC, &until)) < 0 &&
+		        errno == EINTR)
+			continue;
+		if (r == 0)
+			return outcome->code == 0;
+		status = MQTTASYNC_FAILURE;
 	}
 	outcome->code = status;
 	snprintf(
 	        outcome->text, sizeof(outcome->text), "%s", MQTTAsync_strerror(status) ?: "failed");
 	return false;
+}
+
+/* Those to what was asked for before, and of connections that are lost. */
+static void forget_answers(struct outcome *outcome)
+{
+	while (sem_trywait(&outcome->known) == 0)
+		continue;
 }
 
 static bool connect_to(struct reader *reader)
@@ -134,6 +156,7 @@ static bool connect_to(struct reader *reader)
 	options.onSuccess = went_well;
 	options.onFailure = went_wrong;
 	options.context = &reader->outcome;
+	forget_answers(&reader->outcome);
 	if (strcmp(address->scheme, "mqtts") == 0) {
 		secure.trustStore = address_option(address, "ca", CERTIFICATES);
 		secure.enableServerCertAuth = 1;
@@ -150,6 +173,7 @@ static bool subscribe(struct reader *reader)
 	options.onSuccess = went_well;
 	options.onFailure = went_wrong;
 	options.context = &reader->outcome;
+	forget_answers(&reader->outcome);
 	return wait_for(&reader->outcome,
 	        MQTTAsync_subscribe(reader->client, reader->origin.address.subject, QOS, &options));
 }
