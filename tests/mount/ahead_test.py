@@ -82,8 +82,12 @@ def handler(event, context):
                 time.sleep(0.02)
             os._exit(0)
         os.wait()
-    time.sleep(0.5)
-    return len([name for name in os.listdir('/proc') if name.isdigit()])
+    end = time.monotonic() + 10
+    while True:
+        count = len([name for name in os.listdir('/proc') if name.isdigit()])
+        if count == 2 or time.monotonic() > end:
+            return count
+        time.sleep(0.01)
 '''
 
 
