@@ -140,6 +140,10 @@ class Mounted:
 		"""The test goes on; when it does not, the watch ends what it waits for."""
 		self.stepped = time.monotonic()
 
+	def until(self, condition, patience=30):
+		"""until(), and each look is a step of the test."""
+		return until(condition, patience, each=self.step)
+
 	def watch(self):
 		while not self.closing.wait(1):
 			if time.monotonic() - self.stepped > self.patience:
@@ -232,6 +236,18 @@ class Mounted:
 	def read(self, *parts):
 		with open(self.path(*parts)) as file:
 			return file.read()
+
+
+def until(condition, patience=30, what='it comes', each=lambda: None):
+	"""Looks again and again until the condition is met, and returns what it found; `each` runs between two looks."""
+	end = time.monotonic() + patience
+	while True:
+		found = condition()
+		if found:
+			return found
+		each()
+		assert time.monotonic() < end, 'waited in vain until ' + what
+		time.sleep(0.01)
 
 
 def errno_of(action, *arguments, **named):

@@ -8,7 +8,6 @@ Needs root, for it acts as three users.
 
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 sys.path.insert(0, os.path.dirname(__file__))
@@ -24,14 +23,6 @@ def at(fn, *parts):
 
 def bobs(fn, *parts):
 	return fn.path('functions', 'bobs', *parts)
-
-
-def until(fn, condition):
-	end = time.monotonic() + 30
-	while not condition():
-		fn.step()
-		assert time.monotonic() < end, 'it does not come'
-		time.sleep(0.01)
 
 
 def wait_for(path):
@@ -59,7 +50,7 @@ def set_up(fn):
 def a_queue_is_its_owners(fn):
 	"Others put nothing in, in no way, and move nothing."
 	assert as_user(ALICE, write_file, at(fn, 'queue', 'a'), '{"a":1}') is None
-	until(fn, lambda: os.path.exists(at(fn, 'results', 'a')))
+	fn.until(lambda: os.path.exists(at(fn, 'results', 'a')))
 	for action, name in ((lambda p: write_file(p, '{}'), 'queue/b'), (lambda p: write_file(p, '{}'), 'queue/.b'),
 			(append, 'queue/.batch'), (os.unlink, 'results/a'), (lambda p: write_file(p, 'x'), 'results/a'),
 			(lambda p: os.rename(p, at(fn, 'queue', 'a')), 'results/a')):
@@ -75,7 +66,7 @@ def an_answer_is_as_its_question(fn):
 		os.umask(0o077)
 		write_file(path, '{"secret":1}', mode=0o666)
 	assert as_user(ALICE, ask, at(fn, 'queue', 'secret')) is None
-	until(fn, lambda: os.path.exists(at(fn, 'results', 'secret')))
+	fn.until(lambda: os.path.exists(at(fn, 'results', 'secret')))
 	assert mode(at(fn, 'results', 'secret')) & 0o077 == 0
 	assert as_user(BOB, read, at(fn, 'results', 'secret')) == 'EACCES'
 	assert as_user(BOB, wait_for, at(fn, 'results', 'secret')) is None
@@ -98,7 +89,7 @@ def a_queue_can_be_opened(fn):
 	assert as_user(BOB, os.unlink, at(fn, 'queue', 'alices')) in ('EACCES', 'EPERM')
 	assert as_user(BOB, os.unlink, at(fn, 'queue', 'bobs')) is None
 	assert as_user(ALICE, write_file, at(fn, 'config', 'max_instances'), '1\n', os.O_WRONLY) is None
-	until(fn, lambda: os.path.exists(at(fn, 'results', 'alices')) and not os.listdir(at(fn, 'queue')))
+	fn.until(lambda: os.path.exists(at(fn, 'results', 'alices')) and not os.listdir(at(fn, 'queue')))
 	assert as_user(ALICE, os.chmod, at(fn, 'queue'), 0o755) is None
 
 

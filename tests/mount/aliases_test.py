@@ -20,7 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
-from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
+from mounted import LONG, Cases, Mounted, errno_of, remove, until, write_file  # noqa: E402
 
 NAMES = 'def handler(event, context):\n\treturn context.getVersion()\n'
 SLOW = 'import time\ndef handler(event, context):\n\ttime.sleep(event.get("sleep", 0))\n\treturn context.getVersion()\n'
@@ -48,13 +48,6 @@ def call(path, event=None):
 		return body.decode()
 	finally:
 		os.close(fd)
-
-
-def until(condition, wait=20):
-	end = time.monotonic() + wait
-	while not condition():
-		assert time.monotonic() < end, 'it did not come'
-		time.sleep(0.02)
 
 
 def shipped(fn, *versions, code=NAMES):

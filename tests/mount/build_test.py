@@ -19,19 +19,12 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
-from mounted import BUILD, LONG, Mounted, errno_of, write_file
+from mounted import BUILD, LONG, Mounted, errno_of, until, write_file
 
 C = '#include <stdio.h>\nint main(void)\n{\n\tputs("%s");\n\treturn 0;\n}\n'
 # What was built says by which build: each draws a number of its own.
 DRAW = 'od -An -N8 -tx8 /dev/urandom > stamp'
 MAIN = '#!/bin/sh\ncat /opt/function/code/stamp\n'
-
-
-def until(what, condition, patience=60):
-	end = time.monotonic() + patience
-	while not condition():
-		assert time.monotonic() < end, 'waited in vain until ' + what
-		time.sleep(0.01)
 
 
 def status(fn, *parts):
@@ -204,16 +197,16 @@ def test_failing(fn):
 def test_ahead_of_calls(fn):
 	"""Without it: the first call after a save pays for the build, and a failure shows only then."""
 	fn.function('ahead', {'main.c': C % 'x'}, build='cc -o main main.c')
-	until('it was built', lambda: status(fn, 'ahead')[0]['state'] == 'ready')
+	until(lambda: status(fn, 'ahead')[0]['state'] == 'ready', 60, 'it was built')
 	save(fn, 'ahead', 'main.c', 'no program\n')
-	until('it failed', lambda: status(fn, 'ahead')[0]['state'] == 'broken')
+	until(lambda: status(fn, 'ahead')[0]['state'] == 'broken', 60, 'it failed')
 
 
 def test_progress(fn):
 	"""Without it: nobody knows whether a build of minutes is at work, or stuck."""
 	fn.function('slow', {'main+x': '#!/bin/sh\necho up\n'},
 		build='echo at work; sleep 600')
-	until('it says what it does', lambda: 'build_says' in status(fn, 'slow')[0])
+	until(lambda: 'build_says' in status(fn, 'slow')[0], 60, 'it says what it does')
 	values, text = status(fn, 'slow')
 	assert values['state'] == 'building' and values['build'] == 'running', text
 	assert values['build_says'] == 'at work' and values['build_since'].startswith('2'), text
@@ -294,7 +287,7 @@ def test_collection(fn):
 		save(fn, 'many', 'part', 'x%d' % number)
 		last = fn.call('many')
 		fn.step()
-	until('garbage is collected', lambda: 'collected garbage: ' in fn.stderr())
+	until(lambda: 'collected garbage: ' in fn.stderr(), 60, 'garbage is collected')
 	fn.stop()
 	shutil.rmtree(os.path.join(fn.state, 'published'))
 	fn.start()
@@ -312,21 +305,21 @@ def test_removed(fn):
 	"""Without it: a build goes on for a function that is gone."""
 	mark = '4710.%d' % os.getpid()
 	fn.function('gone', {'main+x': MAIN}, build='sleep %s' % mark)
-	until('it works', lambda: processes(mark))
+	until(lambda: processes(mark), 60, 'it works')
 	shutil.rmtree(fn.path('functions', 'gone'), ignore_errors=True)
 	assert not os.path.exists(fn.path('functions', 'gone'))
-	until('its processes are gone', lambda: not processes(mark))
-	until('nothing is left', lambda: not left(fn))
+	until(lambda: not processes(mark), 60, 'its processes are gone')
+	until(lambda: not left(fn), 60, 'nothing is left')
 
 
 def test_broken_version(fn):
 	"""Without it: a version that cannot run would try again at every call, or look ready."""
 	fn.function('bad', {'main.c': 'none\n'}, build='cc -o main main.c')
 	os.mkdir(fn.path('functions', 'bad', 'versions', '1'))
-	until('it is broken', lambda: status(fn, 'bad', 'versions', '1')[0]['state'] == 'broken')
+	until(lambda: status(fn, 'bad', 'versions', '1')[0]['state'] == 'broken', 60, 'it is broken')
 	assert 'BuildFailed' in status(fn, 'bad', 'versions', '1')[1]
 	assert errno_of(call_version, fn, 'bad', '1') == 'ENOEXEC'
-	until('it was tried ahead of calls, too', lambda: status(fn, 'bad')[0]['state'] == 'broken')
+	until(lambda: status(fn, 'bad')[0]['state'] == 'broken', 60, 'it was tried ahead of calls, too')
 	modified = os.stat(fn.path('functions', 'bad', 'logs', 'build')).st_mtime_ns
 	fn.stop()
 	fn.start()
@@ -357,32 +350,32 @@ def test_killed_daemon(fn):
 	before = fn.call('cut')
 	mark = '4711.%d' % os.getpid()
 	fn.set('cut', 'build', 'echo begun; head -c 1000000 /dev/zero > big; sleep %s; true' % mark)
-	until('it works', lambda: processes(mark))
+	until(lambda: processes(mark), 60, 'it works')
 	fn.kill()
-	until('its processes are gone', lambda: not processes(mark))
+	until(lambda: not processes(mark), 60, 'its processes are gone')
 	fn.start()
 	fn.set('cut', 'build', DRAW)
 	assert fn.call('cut') == before
-	until('nothing is left', lambda: not left(fn))
+	until(lambda: not left(fn), 60, 'nothing is left')
 
 
 def test_killed_guardian(fn):
 	"""Without it: a version is broken for good because of an accident that had nothing to do with it."""
 	mark = '4709.%d' % os.getpid()
 	fn.function('ward', {'main+x': MAIN}, build='sleep %s' % mark)
-	until('it works', lambda: processes(mark))
+	until(lambda: processes(mark), 60, 'it works')
 	errors = []
 	waiting = threading.Thread(target=lambda: errors.append(errno_of(fn.call, 'ward')))
 	waiting.start()
-	until('somebody waits', lambda: status(fn, 'ward')[0]['waiting'] == '1')
+	until(lambda: status(fn, 'ward')[0]['waiting'] == '1', 60, 'somebody waits')
 	guardian = [line.split()[1] for line in fn.read('status').splitlines() if line.startswith('guardian ')]
 	os.kill(int(guardian[0]), signal.SIGKILL)
 	waiting.join()
 	assert errors == ['EIO'], errors
-	until('its processes are gone', lambda: not processes(mark))
+	until(lambda: not processes(mark), 60, 'its processes are gone')
 	fn.set('ward', 'build', DRAW)
 	assert fn.call('ward').strip()
-	until('nothing is left', lambda: not left(fn))
+	until(lambda: not left(fn), 60, 'nothing is left')
 
 
 def test_killed_publish(fn):
@@ -391,18 +384,18 @@ def test_killed_publish(fn):
 	fn.function('half', {'main+x': MAIN, 'wait': ''},
 		build='[ -e wait ] && sleep %s; %s' % (mark, DRAW))
 	os.mkdir(fn.path('functions', 'half', 'versions', '1'))
-	until('it works', lambda: processes(mark))
+	until(lambda: processes(mark), 60, 'it works')
 	assert status(fn, 'half', 'versions', '1')[0]['state'] == 'building'
 	fn.kill()
-	until('its processes are gone', lambda: not processes(mark))
+	until(lambda: not processes(mark), 60, 'its processes are gone')
 	fn.start()
-	until('it works again, though nobody calls', lambda: processes(mark))
+	until(lambda: processes(mark), 60, 'it works again, though nobody calls')
 	assert status(fn, 'half', 'versions', '1')[0]['state'] == 'building'
 	os.rmdir(fn.path('functions', 'half', 'versions', '1'))
 	os.unlink(fn.path('functions', 'half', 'code', 'wait'))
 	assert fn.call('half').strip()
-	until('nobody works on what was removed', lambda: not processes(mark))
-	until('nothing is left', lambda: not left(fn))
+	until(lambda: not processes(mark), 60, 'nobody works on what was removed')
+	until(lambda: not left(fn), 60, 'nothing is left')
 
 
 def test_superseded(fn):
@@ -410,7 +403,7 @@ def test_superseded(fn):
 	mark = '4713.%d' % os.getpid()
 	fn.function('over', {'main+x': '#!/bin/sh\ncat /opt/function/code/part\n', 'part': 'one'},
 		build='[ $(cat part) = one ] && sleep %s; true' % mark)
-	until('the first is at work', lambda: processes(mark))
+	until(lambda: processes(mark), 60, 'the first is at work')
 	save(fn, 'over', 'part', 'two')  # nobody waits for the first
 	assert fn.call('over') == b'two'
 	assert not processes(mark)
@@ -420,7 +413,7 @@ def test_superseded(fn):
 	answers = []
 	waiting = threading.Thread(target=lambda: answers.append(fn.call('over')))
 	waiting.start()
-	until('somebody waits', lambda: status(fn, 'over')[0].get('build') == 'running')
+	until(lambda: status(fn, 'over')[0].get('build') == 'running', 60, 'somebody waits')
 	for number in range(20):  # calls that wait are not put off by what is saved meanwhile
 		save(fn, 'over', 'part', 'later-%d' % number)
 	assert fn.call('over') == b'later-19'
@@ -459,7 +452,7 @@ def test_wild(fn):
 	assert len(text) < 1200000 and ' bytes are left out here]\n' in text, len(text)
 	assert 'the end\n[done after' in text
 	assert os.stat(fn.path('functions', 'wild-flood', 'logs', 'build')).st_size == len(text.encode())
-	until('nothing is left', lambda: not left(fn))
+	until(lambda: not left(fn), 60, 'nothing is left')
 
 
 def test_bounds():
@@ -478,7 +471,7 @@ def test_bounds():
 			number, body = failure(fn, name)
 			assert number == errno.ENOEXEC and sentence in body['errorMessage'], (name, body)
 			assert not processes(mark)
-		until('nothing is left', lambda: not left(fn))
+		until(lambda: not left(fn), 60, 'nothing is left')
 
 
 def main():

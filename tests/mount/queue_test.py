@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
-from mounted import BUILD, LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
+from mounted import BUILD, LONG, Cases, Mounted, errno_of, remove, until, write_file  # noqa: E402
 
 CODE = '''import os, time
 def handler(event, context):
@@ -43,13 +43,6 @@ def value(path, key):
 		if line.startswith(key + ' '):
 			return line[len(key) + 1:]
 	return None
-
-
-def until(condition, wait=30):
-	end = time.monotonic() + wait
-	while not condition():
-		assert time.monotonic() < end, 'it did not come'
-		time.sleep(0.02)
 
 
 def made(fn, name='f', **settings):

@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(here, '..', 'lib')]
@@ -33,17 +32,6 @@ def read(*parts):
 
 def status(path):
 	return dict(line.partition(' ')[::2] for line in read(path, 'status').decode().splitlines())
-
-
-def until(fn, what, patience=90):
-	end = time.monotonic() + patience
-	while True:
-		found = what()
-		if found:
-			return found
-		fn.step()
-		assert time.monotonic() < end, 'it does not come'
-		time.sleep(0.05)
 
 
 class Publisher(threading.Thread):
@@ -73,20 +61,20 @@ def storm(fn, broker, path, queue):
 		return len(os.listdir(queue))
 
 	broker.publish(payloads[:third])
-	until(fn, lambda: there() > third // 8)
+	fn.until(lambda: there() > third // 8, 90)
 	broker.down()
-	until(fn, lambda: status(path)['state'] == 'retrying')
+	fn.until(lambda: status(path)['state'] == 'retrying', 90)
 	broker.up()
-	until(fn, lambda: there() >= third)
+	fn.until(lambda: there() >= third, 90)
 	second = Publisher(broker, payloads[third:2 * third])
-	until(fn, lambda: there() > third + third // 8)
+	fn.until(lambda: there() > third + third // 8, 90)
 	fn.kill()
 	fn.unmount()
 	fn.start()
 	second.end()
 	Publisher(broker, payloads[2 * third:]).end()
-	until(fn, lambda: there() >= COUNT)
-	until(fn, lambda: broker.rest() == 0)
+	fn.until(lambda: there() >= COUNT, 90)
+	fn.until(lambda: broker.rest() == 0, 90)
 	return payloads
 
 
@@ -94,7 +82,7 @@ def test_ten_thousand_over_two_kills(broker, fn):
 	write_file(fn.path('functions', 'hello', 'config', 'max_instances'), '0\n')
 	write_file(fn.path('functions', 'hello', 'config', 'queue_limit'), '100000\n')
 	path, queue = fn.path('functions', 'hello', 'triggers', 't'), fn.path('functions', 'hello', 'queue')
-	until(fn, lambda: status(path).get('state') == 'connected')
+	fn.until(lambda: status(path).get('state') == 'connected', 90)
 	payloads = storm(fn, broker, path, queue)
 	names = os.listdir(queue)
 	came = [read(queue, name) for name in names]
@@ -108,10 +96,10 @@ def test_ten_thousand_over_two_kills(broker, fn):
 
 def test_calls_the_function(broker, fn):
 	write_file(fn.path('functions', 'hello', 'triggers', 't', 'format'), 'functiongraph\n')
-	until(fn, lambda: status(fn.path('functions', 'hello', 'triggers', 't')).get('state') == 'connected')
+	fn.until(lambda: status(fn.path('functions', 'hello', 'triggers', 't')).get('state') == 'connected', 90)
 	broker.publish([b'{"order":17}'])
 	results = fn.path('functions', 'hello', 'results')
-	name = until(fn, lambda: os.listdir(results))[0]
+	name = fn.until(lambda: os.listdir(results), 90)[0]
 	event = json.loads(read(results, name))
 	assert event['trigger_type'] == broker.trigger_type, event
 	assert event['records'][0]['messages'] == ['{"order":17}'], event

@@ -42,17 +42,6 @@ def status(path):
 	return dict(line.partition(' ')[::2] for line in read(path, 'status').splitlines())
 
 
-def until(fn, what, patience=30):
-	end = time.monotonic() + patience
-	while True:
-		found = what()
-		if found:
-			return found
-		fn.step()
-		assert time.monotonic() < end, 'it does not come'
-		time.sleep(0.02)
-
-
 def trigger(fn, name, function='hello', **values):
 	path = fn.path('functions', function, 'triggers', name)
 	os.mkdir(path)
@@ -125,7 +114,7 @@ def test_is_a_file_of_its_kind(fn):
 @with_programs
 def test_is_given_what_the_manual_says(fn):
 	path = trigger(fn, 't', self='  a value ')
-	told = until(fn, lambda: data_of(fn))[0]
+	told = fn.until(lambda: data_of(fn))[0]
 	name = told['environment'].pop('FNFS_SOURCE_NAME')
 	assert re.fullmatch(r'fnfs-[0-9a-f]{16}-[0-9]+', name), name
 	path_variable = told['environment'].pop('PATH')
@@ -138,29 +127,29 @@ def test_is_given_what_the_manual_says(fn):
 	assert descriptors['0'] == descriptors['1'] and descriptors['0'].startswith('socket:')
 	assert descriptors['2'].startswith('pipe:') and told['cwd'] == '/'
 	assert told['ids'][:2] == [os.getuid(), os.getgid()], told['ids']
-	until(fn, lambda: status(path).get('says') == 'pid %d' % told['pid'])
+	fn.until(lambda: status(path).get('says') == 'pid %d' % told['pid'])
 	assert status(path) == {'state': 'connected', 'source': 'self', 'restarts': '0',
 		'waiting': '0', 'says': 'pid %d' % told['pid']}, status(path)
 	assert read(path, 'fired') == '1\n' and read(path, 'errors') == '0\n'
 	# Another format begins it anew, under the same name; the end is read, and followed.
 	write_file(os.path.join(path, 'format'), 'raw\n')
-	again = until(fn, lambda: [json.loads(text) for text in results(fn).values()
+	again = fn.until(lambda: [json.loads(text) for text in results(fn).values()
 		if 'specversion' not in text])[0]
 	assert again['environment']['FNFS_SOURCE_FORMAT'] == 'raw'
 	assert again['environment']['FNFS_SOURCE_NAME'] == name
-	until(fn, lambda: not is_alive(told['pid']))
+	fn.until(lambda: not is_alive(told['pid']))
 	write_file(os.path.join(path, 'enabled'), '0\n')
-	until(fn, lambda: not is_alive(again['pid']))
+	fn.until(lambda: not is_alive(again['pid']))
 	assert status(path)['state'] == 'disabled'
 	write_file(os.path.join(path, 'enabled'), '1\n')
-	until(fn, lambda: status(path)['state'] == 'connected')
+	fn.until(lambda: status(path)['state'] == 'connected')
 	pid = int(status(path)['says'].split()[1])
 	# Neither a daemon that is killed nor one that ends leaves it behind.
 	fn.kill()
-	until(fn, lambda: not is_alive(pid))
+	fn.until(lambda: not is_alive(pid))
 	fn.unmount()
 	fn.start()
-	until(fn, lambda: status(path)['state'] == 'connected' and 'says' in status(path))
+	fn.until(lambda: status(path)['state'] == 'connected' and 'says' in status(path))
 	pid = int(status(path)['says'].split()[1])
 	assert fn.stop() == 0 and not is_alive(pid)
 	fn.unmount()
@@ -170,12 +159,12 @@ def test_is_given_what_the_manual_says(fn):
 @with_programs
 def test_the_stubborn_are_killed(fn):
 	path = trigger(fn, 't', stubborn='x')
-	until(fn, lambda: status(path)['state'] == 'deaf' and 'says' in status(path))
+	fn.until(lambda: status(path)['state'] == 'deaf' and 'says' in status(path))
 	pids = [int(word) for word in status(path)['says'].split()[1:]]
 	os.unlink(os.path.join(path, 'stubborn'))
-	until(fn, lambda: not any(map(is_alive, pids)))
+	fn.until(lambda: not any(map(is_alive, pids)))
 	write_file(os.path.join(path, 'stubborn'), 'y\n')
-	until(fn, lambda: status(path)['state'] == 'deaf' and 'says' in status(path))
+	fn.until(lambda: status(path)['state'] == 'deaf' and 'says' in status(path))
 	pids = [int(word) for word in status(path)['says'].split()[1:]]
 	assert fn.stop() == 0 and not any(map(is_alive, pids))
 	fn.unmount()
@@ -185,7 +174,7 @@ def test_the_stubborn_are_killed(fn):
 @with_programs
 def test_a_program_that_goes_missing(fn):
 	path = trigger(fn, 't', self='x')
-	until(fn, lambda: status(path)['state'] == 'connected')
+	fn.until(lambda: status(path)['state'] == 'connected')
 	program = os.path.join(fn.env['FNFS_SOURCES'], 'fnfs-source-self')
 	os.rename(program, program + '.away')
 	fn.kill()
@@ -197,14 +186,14 @@ def test_a_program_that_goes_missing(fn):
 	os.rename(program + '.away', program)
 	write_file(os.path.join(path, 'enabled'), '0\n')
 	write_file(os.path.join(path, 'enabled'), '1\n')
-	until(fn, lambda: status(path)['state'] == 'connected')
+	fn.until(lambda: status(path)['state'] == 'connected')
 
 
 @with_programs
 def test_passwords_are_not_shown(fn):
 	value = 'nats://me:ge%2Fheim@host:4222/a?token=streng'
 	path = trigger(fn, 't', nats=value)
-	until(fn, lambda: results(fn) and 'says' in status(path))
+	fn.until(lambda: results(fn) and 'says' in status(path))
 	text = read(path, 'status') + list(results(fn).values())[0] + fn.read('log')
 	for word in ('ge%2Fheim', 'ge/heim', 'streng'):
 		assert word not in text, text
@@ -231,7 +220,7 @@ def handler(event, context):
 end
 		mkdir functions/n/triggers/t
 		echo x > functions/n/triggers/t/self""")
-	told = until(fn, lambda: data_of(fn, 'n'))[0]
+	told = fn.until(lambda: data_of(fn, 'n'))[0]
 	assert told['ids'] == [NOBODY, NOBODY, []], told['ids']
 
 
@@ -244,15 +233,15 @@ def storm(fn, directory, count, anonymous=False):
 		write_file(fn.path('functions', 'hello', 'config', 'max_instances'), '0\n')
 		write_file(fn.path('functions', 'hello', 'config', 'queue_limit'), '100000\n')
 		path = trigger(fn, 't', fake=directory + (' -' if anonymous else ''))
-		until(fn, lambda: broker.done() > count // 4)
+		fn.until(lambda: broker.done() > count // 4)
 		broker.kill()
 		broker.start()
-		until(fn, lambda: broker.done() > count // 2)
+		fn.until(lambda: broker.done() > count // 2)
 		fn.kill()
 		fn.unmount()
 		fn.start()
-		until(fn, lambda: broker.done() == count, 120)
-		until(fn, lambda: status(path)['state'] == 'connected')
+		fn.until(lambda: broker.done() == count, 120)
+		fn.until(lambda: status(path)['state'] == 'connected')
 	finally:
 		broker.kill()
 	return path
@@ -291,13 +280,13 @@ def test_each_calls_once(fn):
 	broker = Broker(directory, count)
 	try:
 		trigger(fn, 't', fake=directory)
-		until(fn, lambda: len(results(fn)) > count // 4)
+		fn.until(lambda: len(results(fn)) > count // 4)
 		broker.kill()
 		fn.kill()
 		fn.unmount()
 		broker.start()
 		fn.start()
-		until(fn, lambda: len(os.listdir(fn.path('functions', 'hello', 'results'))) == count)
+		fn.until(lambda: len(os.listdir(fn.path('functions', 'hello', 'results'))) == count)
 	finally:
 		broker.kill()
 	assert sorted(data_of(fn)) == sorted(f'event number {n}' for n in range(count))
@@ -309,10 +298,10 @@ def test_a_full_queue_is_waited_for(fn):
 	write_file(fn.path('functions', 'hello', 'config', 'queue_limit'), '5\n')
 	path = trigger(fn, 't', bad='storm')
 	queue = fn.path('functions', 'hello', 'queue')
-	until(fn, lambda: len(os.listdir(queue)) == 5 and 'events wait' in status(path).get('why', ''))
+	fn.until(lambda: len(os.listdir(queue)) == 5 and 'events wait' in status(path).get('why', ''))
 	assert status(path)['restarts'] == '0' and int(status(path)['waiting']) > 0
 	write_file(fn.path('functions', 'hello', 'config', 'queue_limit'), '100\n')
-	until(fn, lambda: len(os.listdir(queue)) == 20 and status(path)['waiting'] == '0')
+	fn.until(lambda: len(os.listdir(queue)) == 20 and status(path)['waiting'] == '0')
 	assert status(path)['restarts'] == '0' and 'why' not in status(path), status(path)
 	assert int(read(path, 'errors')) >= 1 and read(path, 'fired') == '20\n'
 
@@ -323,13 +312,13 @@ def test_limits_hold_over_a_kill(fn):
 	write_file(fn.path('functions', 'hello', 'code', 'index.py'),
 		'import time\ndef handler(event, context):\n\ttime.sleep(0.05)\n\treturn event\n')
 	path = trigger(fn, 't', concurrency=1, bad='storm')
-	until(fn, lambda: read(path, 'fired') == '20\n' and len(results(fn)) > 2)
+	fn.until(lambda: read(path, 'fired') == '20\n' and len(results(fn)) > 2)
 	assert len(os.listdir(fn.path('functions', 'hello', 'running'))) <= 1
 	assert os.listdir(fn.path('functions', 'hello', 'queue'))
 	fn.kill()
 	fn.unmount()
 	fn.start()
-	until(fn, lambda: len(os.listdir(fn.path('functions', 'hello', 'results'))) == 20)
+	fn.until(lambda: len(os.listdir(fn.path('functions', 'hello', 'results'))) == 20)
 	assert sorted(data_of(fn)) == list(range(20))
 
 
@@ -339,18 +328,18 @@ def test_limits_hold_over_a_kill(fn):
 def test_nonsense_ends_the_program_and_nothing_else(fn):
 	paths = [trigger(fn, value, bad=value + ' ' + os.path.join(fn.base, value))
 		for value in ('junk', 'nonewline', 'zero', 'endless', 'middle', 'attributes')]
-	until(fn, lambda: all(status(path)['state'] == 'mended' for path in paths))
+	fn.until(lambda: all(status(path)['state'] == 'mended' for path in paths))
 	assert [status(path)['restarts'] for path in paths] == ['1'] * 6
-	until(fn, lambda: len(results(fn)) == 6)
+	fn.until(lambda: len(results(fn)) == 6)
 	assert data_of(fn) == ['good'] * 6  # and none of `never`
 	path = trigger(fn, 'monstrous', bad='monstrous')
-	until(fn, lambda: 'length in bytes' in status(path).get('why', ''))
+	fn.until(lambda: 'length in bytes' in status(path).get('why', ''))
 
 
 @with_programs
 def test_what_is_too_large_is_answered(fn):
 	path = trigger(fn, 'huge', bad='huge')
-	found = until(fn, lambda: len(results(fn)) == 2 and data_of(fn))
+	found = fn.until(lambda: len(results(fn)) == 2 and data_of(fn))
 	assert 'good' in found
 	answers = [text for text in found if text != 'good'][0]
 	assert re.match(r'no huge [^\n]*6291456 bytes', answers), answers
@@ -360,7 +349,7 @@ def test_what_is_too_large_is_answered(fn):
 @with_programs
 def test_ids_of_any_bytes(fn):
 	trigger(fn, 't', bad='binary')
-	found = until(fn, lambda: len(results(fn)) == 3 and results(fn))
+	found = fn.until(lambda: len(results(fn)) == 3 and results(fn))
 	for name in found:
 		assert re.fullmatch(r'bad-[0-9]+-sha256-[0-9a-f]{64}', name), name
 	events = [json.loads(text) for text in found.values()]
@@ -374,16 +363,16 @@ def test_ids_of_any_bytes(fn):
 @with_programs
 def test_says_why_it_does_not_run(fn):
 	path = trigger(fn, 'exits', bad='exits')
-	until(fn, lambda: int(status(path)['restarts']) >= 1)
-	found = until(fn, lambda: 'says' in status(path) and status(path))
+	fn.until(lambda: int(status(path)['restarts']) >= 1)
+	found = fn.until(lambda: 'says' in status(path) and status(path))
 	assert found['says'] == 'I cannot go on' and 'ended with status 7' in found['why'], found
 	path = trigger(fn, 'refuses', bad='refuses')
-	until(fn, lambda: status(path)['state'] == 'failed')
+	fn.until(lambda: status(path)['state'] == 'failed')
 	assert status(path)['why'] == 'there is no queue of that name', status(path)
 	assert status(path)['restarts'] == '0'
 	os.unlink(os.path.join(path, 'bad'))
 	write_file(os.path.join(path, 'self'), 'x\n')
-	until(fn, lambda: status(path)['state'] == 'connected')
+	fn.until(lambda: status(path)['state'] == 'connected')
 
 
 @with_programs
@@ -399,11 +388,11 @@ def test_who_reads_no_answers_waits(fn):
 		before, last = last, int(read(path, 'fired'))
 		time.sleep(0.3)
 		return before == last > 0
-	until(fn, stands)
+	fn.until(stands)
 	assert last < 100000, last
 	fn.function('other', ECHO)
 	other = trigger(fn, 't', function='other', self='x')
-	until(fn, lambda: status(other)['state'] == 'connected' and results(fn, 'other'))
+	fn.until(lambda: status(other)['state'] == 'connected' and results(fn, 'other'))
 
 
 # --- the manual's own ---
@@ -423,16 +412,16 @@ def test_the_sample_of_the_manual(fn):
 	for round in range(6 if LONG else 2):
 		for number in range(20):
 			put(f'{round} {number}\nline')
-		until(fn, lambda: len(os.listdir(spool)) < 15)
+		fn.until(lambda: len(os.listdir(spool)) < 15)
 		fn.kill()
 		fn.unmount()
 		fn.start()
-	until(fn, lambda: not os.listdir(spool))
-	until(fn, lambda: len(results(fn)) == len(expected))
+	fn.until(lambda: not os.listdir(spool))
+	fn.until(lambda: len(results(fn)) == len(expected))
 	assert sorted(data_of(fn)) == sorted(expected)
 	os.unlink(os.path.join(path, 'spool'))
 	write_file(os.path.join(path, 'spool'), os.path.join(fn.base, 'nothing') + '\n')
-	until(fn, lambda: status(path)['state'] == 'failed')
+	fn.until(lambda: status(path)['state'] == 'failed')
 
 
 def main():

@@ -38,17 +38,6 @@ def read(*parts):
 		return file.read()
 
 
-def until(fn, what, patience=30):
-	end = time.monotonic() + patience
-	while True:
-		found = what()
-		if found:
-			return found
-		fn.step()
-		assert time.monotonic() < end, 'it does not come'
-		time.sleep(0.01)
-
-
 def results(fn, function='hello'):
 	"""The responses so far, by name."""
 	directory = fn.path('functions', function, 'results')
@@ -123,7 +112,7 @@ def test_uses_what_it_calls(fn):
 	os.rename(os.path.join(aliases, 'prod'), os.path.join(aliases, 'live'))
 	assert read(path, 'target') == 'live\n'
 	done = os.path.join(aliases, 'live', 'results')
-	name = until(fn, lambda: os.listdir(done))[0]
+	name = fn.until(lambda: os.listdir(done))[0]
 	assert json.loads(read(done, name))['user_event'] == 'from prod'
 	write_file(os.path.join(path, 'target'), '1.0\n')
 	os.rmdir(os.path.join(aliases, 'live'))
@@ -157,7 +146,7 @@ def test_survives(fn):
 @with_function
 def test_timer_fires(fn):
 	path = trigger(fn, 'tick', payload='hi', timer='@every 1s')
-	found = until(fn, lambda: len(results(fn)) >= 3 and results(fn))
+	found = fn.until(lambda: len(results(fn)) >= 3 and results(fn))
 	for name, response in found.items():
 		event = json.loads(response)
 		assert event['trigger_type'] == 'TIMER' and event['trigger_name'] == 'tick'
@@ -165,7 +154,7 @@ def test_timer_fires(fn):
 		assert name.endswith(event['time'].replace('-', '').replace(':', '')), (name, event)
 	write_file(os.path.join(path, 'enabled'), '0\n')
 	fired = int(read(path, 'fired'))
-	until(fn, lambda: len(results(fn)) == fired)
+	fn.until(lambda: len(results(fn)) == fired)
 	assert read(path, 'last') != '-\n' and read(path, 'errors') == '0\n'
 	calls = fn.path('functions', 'hello', 'calls', 'last', 'status')
 	assert 'source trigger tick\n' in read(calls)
@@ -188,7 +177,7 @@ def test_missed_while_it_was_down(fn):
 		fn.unmount()
 		shift(fn, down)
 		fn.start()
-		until(fn, lambda: results(fn))
+		fn.until(lambda: results(fn))
 	events = [json.loads(text) for text in results(fn).values()]
 	assert [event['trigger_name'] for event in events] == ['onces'], events
 	assert read(fn.path('functions', 'hello', 'triggers', 'skips', 'fired')) == '0\n'
@@ -201,13 +190,13 @@ def test_timer_over_kills(fn):
 	log = fn.path('functions', 'hello', 'results')
 	for round in range(6 if LONG else 3):
 		count = len(os.listdir(log))
-		until(fn, lambda: len(os.listdir(log)) > count)
+		fn.until(lambda: len(os.listdir(log)) > count)
 		time.sleep(round * 0.17)
 		fn.kill()
 		fn.unmount()
 		fn.start()
 	count = len(os.listdir(log))
-	until(fn, lambda: len(os.listdir(log)) > count)
+	fn.until(lambda: len(os.listdir(log)) > count)
 	events = [json.loads(text)['time'] for text in results(fn).values()]
 	assert len(events) == len(set(events)), events
 
@@ -231,7 +220,7 @@ def test_topic_reaches_subscribers(fn):
 	trigger(fn, 'off', function='other', topic='orders', enabled=0)
 	assert read(topic, 'subscribers') == 'hello/on-order\nother/also\nother/off\n'
 	write_file(os.path.join(topic, 'publish'), '{"n":1}\n')
-	until(fn, lambda: results(fn) and results(fn, 'other'))
+	fn.until(lambda: results(fn) and results(fn, 'other'))
 	event = json.loads(list(results(fn).values())[0])
 	assert event['data'] == {'n': 1} and event['specversion'] == '1.0'
 	assert event['source'] == '/topics/orders' and event['type'] == 'fnfs.topic'
@@ -264,23 +253,23 @@ def test_topic_is_a_destination(fn):
 	for number in range(2):
 		write_file(fn.path('functions', 'source', 'queue', 'q%d' % number), '{"n":%d}' % number)
 	# One subscriber has room for one: the other gets all, each once, however often the second is tried.
-	until(fn, lambda: len(events_of(fn)) == 2)
+	fn.until(lambda: len(events_of(fn)) == 2)
 	records = sorted(events_of(fn), key=lambda record: record['request_payload']['n'])
 	assert [record['response_payload'] for record in records] == [{'n': 0}, {'n': 1}]
 	assert records[0]['request_context']['condition'] == 'Success'
 	assert read(topic, 'count') == '2\n'
-	until(fn, lambda: 'queue' in read(fn.path('functions', 'full', 'triggers', 'ends', 'status')) and
+	fn.until(lambda: 'queue' in read(fn.path('functions', 'full', 'triggers', 'ends', 'status')) and
 		fn.read('functions', 'full', 'triggers', 'ends', 'errors') != '0\n')
 	fn.kill()
 	fn.start()
 	fn.set('full', 'queue_limit', '10')
-	until(fn, lambda: len(os.listdir(fn.path('functions', 'full', 'queue'))) == 2, 60)
+	fn.until(lambda: len(os.listdir(fn.path('functions', 'full', 'queue'))) == 2, 60)
 	assert len(events_of(fn)) == 2
 	# A function that is told of its own ends goes round until the hops are used up.
 	trigger(fn, 'round', function='source', topic='ends')
 	write_file(fn.path('functions', 'source', 'queue', 'loop'), '1')
 	failed = fn.path('functions', 'source', 'failed')
-	until(fn, lambda: any(name.endswith('.error') for name in os.listdir(failed)), 60)
+	fn.until(lambda: any(name.endswith('.error') for name in os.listdir(failed)), 60)
 	error = next(name for name in os.listdir(failed) if name.endswith('.error'))
 	assert 'TooManyHops' in read(os.path.join(failed, error))
 	for name in 'source', 'full':
@@ -302,7 +291,7 @@ def test_what_is_one_event(fn):
 			assert os.write(file, piece) == len(piece)
 		os.close(file)
 		expected.extend(events)
-		until(fn, lambda: len(results(fn)) == len(expected))
+		fn.until(lambda: len(results(fn)) == len(expected))
 		found = events_of(fn)
 		assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, expected)), found
 
@@ -319,7 +308,7 @@ def test_what_is_one_event(fn):
 	# A CloudEvent is handed on as it is.
 	cloud = {'specversion': '1.0', 'id': '7', 'source': '/shop', 'type': 'sold', 'data': 9}
 	write_file(publish, json.dumps(cloud))
-	until(fn, lambda: any(json.loads(text) == cloud for text in results(fn).values()))
+	fn.until(lambda: any(json.loads(text) == cloud for text in results(fn).values()))
 
 
 @with_function
@@ -343,7 +332,7 @@ def test_published_is_durable(fn):
 	writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
 	for writer in writers:
 		writer.start()
-	until(fn, lambda: len(acknowledged) > 100)
+	fn.until(lambda: len(acknowledged) > 100)
 	fn.kill()
 	stop.set()
 	for writer in writers:
@@ -398,14 +387,14 @@ def test_limits():
 		os.mkdir(fn.path('topics', 'news'))
 		trigger(fn, 'one', topic='news', concurrency=1)
 		write_file(fn.path('topics', 'news', 'publish'), '1\n2\n3\n4\n5\n')
-		until(fn, lambda: len(results(fn)) == 5)
+		fn.until(lambda: len(results(fn)) == 5)
 		times = sorted(json.loads(text) for text in results(fn).values())
 		for (_, end), (begin, _) in zip(times, times[1:]):
 			assert end <= begin, times
 		trigger(fn, 'two', topic='news', rate='1/h')
 		os.rmdir(fn.path('functions', 'hello', 'triggers', 'one'))
 		write_file(fn.path('topics', 'news', 'publish'), '1\n2\n')
-		until(fn, lambda: len(results(fn)) == 6)
+		fn.until(lambda: len(results(fn)) == 6)
 		queue = fn.path('functions', 'hello', 'queue')
 		assert len(os.listdir(queue)) == 1
 		due = os.stat(os.path.join(queue, os.listdir(queue)[0])).st_mtime - time.time()
@@ -423,7 +412,7 @@ def changes_of(fn, function='hello'):
 def watched(fn, value, function='hello', **more):
 	path = trigger(fn, 'files', function=function, format='raw', **more)
 	write_file(os.path.join(path, 'watch'), value + '\n')
-	until(fn, lambda: status(path)['state'] == 'active')
+	fn.until(lambda: status(path)['state'] == 'active')
 	return path
 
 
@@ -439,7 +428,7 @@ def test_watch_tells_of_whole_files(fn):
 	write_file(os.path.join(directory, 'old.csv'), 'x')
 	# What is older than the value by less than a tick of the clock of files could be new.
 	write_later = os.stat(os.path.join(directory, 'old.csv')).st_ctime + 0.1
-	until(fn, lambda: time.time() > write_later)
+	fn.until(lambda: time.time() > write_later)
 	path = watched(fn, directory + '/*.csv created,changed,removed')
 	assert read(path, 'watch') == directory + ' *.csv created,changed,removed\n'
 	with open(os.path.join(directory, 'slow.csv'), 'w') as slow:
@@ -448,9 +437,9 @@ def test_watch_tells_of_whole_files(fn):
 		write_file(os.path.join(directory, 'other.txt'), 'x')
 		write_file(os.path.join(directory, '.new'), 'x')
 		os.rename(os.path.join(directory, '.new'), os.path.join(directory, 'moved.csv'))
-		until(fn, lambda: changes_of(fn) == [['created', 'moved.csv']])
+		fn.until(lambda: changes_of(fn) == [['created', 'moved.csv']])
 		slow.write(' and ended')
-	until(fn, lambda: ['created', 'slow.csv'] in changes_of(fn))
+	fn.until(lambda: ['created', 'slow.csv'] in changes_of(fn))
 	assert [json.loads(text)['size'] for text in results(fn).values()
 		if 'slow.csv' in text] == [len('begun and ended')]
 	write_file(os.path.join(directory, 'old.csv'), 'longer')
@@ -458,7 +447,7 @@ def test_watch_tells_of_whole_files(fn):
 	os.rename(os.path.join(directory, 'slow.csv'), os.path.join(directory, 'slow.txt'))
 	expected = [['changed', 'old.csv'], ['created', 'moved.csv'], ['created', 'slow.csv'],
 		['removed', 'moved.csv'], ['removed', 'slow.csv']]
-	until(fn, lambda: changes_of(fn) == expected)
+	fn.until(lambda: changes_of(fn) == expected)
 	assert read(path, 'fired') == '5\n'
 
 
@@ -468,7 +457,7 @@ def test_watch_over_restarts(fn):
 	watched(fn, directory + ' created,changed,removed')
 	for name in ('kept', 'changes', 'goes'):
 		write_file(os.path.join(directory, name), 'x')
-	until(fn, lambda: len(changes_of(fn)) == 3)
+	fn.until(lambda: len(changes_of(fn)) == 3)
 	fn.kill()
 	fn.unmount()
 	write_file(os.path.join(directory, 'comes'), 'x')
@@ -477,11 +466,11 @@ def test_watch_over_restarts(fn):
 	fn.start()
 	expected = sorted([['created', 'kept'], ['created', 'changes'], ['created', 'goes'],
 		['created', 'comes'], ['changed', 'changes'], ['removed', 'goes']])
-	until(fn, lambda: changes_of(fn) == expected)
+	fn.until(lambda: changes_of(fn) == expected)
 	assert fn.stop() == 0
 	fn.start()
 	write_file(os.path.join(directory, 'last'), 'x')
-	until(fn, lambda: ['created', 'last'] in changes_of(fn))
+	fn.until(lambda: ['created', 'last'] in changes_of(fn))
 	assert len(changes_of(fn)) == 7, changes_of(fn)
 
 
@@ -496,7 +485,7 @@ def test_watch_many_under_kills(fn):
 			fn.kill()
 			fn.unmount()
 			fn.start()
-	until(fn, lambda: len(results(fn)) == count)
+	fn.until(lambda: len(results(fn)) == count)
 	assert changes_of(fn) == [['created', 'f%04d' % number] for number in range(count)]
 
 
@@ -510,14 +499,14 @@ def test_watch_when_the_kernel_loses_some(fn):
 	os.kill(watcher, signal.SIGSTOP)
 	try:
 		# It takes events until it really stands still, and the queue is to be full.
-		until(fn, lambda: read('/proc/%d/stat' % watcher).rsplit(')', 1)[1].split()[0] == 'T')
+		fn.until(lambda: read('/proc/%d/stat' % watcher).rsplit(')', 1)[1].split()[0] == 'T')
 		for number in range(most + 10):  # by turns: what is like the one before it is one
 			write_file(os.path.join(directory, 'ab'[number % 2]), 'x')
 		write_file(os.path.join(directory, 'late'), 'x')
 		fn.step()
 	finally:
 		os.kill(watcher, signal.SIGCONT)
-	until(fn, lambda: {name for _, name in changes_of(fn)} == {'a', 'b', 'late'})
+	fn.until(lambda: {name for _, name in changes_of(fn)} == {'a', 'b', 'late'})
 	assert int(status(path)['overflows']) >= 1
 
 
@@ -526,13 +515,13 @@ def test_watch_of_what_goes(fn):
 	directory = incoming(fn)
 	path = watched(fn, directory)
 	write_file(os.path.join(directory, 'a'), 'x')
-	until(fn, lambda: len(results(fn)) == 1)
+	fn.until(lambda: len(results(fn)) == 1)
 	remove(directory)
-	until(fn, lambda: status(path)['state'] == 'waiting')
+	fn.until(lambda: status(path)['state'] == 'waiting')
 	assert 'No such file' in status(path)['why']
 	os.mkdir(directory)
 	write_file(os.path.join(directory, 'b'), 'x')
-	until(fn, lambda: ['created', 'b'] in changes_of(fn))
+	fn.until(lambda: ['created', 'b'] in changes_of(fn))
 	assert status(path)['state'] == 'active' and 'why' not in status(path)
 
 
@@ -551,7 +540,7 @@ def test_watch_refuses_loops(fn):
 		link = os.path.join(fn.base, 'link')
 		os.symlink(place, link)
 		write_file(file, link + '\n')
-		until(fn, lambda: status(path)['state'] == 'failed')
+		fn.until(lambda: status(path)['state'] == 'failed')
 		assert 'is in ' in status(path)['why'], status(path)
 		os.unlink(link)
 
@@ -583,13 +572,13 @@ end
 			echo {theirs} > own/watch
 			echo {others} > foreign/watch""")
 		foreign = fn.path('functions', 'n', 'triggers', 'foreign')
-		until(fn, lambda: status(foreign)['state'] == 'waiting'
+		fn.until(lambda: status(foreign)['state'] == 'waiting'
 			and 'Permission denied' in status(foreign).get('why', ''))
 		write_file(os.path.join(others, 'secret'), 'x')
 		write_file(os.path.join(theirs, 'mine'), 'x')
-		until(fn, lambda: changes_of(fn, 'n') == [['created', 'mine']])
+		fn.until(lambda: changes_of(fn, 'n') == [['created', 'mine']])
 		os.chmod(others, 0o755)
-		until(fn, lambda: ['created', 'secret'] in changes_of(fn, 'n'))
+		fn.until(lambda: ['created', 'secret'] in changes_of(fn, 'n'))
 
 
 # --- routes ---

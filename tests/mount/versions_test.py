@@ -26,7 +26,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
 from disk import Disk  # noqa: E402
-from mounted import LONG, Cases, Mounted, errno_of, remove, write_file  # noqa: E402
+from mounted import LONG, Cases, Mounted, errno_of, remove, until, write_file  # noqa: E402
 from trees import compare, picture, plant  # noqa: E402
 
 SAYS = 'VALUE = %r\ndef handler(event, context):\n\treturn VALUE\n'
@@ -81,13 +81,6 @@ def value(path, key):
 		if line.startswith(key + ' '):
 			return line[len(key) + 1:]
 	return None
-
-
-def until(condition, wait=20):
-	end = time.monotonic() + wait
-	while not condition():
-		assert time.monotonic() < end, 'it did not come'
-		time.sleep(0.02)
 
 
 def running(path):
