@@ -71,6 +71,8 @@ struct each_entry {
 	char name[EACH_NAME_SIZE];
 };
 
+typedef bool (*each_found_fn)(void *userdata, const struct each_entry *entry);
+
 /*
  * The objects in a directory: one item row (name NULL) of its table shows each of them. An object id
  * has 48 bits, is never 0 and never reused. Where ids count up per function, it is node_child() of
@@ -80,6 +82,11 @@ struct each {
 	/* The first object of the directory behind `after` in the order of listing; 0 = from the start.
 	 * `after` may be gone meanwhile. False at the end. */
 	bool (*next)(const struct subject *directory, uint64_t after, struct each_entry *entry);
+
+	/* All of them behind `after`, until `found` says false, where one after the other costs more;
+	 * `found` asks for nothing itself. NULL: `next`, which is there always. */
+	void (*walk)(const struct subject *directory, uint64_t after, each_found_fn found,
+	        void *userdata);
 
 	int (*find)(const struct subject *directory, const char *name, uint64_t *object);
 

@@ -117,18 +117,35 @@ static bool list(struct listing *listing, const char *name, uint64_t ino, mode_t
 	return listing_add(listing, name, &entry, cursor);
 }
 
+struct objects {
+	struct listing *listing;
+	const struct row *row;
+	bool fit;
+};
+
+static bool list_object(void *userdata, const struct each_entry *entry)
+{
+	struct objects *objects = userdata;
+	struct node node = node_of(objects->row, entry->object);
+
+	objects->fit =
+	        list(objects->listing, entry->name, node.ino, objects->row->mode, (off_t)node.ino);
+	return objects->fit;
+}
+
 static bool list_objects(struct listing *listing, const struct subject *subject,
         const struct row *row, uint64_t after)
 {
+	struct objects objects = {listing, row, true};
 	struct each_entry entry;
 
-	while (row->each->next(subject, after, &entry)) {
-		struct node node = node_of(row, entry.object);
-
-		if (!list(listing, entry.name, node.ino, row->mode, (off_t)node.ino))
-			return false;
-		after = entry.object;
+	if (row->each->walk) {
+		(*row->each->walk)(subject, after, list_object, &objects);
+		return objects.fit;
 	}
+	for (; row->each->next(subject, after, &entry); after = entry.object)
+		if (!list_object(&objects, &entry))
+			return false;
 	return true;
 }
 

@@ -6,19 +6,40 @@
 
 #include "engine/engine.h"
 
-static int first(void *userdata, const struct store_function_row *row)
-{
-	struct each_entry *entry = userdata;
+struct walk {
+	each_found_fn found;
+	void *userdata;
+};
 
-	entry->object = row->id;
-	snprintf(entry->name, sizeof(entry->name), "%s", row->name);
-	return 1;
+static int one(void *userdata, const struct store_function_row *row)
+{
+	const struct walk *walk = userdata;
+	struct each_entry entry = {.object = row->id};
+
+	snprintf(entry.name, sizeof(entry.name), "%s", row->name);
+	return (*walk->found)(walk->userdata, &entry) ? 0 : 1;
 }
 
 /* Straight from the store: who lists all functions, or asks for their attributes, loads none. */
+static void walk_all(
+        const struct subject *directory, uint64_t after, each_found_fn found, void *userdata)
+{
+	struct walk walk = {found, userdata};
+
+	functions_each_after(engine_functions(directory->engine), after, one, &walk);
+}
+
+static bool keep(void *userdata, const struct each_entry *entry)
+{
+	*(struct each_entry *)userdata = *entry;
+	return false;
+}
+
 static bool next(const struct subject *directory, uint64_t after, struct each_entry *entry)
 {
-	return functions_each_after(engine_functions(directory->engine), after, first, entry) == 1;
+	entry->object = 0;
+	walk_all(directory, after, keep, entry);
+	return entry->object != 0;
 }
 
 static int find(const struct subject *directory, const char *name, uint64_t *object)
@@ -89,6 +110,7 @@ static int own(const struct subject *subject, uid_t uid, gid_t gid)
 
 const struct each functions_each = {
         .next = next,
+        .walk = walk_all,
         .find = find,
         .get = get,
         .look = look,
