@@ -8,7 +8,6 @@ that brought the input, nothing changes, and `last_error` says why.
 """
 
 import contextlib
-import ctypes
 import errno
 import json
 import os
@@ -18,7 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'lib'))
-from mounted import Cases, Mounted, descendants, errno_of, skip, write_file
+from mounted import Cases, Mounted, descendants, errno_of, write_file
 
 GOOD = 'def handler(event, context):\n\treturn "good"\n'
 

@@ -16,7 +16,6 @@ import copy
 import errno
 import os
 import random
-import shutil
 import stat
 import subprocess
 import sys

@@ -7,7 +7,6 @@ any case, chunked responses with trailers, several polls at once. Without this a
 `bootstrap` built for another platform that runs here unchanged.
 """
 
-import base64
 import errno
 import json
 import os
