@@ -22,16 +22,18 @@ static void settle_later(struct queue_run *run)
 		queue_run_leave(run); /* the next daemon tries it again */
 }
 
-static bool destination_of(
+/* -ENOENT: none; other errors: which it is cannot be read now, nor can it be said that there is none. */
+static int destination_of(
         const struct queue_run *run, struct queue_target *out, struct queue_limits *of_target)
 {
 	struct queue *queue = run->queue;
 	struct queue_limits limits;
+	int r = queue->host->limits(queue->userdata, &run->entry->line->target, &limits);
 
-	if (queue->host->limits(queue->userdata, &run->entry->line->target, &limits) < 0)
-		return false;
+	if (r < 0)
+		return r;
 	*out = run->place == QUEUE_RESULT ? limits.on_success : limits.on_failure;
-	return out->function && queue->host->limits(queue->userdata, out, of_target) == 0;
+	return out->function ? queue->host->limits(queue->userdata, out, of_target) : -ENOENT;
 }
 
 /* A loop of destinations ends here, where somebody can see it. */
@@ -76,10 +78,11 @@ static void add_destination(struct queue_run *run, struct entry_commit *commit)
 	struct queue_target target;
 	struct queue_entry *made;
 	struct entry_row row;
+	int r = destination_of(run, &target, &limits);
 
-	if (!destination_of(run, &target, &limits))
+	if (r == -ENOENT)
 		return;
-	made = destination_entry(run, &target);
+	made = r < 0 ? NULL : destination_entry(run, &target);
 	if (!made) {
 		commit->failed = true;
 		return;
@@ -155,7 +158,8 @@ void queue_run_retry(struct queue_run *run)
 	struct queue_target target;
 
 	run->retry_us = 0;
-	if (!run->entry->body && !run->request.length && destination_of(run, &target, &limits)) {
+	if (!run->entry->body && !run->request.length &&
+	        destination_of(run, &target, &limits) != -ENOENT) {
 		run->reading = true;
 		if (queue_read_bytes(run->queue, run->entry->id, false, got_request, run) == 0)
 			return;

@@ -358,6 +358,36 @@ static struct world_call *call_to(uint64_t function)
 	return NULL;
 }
 
+/* Neither the sender's settings nor the receiver's: the record waits for them, and the call is not made again. */
+static void a_record_waits_for_its_destination(void)
+{
+	static const struct queue_target other = {.function = 2};
+
+	for (uint64_t which = 1; which <= 2; which++) {
+		begin();
+		world.limits.on_success = other;
+		enqueue_to(&target, "a", "{\"n\":1}");
+		world_settle();
+		world.unreadable = which;
+		world_end(call_of("a"), OUTCOME_SUCCESS, "yes");
+		for (int tries = 0; tries < 3; tries++) {
+			world_settle();
+			CHECK(stands("a", QUEUE_RUNNING));
+			CHECK(!call_to(2));
+			world_pass(INT64_C(2) * 1000000);
+		}
+		world.unreadable = 0;
+		world_pass(INT64_C(2) * 1000000);
+		world_settle();
+		CHECK(stands("a", QUEUE_RESULT));
+		CHECK_STR(world_row("a")->answer, "yes");
+		REQUIRE(call_to(2));
+		CHECK(strstr(call_to(2)->event, "\"response_payload\":\"yes\"") != NULL);
+		CHECK(strstr(call_to(2)->event, "\"request_payload\":{\"n\":1}") != NULL);
+		end();
+	}
+}
+
 static void a_topic_gets_the_record(void)
 {
 	static const struct queue_target topic = {.function = WORLD_TOPIC};
@@ -392,6 +422,30 @@ static void a_topic_gets_the_record(void)
 	CHECK(!queue_next(world.queue, &topic, QUEUE_RUNNING, 0, &info));
 	CHECK(!queue_next(world.queue, &topic, QUEUE_RESULT, 0, &info));
 	CHECK(!queue_next(world.queue, &topic, QUEUE_FAILED, 0, &info));
+	end();
+}
+
+/* Only what is known to be gone has its calls swept away when the daemon begins. */
+static void a_start_keeps_what_it_cannot_read(void)
+{
+	begin();
+	world.limits.running_most = 0;
+	enqueue_to(&target, "a", "{}");
+	enqueue_to(&version, "b", "{}");
+	world_settle();
+	world_crash();
+	world.limits.running_most = 4;
+	world.unreadable = 1;
+	world_boot();
+	world_settle();
+	CHECK(stands("a", QUEUE_WAITING));
+	CHECK_INT(world.count, 2);
+	CHECK(!call_to(1));
+	world.unreadable = 0;
+	world_pass(INT64_C(61) * 1000000);
+	world_settle();
+	CHECK(call_of("a") != NULL);
+	CHECK(call_of("b") != NULL);
 	end();
 }
 
@@ -653,7 +707,9 @@ int main(int argc, char **argv)
 	        TEST(postponed_calls_wait),
 	        TEST(a_full_queue_refuses),
 	        TEST(destinations_and_loops),
+	        TEST(a_record_waits_for_its_destination),
 	        TEST(a_topic_gets_the_record),
+	        TEST(a_start_keeps_what_it_cannot_read),
 	        TEST(calls_of_a_removed_version_fail),
 	        TEST(functions_take_all_along),
 	        TEST(results_go_after_a_day),

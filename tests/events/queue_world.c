@@ -243,6 +243,8 @@ static int64_t now(const struct clock *clock)
 static int limits(void *userdata, const struct queue_target *target, struct queue_limits *out)
 {
 	*out = world.limits;
+	if (target->function == world.unreadable)
+		return -EIO;
 	if (target->function == WORLD_TOPIC) {
 		*out = (struct queue_limits){.max_retries = INT_MAX,
 		        .max_event_age_ms = INT64_C(1) << 40,

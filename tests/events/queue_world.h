@@ -35,6 +35,7 @@ struct world {
 	struct queue *queue; /* NULL between two daemons */
 	struct queue_limits limits;
 	bool version_gone;
+	uint64_t unreadable; /* what this function allows cannot be read now */
 	struct world_row rows[WORLD_ROWS];
 	size_t count;
 	uint64_t last_id;
