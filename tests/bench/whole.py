@@ -8,6 +8,7 @@ import traceback
 import chart
 import history
 import rows_code
+import rows_fair
 import rows_log
 import rows_many
 import rows_start
@@ -19,8 +20,8 @@ from ground import NotMeasured, directory, say
 ROWS = {
     "warm": rows_warm.warm, "open": rows_warm.opened, "shell": rows_warm.shell, "throughput": rows_warm.throughput,
     "cold-python": rows_start.cold_python, "cold-node": rows_start.cold_node, "cold-exec": rows_start.cold_exec,
-    "save": rows_start.save, "memory": rows_many.memory, "logs": rows_log.logs, "code": rows_code.code,
-    "scale": rows_many.scale,
+    "save": rows_start.save, "memory": rows_many.memory, "fair": rows_fair.fair, "logs": rows_log.logs,
+    "code": rows_code.code, "scale": rows_many.scale,
 }
 SLOW_DISK_US = 200
 BEGIN, END = "<!-- tools/bench begins -->", "<!-- tools/bench ends -->"
