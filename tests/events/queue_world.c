@@ -63,7 +63,8 @@ int entries_each(struct entries *entries, int (*each)(void *userdata, const stru
 
 void entries_commit(struct entries *entries, struct entry_commit *commit)
 {
-	list_append(&world.waiting, &commit->link);
+	/* What there was no memory for is refused without the disk. */
+	list_append(commit->failed ? &world.applied : &world.waiting, &commit->link);
 }
 
 void entries_read(struct entries *entries, struct entry_read *read)
@@ -153,8 +154,8 @@ static void tell_first(struct list *commits, int status)
 	struct entry_commit *commit = list_first(commits, struct entry_commit, link);
 
 	list_unlink(&commit->link);
-	commit->status = status;
-	commit->done(commit->userdata, status);
+	commit->status = commit->failed ? -ENOMEM : status;
+	commit->done(commit->userdata, commit->status);
 	entry_commit_free(commit);
 }
 
