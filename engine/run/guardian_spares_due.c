@@ -12,6 +12,7 @@
 #include "run/guardian.h"
 #include "run/guardian_spare.h"
 #include "run/guardian_spares_private.h"
+#include "run/memory.h"
 
 #define MILLISECOND_US INT64_C(1000)
 #define MINUTE_US      (INT64_C(60) * 1000 * MILLISECOND_US)
@@ -43,26 +44,6 @@ static int watch_pressure(void)
 	if (fd >= 0 && write(fd, trigger, sizeof(trigger)) < 0)
 		fd = close_fd(fd);
 	return fd;
-}
-
-static int64_t memory_kb(const char *text, const char *name)
-{
-	const char *line = strstr(text, name);
-
-	return line ? strtoll(line + strlen(name), NULL, 10) : -1;
-}
-
-/* A fifth of all is left to those who need it now. */
-static bool memory_is_short(void)
-{
-	CLEANUP(close_p) int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	char text[512];
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (length <= 0)
-		return false;
-	text[length] = 0;
-	return memory_kb(text, "MemAvailable:") < memory_kb(text, "MemTotal:") / 5;
 }
 
 /* --- what is made ----------------------------------------------------------------------------- */
