@@ -116,13 +116,14 @@ static const struct setting settings[CONFIG_KEYS] = {
                 .rule = "min_instances is 0 to 1000, like 2"},
         [CONFIG_IDLE_TIMEOUT] = {.name = "idle_timeout",
                 AT(idle_timeout_ms),
-                DURATION,
+                .parse = parse_idle_timeout,
+                .format = format_idle_timeout,
                 .least = 0,
                 .most = HOURS(72),
-                .initial = "60s",
+                .initial = "auto",
                 .stays_writable = true,
                 .redeploys = true,
-                .rule = "idle_timeout is 0 to 72h, like 60, 90s or 15m"},
+                .rule = "idle_timeout is 0 to 72h, like 60, 90s or 15m, or auto"},
         [CONFIG_NETWORK] = {.name = "network",
                 AT(network),
                 .parse = parse_network,
@@ -248,6 +249,14 @@ void config_format(const struct config *config, enum config_key key, struct buf 
 	const struct setting *setting = setting_at(key);
 
 	setting->format(setting, (const char *)config + setting->offset, out);
+}
+
+void config_show_value(const struct config *config, enum config_key key, struct buf *out)
+{
+	if (key == CONFIG_IDLE_TIMEOUT && config->idle_timeout_ms == CONFIG_IDLE_TIMEOUT_AUTO)
+		quantity_format_duration(out, CONFIG_IDLE_TIMEOUT_MS);
+	else
+		config_format(config, key, out);
 }
 
 static void refuse(const struct setting *setting, const char *text, struct buf *why)

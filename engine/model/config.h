@@ -45,6 +45,7 @@ struct config_destination {
 	uint64_t topic;    /* 0: none */
 };
 
+enum { CONFIG_IDLE_TIMEOUT_AUTO = -1, CONFIG_IDLE_TIMEOUT_MS = 60 * 1000 };
 enum config_network { NETWORK_NONE, NETWORK_HOST, NETWORK_OUTBOUND };
 enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -59,7 +60,7 @@ struct config {
 	int concurrency;
 	int max_instances; /* 0 = the function is disabled */
 	int min_instances;
-	int64_t idle_timeout_ms;
+	int64_t idle_timeout_ms; /* CONFIG_IDLE_TIMEOUT_AUTO: nobody set it */
 	enum config_network network;
 	int max_retries;
 	int64_t max_event_age_ms;
@@ -79,6 +80,9 @@ void config_defaults(struct config *config);
 
 /* The canonical text of one value, without newline. */
 void config_format(const struct config *config, enum config_key key, struct buf *out);
+
+/* The same as its file shows it: of an idle_timeout that nobody set, the time that holds without a history. */
+void config_show_value(const struct config *config, enum config_key key, struct buf *out);
 
 /*
  * Sets one value from its text (no newline at the end; blanks round it are dropped). The empty text

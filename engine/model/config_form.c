@@ -33,6 +33,22 @@ void format_duration(const struct setting *setting, const void *value, struct bu
 	quantity_format_duration(out, *(const int64_t *)value);
 }
 
+int parse_idle_timeout(const struct setting *setting, const char *text, void *value)
+{
+	if (strcmp(text, "auto") != 0)
+		return parse_duration(setting, text, value);
+	*(int64_t *)value = CONFIG_IDLE_TIMEOUT_AUTO;
+	return 0;
+}
+
+void format_idle_timeout(const struct setting *setting, const void *value, struct buf *out)
+{
+	if (*(const int64_t *)value == CONFIG_IDLE_TIMEOUT_AUTO)
+		buf_puts(out, "auto");
+	else
+		format_duration(setting, value, out);
+}
+
 int parse_size(const struct setting *setting, const char *text, void *value)
 {
 	int64_t bytes;

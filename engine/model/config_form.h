@@ -34,6 +34,8 @@ struct setting {
 
 int parse_duration(const struct setting *setting, const char *text, void *value);
 void format_duration(const struct setting *setting, const void *value, struct buf *out);
+int parse_idle_timeout(const struct setting *setting, const char *text, void *value);
+void format_idle_timeout(const struct setting *setting, const void *value, struct buf *out);
 int parse_size(const struct setting *setting, const char *text, void *value);
 void format_size(const struct setting *setting, const void *value, struct buf *out);
 int parse_count(const struct setting *setting, const char *text, void *value);

@@ -25,6 +25,7 @@ int host_init(
 	map_init(&host->instances);
 	list_init(&host->start_queue);
 	list_init(&host->start_first);
+	kept_init(&host->kept, &host->alarms);
 	return alarms_init(&host->alarms, loop);
 }
 
@@ -34,6 +35,7 @@ void host_deinit(struct host *host)
 	assert(list_empty(&host->start_queue) && list_empty(&host->start_first));
 	map_deinit(&host->instances);
 	buf_deinit(&host->scratch);
+	kept_deinit(&host->kept);
 	alarms_deinit(&host->alarms);
 }
 

@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/uuid.h"
 #include "run/alarm.h"
+#include "run/kept.h"
 
 struct launcher;
 struct pool;
@@ -31,6 +32,7 @@ struct host {
 	unsigned starting_max;
 	struct list start_queue;         /* pools that want to start one more */
 	struct list start_first;         /* pools that want to start their first */
+	struct kept kept;                /* instances that are idle for long */
 	struct buf scratch;              /* heads of frames */
 	void (*emptied)(void *userdata); /* the last instance is gone; may be NULL */
 	void *userdata;

@@ -82,6 +82,7 @@ void instance_stop_counting(struct instance *instance, enum instance_state state
 		instance->pool->live--;
 	sm_move(&instance->state, state);
 	list_unlink(&instance->available);
+	list_unlink(&instance->kept);
 	instance_give_back_start_right(instance);
 	instance->pool->events->changed(instance->pool->userdata);
 }
@@ -228,6 +229,7 @@ static void process_ended(void *userdata, const struct process_end *process_end)
 		pool_end(invocation, &end);
 		instance->running_count--;
 		pool->running--;
+		pool_count_needed(pool, alarm_now_us());
 	}
 	pool->events->instance_gone(pool->userdata, instance);
 	list_unlink(&instance->link);
@@ -333,11 +335,14 @@ static struct instance *instance_new(struct pool *pool, bool for_warmth)
 	sm_init(&instance->state, "instance", states, INSTANCE_STARTING);
 	list_init(&instance->link);
 	list_init(&instance->available);
+	list_init(&instance->kept);
 	list_init(&instance->running);
 	instance->channel.in = instance->channel.out = instance->output = -1;
 	instance->begun_us = alarm_now_us();
 	instance->started_us = clock_wall_us(pool->host->clock);
 	instance->for_warmth = for_warmth;
+	instance->expected_until_us = for_warmth ? pool->expected_until_us : 0;
+	pool->expected_until_us = 0;
 	instance->capacity = (unsigned)instance->deployment->config.concurrency;
 	instance->usage = (struct process_usage){-1, -1, -1};
 	return instance;

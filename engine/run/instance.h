@@ -38,6 +38,7 @@ struct instance {
 	struct sm state;
 	struct list link;      /* pool.instances */
 	struct list available; /* pool.available */
+	struct list kept;      /* host.kept, while its history keeps it for long */
 	const struct instance_protocol *protocol;
 	struct channel channel;     /* of the protocol of frames */
 	struct instance_http *http; /* of the other */
@@ -53,6 +54,7 @@ struct instance {
 	int64_t begun_us, started_us; /* alarm_now_us(); wall time */
 	int64_t idle_since_us;
 	int64_t init_us;
+	int64_t expected_until_us; /* its first call was expected, until then; 0: it was not */
 	bool holds_start_right;
 	bool for_warmth;            /* nobody waited when it was started */
 	struct process_usage usage; /* as of usage_us */

@@ -10,22 +10,6 @@
 #include "run/invocation.h"
 #include "run/pool.h"
 
-static void idle_too_long(struct alarm *alarm)
-{
-	struct instance *instance = container_of(alarm, struct instance, alarm);
-
-	if (instance->pool->live > (unsigned)instance->deployment->config.min_instances)
-		instance_retire(instance);
-}
-
-void instance_became_idle(struct instance *instance)
-{
-	sm_move(&instance->state, INSTANCE_IDLE);
-	instance->idle_since_us = alarm_now_us();
-	alarm_set(&instance->pool->host->alarms, &instance->alarm,
-	        instance->deployment->config.idle_timeout_ms * 1000, idle_too_long);
-}
-
 /* One call fewer runs here: what follows for the instance. */
 void instance_one_less(struct instance *instance)
 {
@@ -41,6 +25,8 @@ void instance_one_less(struct instance *instance)
 	} else if (instance_in(instance, INSTANCE_DRAINING) && !instance->running_count) {
 		instance_end_gently(instance);
 	}
+	pool_count_needed(pool,
+	        instance_in(instance, INSTANCE_IDLE) ? instance->idle_since_us : alarm_now_us());
 	pool->events->changed(pool->userdata);
 }
 
@@ -69,6 +55,7 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 	list_append(&instance->running, &invocation->link);
 	instance->running_count++;
 	pool->running++;
+	pool_count_needed(pool, invocation->sent_us);
 	if (instance_in(instance, INSTANCE_IDLE))
 		sm_move(&instance->state, INSTANCE_BUSY);
 	if (!instance_has_room(instance))
@@ -76,6 +63,7 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 	if (instance->protocol->call(instance, invocation) < 0)
 		instance_kill(instance, OUTCOME_SYSTEM_ERROR, -ENOMEM, NULL);
 	alarm_clear(&pool->host->alarms, &instance->alarm);
+	list_unlink(&instance->kept);
 	alarm_set(&pool->host->alarms, &invocation->alarm,
 	        instance->deployment->config.timeout_ms * 1000, out_of_time);
 	pool->events->began(pool->userdata, invocation);
@@ -90,6 +78,7 @@ void instance_abandon(struct instance *instance, struct invocation *invocation)
 	list_unlink(&invocation->link);
 	instance->running_count--;
 	instance->pool->running--;
+	pool_count_needed(instance->pool, alarm_now_us());
 	if (instance_is_ending(instance))
 		return;
 	if (!instance->running_count) {

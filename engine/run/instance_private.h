@@ -70,7 +70,10 @@ void instance_end_at_once(struct instance *instance);
 void instance_kill_late(struct alarm *alarm);
 void instance_start_too_slow(struct alarm *alarm);
 
+/* --- when nothing runs in it (instance_idle.c) --- */
+
 void instance_became_idle(struct instance *instance);
+bool instance_is_reserved(const struct instance *instance); /* min_instances wants it */
 
 /* One call fewer runs here: what follows for the instance. */
 void instance_one_less(struct instance *instance);

@@ -10,6 +10,7 @@
 #include "run/deployment.h"
 #include "run/host.h"
 #include "run/instance.h"
+#include "run/keep_alive.h"
 
 /* A failed start of a reserved instance is tried again after 1 s, 2 s ... at most a minute. */
 #define REFILL_FIRST_US (INT64_C(1) * 1000 * 1000)
@@ -33,12 +34,63 @@ void pool_deinit(struct pool *pool)
 	assert(pool_empty(pool));
 	list_unlink(&pool->start_link);
 	alarm_clear(&pool->host->alarms, &pool->refill);
+	alarm_clear(&pool->host->alarms, &pool->ahead);
 	pool->deployment = deployment_unref(pool->deployment);
+	free(pool->keep_alive);
 }
 
 bool pool_empty(const struct pool *pool)
 {
 	return list_empty(&pool->instances) && !pool->open;
+}
+
+/* --- what is needed --------------------------------------------------------------------------- */
+
+void pool_count_needed(struct pool *pool, int64_t now_us)
+{
+	unsigned calls = pool->running + pool->waiting_count, before = pool->needed;
+	unsigned each = pool->deployment ? (unsigned)pool->deployment->config.concurrency : 1;
+
+	pool->needed = each > 1 ? (calls + each - 1) / each : calls;
+	if (pool->keep_alive && pool->needed != before)
+		keep_alive_needed(pool->keep_alive, before, pool->needed, now_us);
+}
+
+static void count_start(struct pool *pool, int64_t init_us)
+{
+	if (!pool->keep_alive)
+		pool->keep_alive = calloc(1, sizeof(*pool->keep_alive));
+	if (pool->keep_alive)
+		keep_alive_started(pool->keep_alive, init_us);
+}
+
+static int64_t idle_since_us(const struct pool *pool)
+{
+	return pool->keep_alive ? pool->keep_alive->since_us[0] : 0;
+}
+
+/* Whoever called meanwhile, or took the memory, made it needless. */
+static void start_ahead(struct alarm *alarm)
+{
+	struct pool *pool = container_of(alarm, struct pool, ahead);
+	struct keep_alive_plan plan;
+
+	if (pool->live || pool->open || pool->closed || !pool->deployment ||
+	        pool->host->kept.memory_is_short())
+		return;
+	keep_alive_ask(pool->keep_alive, 1, &plan);
+	pool->expected_until_us = plan.back_us ? idle_since_us(pool) + plan.until_us : 0;
+	if (plan.back_us)
+		pool_warm(pool);
+}
+
+void pool_expect(struct pool *pool, const struct keep_alive_plan *plan)
+{
+	int64_t in_us = idle_since_us(pool) + plan->back_us - alarm_now_us();
+
+	alarm_clear(&pool->host->alarms, &pool->ahead);
+	if (plan->back_us && idle_since_us(pool) && in_us >= 0)
+		alarm_set(&pool->host->alarms, &pool->ahead, in_us, start_ahead);
 }
 
 /* --- the end of invocations ----------------------------------------------------------------- */
@@ -111,6 +163,7 @@ void pool_end_later(
         struct invocation *invocation, enum outcome outcome, int error, struct buf *body)
 {
 	leave_waiting(invocation);
+	pool_count_needed(invocation->pool, alarm_now_us());
 	buf_deinit(&invocation->deferred.body);
 	invocation->deferred.outcome = outcome;
 	invocation->deferred.error = error;
@@ -243,6 +296,7 @@ void pool_submit(struct pool *pool, struct invocation *invocation)
 	list_append(&pool->waiting, &invocation->link);
 	invocation->in_pool = true;
 	pool->waiting_count++;
+	pool_count_needed(pool, alarm_now_us());
 	alarm_set(&pool->host->alarms, &invocation->alarm, POOL_WAITING_US, waited_too_long);
 	pool_dispatch(pool);
 }
@@ -279,6 +333,7 @@ void pool_set_deployment(struct pool *pool, struct deployment *deployment)
 	pool->starting = 0;
 	pool->failed_starts = 0;
 	alarm_clear(&pool->host->alarms, &pool->refill);
+	alarm_clear(&pool->host->alarms, &pool->ahead); /* its idle_timeout may be set */
 	/* Each start that is given up may let one of the new deployment begin, which stays. */
 	list_each_safe(instance, following, &pool->instances, link)
 		if (instance->deployment != deployment)
@@ -304,6 +359,7 @@ void pool_rest(struct pool *pool)
 	pool->deployment = NULL;
 	pool->starting = 0;
 	alarm_clear(&pool->host->alarms, &pool->refill);
+	alarm_clear(&pool->host->alarms, &pool->ahead);
 	list_each_safe(instance, following, &pool->instances, link)
 		instance_retire(instance);
 	deployment_unref(old);
@@ -326,6 +382,7 @@ static void refill_later(struct pool *pool)
 void pool_instance_ready(struct pool *pool, struct instance *instance, int64_t init_us)
 {
 	pool->failed_starts = 0;
+	count_start(pool, init_us);
 	if (instance->deployment != pool->deployment) {
 		instance_retire(instance);
 		return;
@@ -371,6 +428,7 @@ void pool_close(struct pool *pool, bool gently)
 	pool->closed = true;
 	list_unlink(&pool->start_link);
 	alarm_clear(&pool->host->alarms, &pool->refill);
+	alarm_clear(&pool->host->alarms, &pool->ahead);
 	error_body(&body, "Unavailable", "The function was removed or the daemon ends");
 	fail_waiting(pool, OUTCOME_REJECTED, -EAGAIN, body.data, body.length);
 	list_each_safe(instance, following, &pool->instances, link) {

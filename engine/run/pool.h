@@ -16,6 +16,8 @@
 struct deployment;
 struct host;
 struct instance;
+struct keep_alive;
+struct keep_alive_plan;
 
 /* Invocations that may wait for an instance; beyond it -EAGAIN. */
 #define POOL_WAITING_MAX 1000
@@ -57,15 +59,19 @@ struct pool {
 	        available;   /* of the current deployment, with room for a call; used last first */
 	struct list waiting; /* invocations */
 	unsigned waiting_count;
-	unsigned live;          /* instances that are not ending */
-	unsigned starting;      /* of the current deployment */
-	unsigned running;       /* calls */
-	unsigned open;          /* invocations that have not ended, wherever they wait */
-	struct list start_link; /* host.start_queue or .start_first */
-	struct alarm refill;    /* min_instances, after a failed start */
-	unsigned failed_starts; /* in a row */
-	bool warm_wanted;       /* one instance shall start although nobody waits */
-	bool closed;            /* no instance may start any more */
+	unsigned live;                 /* instances that are not ending */
+	unsigned starting;             /* of the current deployment */
+	unsigned running;              /* calls */
+	unsigned open;                 /* invocations that have not ended, wherever they wait */
+	unsigned needed;               /* instances, for what runs and waits */
+	struct keep_alive *keep_alive; /* what calls were like; NULL: no instance was ready yet */
+	struct alarm ahead;            /* starts one before the call that is expected */
+	int64_t expected_until_us;     /* so long the one that starts next will wait; 0: as any */
+	struct list start_link;        /* host.start_queue or .start_first */
+	struct alarm refill;           /* min_instances, after a failed start */
+	unsigned failed_starts;        /* in a row */
+	bool warm_wanted;              /* one instance shall start although nobody waits */
+	bool closed;                   /* no instance may start any more */
 };
 
 void pool_init(
@@ -96,7 +102,9 @@ bool pool_empty(const struct pool *pool); /* no instance left, no invocation ope
 
 void pool_instance_ready(struct pool *pool, struct instance *instance, int64_t init_us);
 void pool_instance_failed(struct pool *pool, struct instance *instance, enum outcome outcome,
-        int error, const char *body, size_t length); /* before it was ready */
+        int error, const char *body, size_t length);       /* before it was ready */
+void pool_count_needed(struct pool *pool, int64_t now_us); /* what runs or waits has changed */
+void pool_expect(struct pool *pool, const struct keep_alive_plan *plan); /* its last one ended */
 void pool_settle(struct pool *pool); /* tells when it became empty; it may be gone then */
 void pool_data(struct invocation *invocation, const char *data, size_t length);
 void pool_end(

@@ -21,7 +21,8 @@ struct settings *config_settings(const struct subject *subject)
 
 int config_show(const struct subject *subject, struct buf *out)
 {
-	config_format(&config_settings(subject)->config, (enum config_key)subject->row->key, out);
+	config_show_value(
+	        &config_settings(subject)->config, (enum config_key)subject->row->key, out);
 	buf_puts(out, "\n");
 	return 0;
 }

@@ -70,7 +70,11 @@ static const struct row rows[] = {
         {"min_instances", "1000", 0, "1000"},
         {"min_instances", "-1", -ERANGE},
         {"idle_timeout", "0", 0, "0s"},
+        {"idle_timeout", "60s", 0, "1m"},
+        {"idle_timeout", "auto", 0, "auto"},
         {"idle_timeout", "73h", -ERANGE},
+        {"idle_timeout", "Auto", -EINVAL},
+        {"idle_timeout", "", -EINVAL},
         {"network", "host", 0, "host"},
         {"network", "outbound", 0, "outbound"},
         {"network", "Host", -EINVAL},
@@ -208,13 +212,33 @@ static void has_the_documented_defaults(void)
 	config_defaults(&config);
 	for (key = 0; key < CONFIG_KEYS; key++) {
 		buf_clear(&text);
-		config_format(&config, (enum config_key)key, &text);
+		config_show_value(&config, (enum config_key)key, &text);
 		CHECK_STR(text.data ? text.data : "", documented[key]);
 		CHECK_INT(config_key_find(config_key_name((enum config_key)key)), key);
 	}
 	CHECK_INT(config_key_find("TIMEOUT"), -ENOENT);
 	CHECK_INT(config_key_find(""), -ENOENT);
 	buf_deinit(&text);
+}
+
+/* `60s` that somebody wrote is another value than the default, which looks the same. */
+static void knows_an_idle_timeout_that_was_set(void)
+{
+	struct buf shown = BUF_INIT, stored = BUF_INIT;
+	struct config config;
+
+	config_defaults(&config);
+	CHECK_INT(config.idle_timeout_ms, CONFIG_IDLE_TIMEOUT_AUTO);
+	CHECK_INT(config_parse(&config, CONFIG_IDLE_TIMEOUT, "60s", NULL), 0);
+	CHECK_INT(config.idle_timeout_ms, 60000);
+	config_show_value(&config, CONFIG_IDLE_TIMEOUT, &shown);
+	config_format(&config, CONFIG_IDLE_TIMEOUT, &stored);
+	CHECK_STR(shown.data, "1m");
+	CHECK_STR(stored.data, "1m");
+	CHECK_INT(config_parse(&config, CONFIG_IDLE_TIMEOUT, " auto ", NULL), 0);
+	CHECK_INT(config.idle_timeout_ms, CONFIG_IDLE_TIMEOUT_AUTO);
+	buf_deinit(&shown);
+	buf_deinit(&stored);
 }
 
 static void says_why(void)
@@ -268,8 +292,9 @@ static void survives_lack_of_memory(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(accepts_and_refuses),
-	        TEST(has_the_documented_defaults), TEST(says_why),
-	        TEST(loads_more_memory_than_there_is), TEST(survives_lack_of_memory), {}};
+	        TEST(has_the_documented_defaults), TEST(knows_an_idle_timeout_that_was_set),
+	        TEST(says_why), TEST(loads_more_memory_than_there_is),
+	        TEST(survives_lack_of_memory), {}};
 
 	return test_main(tests, argc, argv);
 }
