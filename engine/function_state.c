@@ -15,6 +15,7 @@
 #include "engine/alias_state.h"
 #include "engine/code_change.h"
 #include "engine/engine_state.h"
+#include "engine/keep_alive_file.h"
 #include "engine/logbook.h"
 #include "engine/metrics.h"
 #include "engine/metrics_file.h"
@@ -75,6 +76,7 @@ void function_state_save_metrics(struct function_state *state)
 
 	metrics_file_save(
 	        state->metrics, state->directory, FUNCTION_METRICS_FILE, &state->metrics_saved);
+	keep_alive_file_save(&state->latest, 0);
 	list_each(alias, &state->aliases, link)
 		alias_state_save_metrics(alias);
 	list_each(target, &state->targets, link)
@@ -176,6 +178,7 @@ int function_state_new(
 		return r;
 	}
 	target_init(&state->latest, state, "latest", &latest_events);
+	keep_alive_file_load(&state->latest, 0);
 	deploy_init(&state->deploy, state);
 	function->runtime_state = state;
 	glance_forget(&engine->glance, function->id);

@@ -126,6 +126,7 @@ void engine_show_function_status(struct engine *engine, struct function *functio
 	buf_printf(out, "running %u\n", counts.running);
 	/* Those that wait for the code, too: a build takes its time. */
 	buf_printf(out, "waiting %zu\n", counts.waiting + list_count(&state->deploy.waiting));
+	target_show_idle_timeout(&state->latest, &function->settings.config, out);
 	publishes_show(state, out);
 	deploy_show(&state->deploy, out);
 }

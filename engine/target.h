@@ -6,10 +6,13 @@
  * version_state. Internal to engine/.
  */
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "run/pool.h"
 
+struct buf;
+struct config;
 struct deployment;
 struct function_state;
 struct metrics;
@@ -28,13 +31,18 @@ struct target {
 	const struct target_events *events;
 	char name[43]; /* "latest", or the version's */
 	struct pool pool;
-	struct metrics *metrics; /* of these calls alone; NULL for `latest` */
-	struct list link;        /* state->targets; `latest` stands first */
+	uint64_t keep_alive_saved; /* pool.keep_alive->changes as of the last saving */
+	struct metrics *metrics;   /* of these calls alone; NULL for `latest` */
+	struct list link;          /* state->targets; `latest` stands first */
 };
 
 void target_init(struct target *target, struct function_state *state, const char *name,
         const struct target_events *events);
 void target_deinit(struct target *target); /* after pool_close(), with nothing left */
+
+/* A line of `status`: how long an idle instance is kept, and why. */
+void target_show_idle_timeout(
+        const struct target *target, const struct config *config, struct buf *out);
 
 /* Sums over all targets of a function. */
 struct target_counts {

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "engine/engine_state.h"
 #include "engine/error_text.h"
+#include "engine/keep_alive_file.h"
 #include "engine/metrics.h"
 #include "engine/metrics_file.h"
 #include "engine/preparing.h"
@@ -368,6 +369,7 @@ struct version_state *version_state_of(struct function_state *owner, struct vers
 	}
 	metrics_file(state, name);
 	metrics_file_load(state->target.metrics, owner->directory, name);
+	keep_alive_file_load(&state->target, state->id);
 	version->runtime_state = state;
 	note_failure(state);
 	return state;
@@ -377,9 +379,12 @@ void version_state_save_metrics(struct version_state *state)
 {
 	char name[METRICS_FILE_NAME_SIZE];
 
+	if (!state->version)
+		return; /* it was removed, and its files too */
 	metrics_file(state, name);
 	metrics_file_save(
 	        state->target.metrics, state->target.state->directory, name, &state->metrics_saved);
+	keep_alive_file_save(&state->target, state->id);
 }
 
 void version_state_close(struct version_state *state, bool gently)
@@ -405,6 +410,7 @@ void version_state_remove(struct version_state *state)
 	        state, OUTCOME_REJECTED, -ESTALE, "Removed", "The version was removed meanwhile");
 	metrics_file(state, name);
 	metrics_file_remove(state->target.state->directory, name);
+	keep_alive_file_remove(&state->target, state->id);
 	state->version = NULL;
 	version_state_close(state, true);
 }
@@ -428,6 +434,7 @@ void version_state_show_head(const struct version_state *state, struct buf *out)
 	buf_printf(out, "instances %u\n", pool->live);
 	buf_printf(out, "running %u\n", pool->running);
 	buf_printf(out, "waiting %zu\n", pool->waiting_count + list_count(&state->waiting));
+	target_show_idle_timeout(&state->target, &state->version->settings.config, out);
 }
 
 void version_state_show_error(const struct version_state *state, struct buf *out)
