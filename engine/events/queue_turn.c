@@ -101,8 +101,10 @@ static bool begin_one(struct queue_line *line, int64_t now)
 	struct queue *queue = line->queue;
 	struct queue_limits limits;
 
-	if (queue->host->limits(queue->userdata, &line->target, &limits) < 0)
-		return false; /* it is being removed */
+	if (queue->host->limits(queue->userdata, &line->target, &limits) < 0) {
+		line->expires_us = now + SECOND_US; /* it is being removed, or is read then */
+		return false;
+	}
 	expire(line, &limits, now);
 	if (line->blocked_us > now || !line->ready.count || !has_room(line, &limits))
 		return false;
