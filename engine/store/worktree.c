@@ -17,6 +17,7 @@
 #include "store/worktree_changes.h"
 #include "store/worktree_checkout.h"
 #include "store/worktree_drafts.h"
+#include "store/worktree_files.h"
 #include "store/worktree_nodes.h"
 #include "store/worktree_slots.h"
 
@@ -130,6 +131,7 @@ struct worktree *worktree_close(struct worktree *worktree)
 		return NULL;
 	assert(!worktree->closed);
 	checkouts_close(worktree);
+	files_open_all(worktree);
 	worktree->closed = true;
 	uv_close((uv_handle_t *)&worktree->prepare, on_handle_closed);
 	uv_close((uv_handle_t *)&worktree->check, on_handle_closed);

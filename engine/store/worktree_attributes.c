@@ -16,14 +16,17 @@
 int worktree_getattr(
         struct worktree_node *node, const struct worktree_file *file, struct stat *attr)
 {
-	int r = file ? fstat(file->fd, attr) : node_stat(node, attr);
+	int r;
 
-	if (r < 0)
-		return file ? -errno : r;
 	if (file)
 		node = file->node;
-	node->mode = attr->st_mode;
-	return 0;
+	if (file && file->fd >= 0)
+		r = fstat(file->fd, attr) < 0 ? -errno : 0;
+	else
+		r = node_stat(node, attr);
+	if (r == 0)
+		node->mode = attr->st_mode;
+	return r;
 }
 
 int worktree_statfs(struct worktree_node *node, struct statvfs *statfs)
@@ -39,8 +42,8 @@ static int set_mode(const struct place *place, mode_t mode)
 {
 	char path[PLACE_PATH_SIZE];
 
-	if (*place->name)
-		return copy_change_mode(place->fd, place->name, mode & 07777);
+	if (*place->name || place->open)
+		return copy_change_mode(place->fd, place->open ? NULL : place->name, mode & 07777);
 	place_path(place, path);
 	return copy_change_mode(AT_FDCWD, path, mode & 07777);
 }
@@ -73,6 +76,8 @@ static int set_times(const struct place *place, unsigned set, const struct stat 
 
 	if (*place->name) {
 		r = utimensat(place->fd, place->name, times, AT_SYMLINK_NOFOLLOW);
+	} else if (place->open) {
+		r = futimens(place->fd, times);
 	} else {
 		place_path(place, path);
 		r = utimensat(AT_FDCWD, path, times, 0);
@@ -136,8 +141,11 @@ static int change_owner(struct worktree_node *node, const struct place *place, u
 {
 	struct stat before;
 	mode_t mode;
-	int r = worktree_getattr(node, NULL, &before);
+	int r;
 
+	if (!(node->mode & S_ISGID))
+		return set_owner(place, set, wanted);
+	r = worktree_getattr(node, NULL, &before);
 	if (r == 0)
 		r = set_owner(place, set, wanted);
 	mode = set_id_left(&before, caller);

@@ -56,19 +56,24 @@ bool worktree_node_is_root(const struct worktree_node *node)
 
 /* --- looking --- */
 
+int entry_known(struct worktree_node *directory, const char *name, struct worktree_entry *entry)
+{
+	int r = node_get(&entry->node, directory, name, &entry->attr);
+
+	if (r == 0)
+		entry->node->lookups++;
+	return r;
+}
+
 int entry_at(struct worktree_node *directory, const char *name, struct worktree_entry *entry)
 {
 	int fd = node_directory_fd(directory);
-	int r;
 
 	if (fd < 0)
 		return fd;
 	if (fstatat(fd, name, &entry->attr, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	r = node_get(&entry->node, directory, name, &entry->attr);
-	if (r == 0)
-		entry->node->lookups++;
-	return r;
+	return entry_known(directory, name, entry);
 }
 
 int worktree_lookup(struct worktree_node *directory, const char *name, struct worktree_entry *entry)
@@ -101,49 +106,58 @@ int worktree_readlink(struct worktree_node *node, char *target, size_t size)
  * directory's where that has the set-group-id bit. Then the mode, for giving away clears bits, and
  * those must not be set for anybody but the caller.
  */
-static int give(const struct stat *directory, int fd, const char *name, mode_t mode,
-        const struct caller *caller)
+static int give(
+        int fd, const char *name, const struct stat *attr, mode_t mode, uid_t uid, gid_t gid)
+{
+	if ((attr->st_uid != uid || attr->st_gid != gid) &&
+	        fchownat(fd, name, uid, gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		mode &= ~(mode_t)(S_ISUID | (S_ISDIR(attr->st_mode) ? 0 : S_ISGID));
+	return S_ISLNK(attr->st_mode) ? 0 : copy_change_mode(fd, *name ? name : NULL, mode & 07777);
+}
+
+/* The group that what is made in a directory belongs to. */
+static int group_in(struct worktree_node *directory, const struct caller *caller, gid_t *gid)
 {
 	struct stat attr;
-	gid_t gid = directory->st_mode & S_ISGID ? directory->st_gid : caller->gid;
 
-	if (fstatat(fd, name, &attr, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+	*gid = caller->gid;
+	if (!(directory->mode & S_ISGID))
+		return 0;
+	if (fstatat(node_directory_fd(directory), "", &attr, AT_EMPTY_PATH) < 0)
 		return -errno;
-	if (S_ISDIR(attr.st_mode) && directory->st_mode & S_ISGID)
-		mode |= S_ISGID;
-	if ((attr.st_uid != caller->uid || attr.st_gid != gid) &&
-	        fchownat(fd, name, caller->uid, gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
-		mode &= ~(mode_t)(S_ISUID | (S_ISDIR(attr.st_mode) ? 0 : S_ISGID));
-	if (S_ISLNK(attr.st_mode))
-		return 0;
-	if ((attr.st_mode & 07777) == (mode & 07777) && attr.st_uid == caller->uid &&
-	        attr.st_gid == gid)
-		return 0;
-	return copy_change_mode(fd, *name ? name : NULL, mode & 07777);
+	*gid = attr.st_gid;
+	return 0;
 }
 
-int entry_give(int fd, const char *name, mode_t mode, const struct caller *caller)
+int entry_give(struct worktree_node *directory, int fd, const char *name, mode_t mode,
+        const struct caller *caller, struct stat *attr)
 {
-	struct stat directory;
+	gid_t gid;
+	int r = group_in(directory, caller, &gid);
 
-	return fstat(fd, &directory) < 0 ? -errno : give(&directory, fd, name, mode, caller);
-}
-
-int entry_give_nameless(int fd, int file_fd, mode_t mode, const struct caller *caller)
-{
-	struct stat directory;
-
-	return fstat(fd, &directory) < 0 ? -errno : give(&directory, file_fd, "", mode, caller);
+	if (r < 0)
+		return r;
+	if (fstatat(fd, name, attr, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		return -errno;
+	if (S_ISDIR(attr->st_mode))
+		mode |= directory->mode & S_ISGID;
+	if (attr->st_uid == caller->uid && attr->st_gid == gid &&
+	        (S_ISLNK(attr->st_mode) || (attr->st_mode & 07777) == (mode & 07777)))
+		return 0;
+	r = give(fd, name, attr, mode, caller->uid, gid);
+	if (r == 0 && fstatat(fd, name, attr, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		r = -errno;
+	return r;
 }
 
 /* Whoever is told of a failure must not find the thing made all the same. */
 static int made(int fd, struct worktree_node *directory, const char *name, mode_t mode,
         const struct caller *caller, struct worktree_entry *entry)
 {
-	int r = entry_give(fd, name, mode, caller);
+	int r = entry_give(directory, fd, name, mode, caller, &entry->attr);
 
 	if (r == 0)
-		r = entry_at(directory, name, entry);
+		r = entry_known(directory, name, entry);
 	if (r < 0)
 		unlinkat(fd, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0);
 	else

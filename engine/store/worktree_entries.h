@@ -6,7 +6,11 @@
 /* What stands under the name now, with one lookup. */
 int entry_at(struct worktree_node *directory, const char *name, struct worktree_entry *entry);
 
-/* Gives what was just made in the directory `fd` to the caller, with this mode. */
-int entry_give(int fd, const char *name, mode_t mode, const struct caller *caller);
-/* The same for a file without a name. */
-int entry_give_nameless(int fd, int file_fd, mode_t mode, const struct caller *caller);
+/*
+ * Gives what was just made in `directory` to the caller, with this mode, and looks at it: at (fd, name), where the
+ * name "" is the descriptor itself.
+ */
+int entry_give(struct worktree_node *directory, int fd, const char *name, mode_t mode,
+        const struct caller *caller, struct stat *attr);
+/* What was looked at stands under the name now, with one lookup. */
+int entry_known(struct worktree_node *directory, const char *name, struct worktree_entry *entry);

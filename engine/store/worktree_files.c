@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,9 +27,13 @@ static struct worktree_file *file_new(struct worktree_node *node, int fd, int fl
 	file->node = node;
 	file->references = 1;
 	file->fd = fd;
+	file->flags = flags & FLAGS_KEPT;
 	file->writes = (flags & O_ACCMODE) != O_RDONLY;
 	node->files++;
-	list_append(&node->opened, &file->link);
+	if (fd < 0)
+		list_append(&node->opened, &file->link);
+	else
+		list_prepend(&node->opened, &file->link);
 	node->writers += file->writes;
 	file->maps = (flags & O_ACCMODE) == O_RDWR;
 	node->mappers += file->maps;
@@ -48,7 +51,7 @@ void worktree_file_unref(struct worktree_file *file)
 
 	if (--file->references > 0)
 		return;
-	close(file->fd);
+	close_fd(file->fd);
 	list_unlink(&file->link);
 	node->files--;
 	free(file);
@@ -132,13 +135,50 @@ static int truncate_opened(struct worktree_file *file, int flags, const struct c
 	return r < 0 ? r : set_id_drop(file->node, file->fd, caller);
 }
 
+int file_open(struct worktree_file *file)
+{
+	int fd;
+
+	if (file->fd >= 0)
+		return 0;
+	fd = node_open(file->node, O_RDONLY | file->flags);
+	if (fd < 0)
+		return fd;
+	file->fd = fd;
+	list_unlink(&file->link);
+	list_prepend(&file->node->opened, &file->link);
+	return 0;
+}
+
+void files_open_all(struct worktree *tree)
+{
+	struct worktree_file *file, *following;
+	struct worktree_node *node;
+
+	map_each(node, &tree->nodes, cursor)
+		list_each_safe(file, following, &node->opened, link)
+			(void)!file_open(file);
+}
+
+/* Root gets there later, too; from an ordinary user the way can be shut meanwhile. */
+static bool may_be_opened_later(const struct worktree_node *node, int flags)
+{
+	return node->tree->is_root && !node->tree->closed && S_ISREG(node->type) &&
+	       (flags & (O_ACCMODE | O_TRUNC)) == O_RDONLY;
+}
+
 int worktree_open_file(struct worktree_node *node, int flags, const struct caller *caller,
         struct worktree_file **out)
 {
 	struct worktree_file *file;
 	bool blind = false;
-	int fd = open_any(node, flags, &blind), r;
+	int fd, r;
 
+	if (may_be_opened_later(node, flags)) {
+		*out = file_new(node, -1, flags);
+		return *out ? 0 : -ENOMEM;
+	}
+	fd = open_any(node, flags, &blind);
 	if (fd == -EPERM && flags & O_NOATIME)
 		fd = open_any(node, flags & ~O_NOATIME, &blind);
 	if (fd < 0)
@@ -206,9 +246,9 @@ int worktree_create(struct worktree_node *directory, const char *name, mode_t mo
 		return open_existing(directory, name, flags, caller, entry, file);
 	if (fd < 0)
 		return -errno;
-	r = entry_give(parent, name, mode, caller);
+	r = entry_give(directory, fd, "", mode, caller, &entry->attr);
 	if (r == 0)
-		r = entry_at(directory, name, entry);
+		r = entry_known(directory, name, entry);
 	if (r < 0)
 		close(fd);
 	else
@@ -230,7 +270,7 @@ int worktree_tmpfile(struct worktree_node *directory, mode_t mode, int flags,
 	fd = openat(parent, ".", O_TMPFILE | O_RDWR | O_CLOEXEC | (flags & O_EXCL), mode & 0777);
 	if (fd < 0)
 		return -errno;
-	r = entry_give_nameless(parent, fd, mode, caller);
+	r = entry_give(directory, fd, "", mode, caller, &entry->attr);
 	if (r == 0)
 		r = node_get_nameless(&entry->node, directory->tree, fd, &entry->attr);
 	if (r < 0) {
@@ -251,8 +291,12 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
 ssize_t worktree_read(struct worktree_file *file, void *data, size_t size, off_t offset, bool wait)
 {
 	struct iovec piece = {data, size};
-	ssize_t got = wait ? -1 : preadv2(file->fd, &piece, 1, offset, RWF_NOWAIT);
+	int r = file_open(file);
+	ssize_t got;
 
+	if (r < 0)
+		return r;
+	got = wait ? -1 : preadv2(file->fd, &piece, 1, offset, RWF_NOWAIT);
 	/* A short answer may mean that the rest is not in memory, or the end of the file. */
 	if (!wait && got == (ssize_t)size)
 		return got;
@@ -270,12 +314,10 @@ ssize_t worktree_read(struct worktree_file *file, void *data, size_t size, off_t
 
 bool worktree_access_shows(const struct worktree_file *file)
 {
-	struct statvfs disk;
 	struct stat attr;
 	time_t day = time(NULL) - 24 * 60 * 60;
 
-	if (fstat(file->fd, &attr) < 0 || fstatvfs(file->node->tree->root_fd, &disk) < 0 ||
-	        disk.f_flag & ST_NOATIME)
+	if (file->node->tree->noatime || worktree_getattr(file->node, file, &attr) < 0)
 		return false;
 	return !is_later(&attr.st_atim, &attr.st_mtim) || !is_later(&attr.st_atim, &attr.st_ctim) ||
 	       attr.st_atim.tv_sec < day;
@@ -333,9 +375,10 @@ bool worktree_file_may_be_mapped(const struct worktree_file *file)
 
 off_t worktree_seek(struct worktree_file *file, off_t offset, int whence)
 {
-	off_t found = lseek(file->fd, offset, whence);
+	int r = file_open(file);
+	off_t found = r < 0 ? r : lseek(file->fd, offset, whence);
 
-	return found < 0 ? -errno : found;
+	return found < 0 && r == 0 ? -errno : found;
 }
 
 /* --- commits --- */

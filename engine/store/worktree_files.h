@@ -6,15 +6,24 @@
 #include "store/worktree_nodes.h"
 
 struct worktree_file {
-	struct list link;           /* node->opened */
+	struct list link;           /* node->opened: those with a descriptor first */
 	struct worktree_node *node; /* counted in its `files`, and `writers` */
 	unsigned references;        /* the front, and work under way */
-	int fd;
+	int fd;                     /* -1: nothing was read yet, see file_open() */
+	int flags;                  /* what of the open's is kept for that */
 	bool blind; /* `fd` cannot be read, for the mode forbids it: see file_before_change() */
 	bool writes;
 	bool maps;      /* and reads */
 	uint64_t wrote; /* 1 + the node's `commits` when content was last changed through this */
 };
+
+/*
+ * Before the descriptor of a file opened for reading is used. Most of what is opened to be read the kernel still has in
+ * its cache, so the disk is not asked to open it before something is asked of us.
+ */
+int file_open(struct worktree_file *file);
+/* All that wait for that: their tree goes out of reach. */
+void files_open_all(struct worktree *tree);
 
 /* Says that content is changed through this file; and whether it was, since the last commit. */
 void file_set_wrote(struct worktree_file *file);

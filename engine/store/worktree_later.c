@@ -117,10 +117,11 @@ static void run_read(struct later *later)
 int worktree_read_later(struct worktree_file *file, void *data, size_t size, off_t offset,
         worktree_done_fn done, void *userdata)
 {
-	struct later *later = later_new(file->node->tree, file, done, userdata);
+	int r = file_open(file);
+	struct later *later = r < 0 ? NULL : later_new(file->node->tree, file, done, userdata);
 
 	if (!later)
-		return -ENOMEM;
+		return r < 0 ? r : -ENOMEM;
 	later->data = data;
 	later->length = (off_t)size;
 	later->offset = offset;
@@ -140,10 +141,11 @@ static void run_sync(struct later *later)
 int worktree_fsync(
         struct worktree_file *file, bool data_only, worktree_done_fn done, void *userdata)
 {
-	struct later *later = later_new(file->node->tree, file, done, userdata);
+	int r = file_open(file);
+	struct later *later = r < 0 ? NULL : later_new(file->node->tree, file, done, userdata);
 
 	if (!later)
-		return -ENOMEM;
+		return r < 0 ? r : -ENOMEM;
 	draft_commit(file->node);
 	later->data_only = data_only;
 	return later_start(later, run_sync);
@@ -217,11 +219,11 @@ int worktree_copy(struct worktree_file *from, off_t from_offset, struct worktree
         off_t to_offset, size_t length, const struct caller *caller, worktree_done_fn done,
         void *userdata)
 {
-	struct later *later = later_new(to->node->tree, to, done, userdata);
-	int r;
+	int r = file_open(from);
+	struct later *later = r < 0 ? NULL : later_new(to->node->tree, to, done, userdata);
 
 	if (!later)
-		return -ENOMEM;
+		return r < 0 ? r : -ENOMEM;
 	later->from = from;
 	worktree_file_ref(from);
 	later->from_offset = from_offset;

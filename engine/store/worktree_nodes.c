@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -54,17 +55,21 @@ static struct worktree_node *node_new(struct worktree *tree, const struct stat *
 
 int nodes_open(struct worktree *tree)
 {
+	struct statvfs disk;
 	struct stat attr;
 
 	list_init(&tree->open_directories);
 	tree->open_limit = open_limit();
-	if (fstat(tree->root_fd, &attr) < 0)
+	if (fstat(tree->root_fd, &attr) < 0 || fstatvfs(tree->root_fd, &disk) < 0)
 		return fail(-errno, "looking at the root of a working tree");
 	tree->device = attr.st_dev;
+	tree->is_root = geteuid() == 0;
+	tree->noatime = disk.f_flag & ST_NOATIME;
 	tree->root = node_new(tree, &attr);
 	if (!tree->root)
 		return fail(-ENOMEM, "opening a working tree");
 	tree->root->fd = tree->root_fd;
+	tree->root->mode = attr.st_mode;
 	return 0;
 }
 
@@ -187,16 +192,18 @@ int node_directory_fd(struct worktree_node *directory)
 /* --- reaching a node --- */
 
 /* What is open is within reach, even where its owner has shut the directories on the way. */
-static int open_descriptor(const struct worktree_node *node)
+static struct place descriptor(const struct worktree_node *node)
 {
-	if (!list_empty(&node->opened))
-		return list_first(&node->opened, struct worktree_file, link)->fd;
-	return node->fd;
+	const struct worktree_file *file = list_first(&node->opened, struct worktree_file, link);
+
+	if (file && file->fd >= 0)
+		return (struct place){file->fd, "", true};
+	return (struct place){node->fd, "", node == node->tree->root};
 }
 
 int node_place(struct worktree_node *node, struct place *place)
 {
-	*place = (struct place){open_descriptor(node), ""};
+	*place = descriptor(node);
 	if (node->tree->closed || (place->fd < 0 && !node->names))
 		return -ESTALE;
 	if (place->fd < 0)

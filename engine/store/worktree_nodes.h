@@ -62,10 +62,11 @@ int node_directory_fd(struct worktree_node *directory);
 struct place {
 	int fd;
 	const char *name;
+	bool open; /* with the name "": not O_PATH, so fchmod() and friends take it */
 };
 int node_place(struct worktree_node *node, struct place *place); /* -ESTALE, -EMFILE ... */
 
-/* A path for the calls that know no AT_EMPTY_PATH; follow it. For places with the name "". */
+/* A path for the calls that know no AT_EMPTY_PATH; follow it. For places with the name "" that are not open. */
 #define PLACE_PATH_SIZE 40
 void place_path(const struct place *place, char path[PLACE_PATH_SIZE]);
 

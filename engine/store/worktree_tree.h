@@ -30,6 +30,8 @@ struct worktree {
 
 	/* Nodes: worktree_nodes.c */
 	dev_t device;
+	bool is_root; /* the daemon is: no mode keeps it out */
+	bool noatime; /* the disk keeps no times of access */
 	struct worktree_node *root;
 	struct map nodes; /* by the disk's inode number */
 	struct list
