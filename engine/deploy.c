@@ -82,6 +82,7 @@ int64_t deploy_unsettled_us(struct deploy *deploy)
 
 	if (deploy->owner->change)
 		return CHANGE_US;
+	deploy->looked_us = alarm_now_us();
 	note_since(entry_gone(deploy), &deploy->entry_gone_us);
 	if (lock != deploy->git_lock)
 		deploy->git_locked_us = 0; /* another one: git was quick */
@@ -386,7 +387,8 @@ void deploy_changed(struct deploy *deploy)
 	sm_move(&deploy->state, DEPLOY_CHANGED);
 	deploy->changed_us = clock_wall_us(engine_clock(deploy->owner->engine));
 	alarm_set(alarms(deploy), &deploy->quiet, QUIET_US, try_ahead);
-	deploy_unsettled_us(deploy); /* notes since when */
+	if (alarm_now_us() - deploy->looked_us >= CHANGE_US)
+		deploy_unsettled_us(deploy); /* notes since when */
 	if (!list_empty(&deploy->waiting))
 		advance(deploy);
 }

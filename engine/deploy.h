@@ -48,6 +48,7 @@ struct deploy {
 	struct alarm settling;
 	int64_t entry_gone_us; /* since when the entry file is missing; 0 = it is not */
 	int64_t git_locked_us;
+	int64_t looked_us;              /* when it was last looked for these */
 	uint64_t git_lock;              /* the one that stands since then */
 	uint64_t generation;            /* of the working tree, at the last change told */
 	int64_t changed_us, settled_us; /* wall time of the last change, and of READY or BROKEN */
