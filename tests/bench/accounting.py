@@ -19,9 +19,11 @@ from collections import Counter
 from calls import subjects
 from ground import BUILD, need
 
-OPCODES = {1: "lookup", 2: "forget", 3: "getattr", 4: "setattr", 14: "open", 15: "read", 16: "write", 18: "release",
-           25: "flush", 27: "opendir", 28: "readdir", 29: "releasedir", 36: "interrupt", 40: "poll", 42: "forget",
-           44: "readdir"}
+OPCODES = {1: "lookup", 2: "forget", 3: "getattr", 4: "setattr", 5: "readlink", 6: "symlink", 8: "mknod", 9: "mkdir",
+           10: "unlink", 11: "rmdir", 12: "rename", 13: "link", 14: "open", 15: "read", 16: "write", 17: "statfs",
+           18: "release", 20: "fsync", 21: "setxattr", 22: "getxattr", 23: "listxattr", 25: "flush", 27: "opendir",
+           28: "readdir", 29: "releasedir", 34: "access", 35: "create", 36: "interrupt", 40: "poll", 42: "forget",
+           43: "fallocate", 44: "readdir", 45: "rename", 46: "lseek", 47: "copy"}
 WARM_UP = 20  # calls of the client that it does not count
 HEADER = re.compile(r'read\(\d+[^"]*"((?:\\x[0-9a-f]{2}){8})')
 
@@ -58,16 +60,37 @@ def count_switches(row, seconds):
             for name, counts in {"caller": ours, **used}.items()}
 
 
-def traced(pid, options, row, seconds):
-    """(calls, what strace wrote)"""
+def tracing(pid, options, work):
+    """(what the work returned, what strace wrote of the process meanwhile)"""
     with tempfile.NamedTemporaryFile("r") as table:
         tracer = subprocess.Popen(["strace", "-q", "-f", *options, "-o", table.name, "-p", str(pid)],
                                   stderr=subprocess.DEVNULL)
         time.sleep(0.5)
-        calls, _ = client(row, seconds)
+        result = work()
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
-        return calls, table.read()
+        return result, table.read()
+
+
+def traced(pid, options, row, seconds):
+    """(calls, what strace wrote)"""
+    (calls, _), text = tracing(pid, options, lambda: client(row, seconds))
+    return calls, text
+
+
+def counted_calls(text, parts):
+    """System calls by name, of each of so many parts, from the table of strace -c."""
+    return {line[-1]: int(line[3]) / parts for line in map(str.split, text.splitlines())
+            if len(line) >= 5 and line[3].isdigit() and line[-1] != "total"}
+
+
+def counted_requests(text, parts):
+    """FUSE requests by name, of each of so many parts: the second word of what the daemon reads is the operation."""
+    names = Counter()
+    for match in HEADER.finditer(text):
+        operation = struct.unpack("<II", bytes.fromhex(match[1].replace("\\x", "")))[1]
+        names[OPCODES.get(operation, f"operation {operation}")] += 1 / parts
+    return names
 
 
 def count_calls(row, seconds):
@@ -75,21 +98,15 @@ def count_calls(row, seconds):
     counts = {}
     for name, pid in row.processes().items():
         calls, text = traced(pid, ["-c"], row, seconds)
-        counts[name] = {line[-1]: int(line[3]) / calls for line in map(str.split, text.splitlines())
-                        if len(line) >= 5 and line[3].isdigit() and line[-1] != "total"}
+        counts[name] = counted_calls(text, calls)
     return counts
 
 
 def count_requests(row, seconds):
-    """FUSE requests per call, by name: the second word of what the daemon reads is the operation."""
+    """FUSE requests per call, by name."""
     calls, text = traced(row.processes()["daemon"],
                          ["-P", "/dev/fuse", "-e", "trace=read", "-xx", "-s", "8"], row, seconds)
-    operations = Counter(struct.unpack("<II", bytes.fromhex(match[1].replace("\\x", "")))[1]
-                         for match in HEADER.finditer(text))
-    names = Counter()
-    for operation, count in operations.items():
-        names[OPCODES.get(operation, f"operation {operation}")] += count / calls
-    return names
+    return counted_requests(text, calls)
 
 
 class Allocations:

@@ -12,6 +12,7 @@ import rows_fair
 import rows_log
 import rows_many
 import rows_start
+import rows_together
 import rows_warm
 import table
 from ground import NotMeasured, directory, say
@@ -21,7 +22,7 @@ ROWS = {
     "warm": rows_warm.warm, "open": rows_warm.opened, "shell": rows_warm.shell, "throughput": rows_warm.throughput,
     "cold-python": rows_start.cold_python, "cold-node": rows_start.cold_node, "cold-exec": rows_start.cold_exec,
     "save": rows_start.save, "memory": rows_many.memory, "fair": rows_fair.fair, "logs": rows_log.logs,
-    "code": rows_code.code, "scale": rows_many.scale,
+    "code": rows_code.code, "together": rows_together.together, "scale": rows_many.scale,
 }
 SLOW_DISK_US = 200
 BEGIN, END = "<!-- tools/bench begins -->", "<!-- tools/bench ends -->"
