@@ -25,7 +25,7 @@ int worktree_getattr(
 	else
 		r = node_stat(node, attr);
 	if (r == 0)
-		node->mode = attr->st_mode;
+		node_seen(node, attr);
 	return r;
 }
 

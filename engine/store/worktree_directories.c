@@ -53,6 +53,14 @@ int worktree_next(struct worktree_directory *directory, off_t after, struct work
 	return 1;
 }
 
+bool worktree_is_known(struct worktree_node *directory, const struct worktree_item *item)
+{
+	struct worktree_node *node = node_find(directory->tree, item->ino);
+
+	return node && node->lookups && !node->written &&
+	       node_has_name(node, directory, item->name);
+}
+
 struct worktree_node *worktree_directory_node(const struct worktree_directory *directory)
 {
 	return directory->node;

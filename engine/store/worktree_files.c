@@ -323,29 +323,43 @@ bool worktree_access_shows(const struct worktree_file *file)
 	       attr.st_atim.tv_sec < day;
 }
 
-ssize_t worktree_write(struct worktree_file *file, const void *data, size_t size, off_t offset,
+int file_before_write(struct worktree_file *file, off_t start, off_t end,
         const struct caller *caller, bool mapped)
 {
-	size_t done = 0;
-	ssize_t put;
-	int r = file_before_change(file, offset, offset + (off_t)size);
+	int r = file_before_change(file, start, end);
 
-	if (r == 0 && !mapped && size)
+	if (r == 0 && !mapped && start < end)
 		r = set_id_drop(file->node, file->fd, caller);
 	if (r < 0)
 		return r;
+	file->node->written = true;
 	if (!mapped)
 		file_set_wrote(file);
 	else if (file->node->draft)
 		file->node->draft->mapped = true;
+	return 0;
+}
+
+ssize_t file_put(int fd, const char *data, size_t size, off_t offset)
+{
+	size_t done = 0;
+
 	while (done < size) {
-		put = pwrite(
-		        file->fd, (const char *)data + done, size - done, offset + (off_t)done);
+		ssize_t put = pwrite(fd, data + done, size - done, offset + (off_t)done);
+
 		if (put < 0)
 			return done ? (ssize_t)done : -errno;
 		done += (size_t)put;
 	}
 	return (ssize_t)done;
+}
+
+ssize_t worktree_write(struct worktree_file *file, const void *data, size_t size, off_t offset,
+        const struct caller *caller, bool mapped)
+{
+	int r = file_before_write(file, offset, offset + (off_t)size, caller, mapped);
+
+	return r < 0 ? r : file_put(file->fd, data, size, offset);
 }
 
 int file_truncate(struct worktree_file *file, off_t size)

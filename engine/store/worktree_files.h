@@ -32,4 +32,10 @@ bool file_wrote(const struct worktree_file *file);
 /* As draft_before_change(), through this file. */
 int file_before_change(struct worktree_file *file, off_t start, off_t end);
 
+/* All that has to be done before bytes are written; `mapped` as for worktree_write(). */
+int file_before_write(struct worktree_file *file, off_t start, off_t end,
+        const struct caller *caller, bool mapped);
+/* Bytes written, or -errno when there are none. For any thread. */
+ssize_t file_put(int fd, const char *data, size_t size, off_t offset);
+
 int file_truncate(struct worktree_file *file, off_t size);

@@ -128,6 +128,34 @@ int worktree_read_later(struct worktree_file *file, void *data, size_t size, off
 	return later_start(later, run_read);
 }
 
+/* --- writing --- */
+
+static void run_write(struct later *later)
+{
+	later->status =
+	        file_put(later->file->fd, later->data, (size_t)later->length, later->offset);
+}
+
+int worktree_write_later(struct worktree_file *file, void *data, size_t size, off_t offset,
+        const struct caller *caller, bool mapped, worktree_done_fn done, void *userdata)
+{
+	struct later *later = later_new(file->node->tree, file, done, userdata);
+	int r;
+
+	if (!later)
+		return -ENOMEM;
+	r = file_before_write(file, offset, offset + (off_t)size, caller, mapped);
+	if (r < 0) {
+		later_free(later);
+		return r;
+	}
+	later->mode = 0;
+	later->data = data;
+	later->length = (off_t)size;
+	later->offset = offset;
+	return later_start(later, run_write);
+}
+
 /* --- syncing --- */
 
 static void run_sync(struct later *later)

@@ -94,8 +94,9 @@ int links_learn(struct worktree_node *node)
 	struct step root = {.fd = -1};
 	struct stat attr;
 
-	if (S_ISDIR(node->type) || node_stat(node, &attr) < 0 ||
-	        node_count_names(node) >= attr.st_nlink)
+	if (S_ISDIR(node->type) || (node->links && node_count_names(node) >= node->links))
+		return 0;
+	if (node_stat(node, &attr) < 0 || node_count_names(node) >= attr.st_nlink)
 		return 0;
 	root.fd = copy_open_directory(node->tree->root_fd, ".");
 	return root.fd < 0 ? root.fd : search(node, &root);

@@ -217,6 +217,13 @@ void place_path(const struct place *place, char path[PLACE_PATH_SIZE])
 	snprintf(path, PLACE_PATH_SIZE, "/proc/self/fd/%d", place->fd);
 }
 
+void node_seen(struct worktree_node *node, const struct stat *attr)
+{
+	node->mode = attr->st_mode;
+	node->links = attr->st_nlink;
+	node->written = false;
+}
+
 int node_stat(struct worktree_node *node, struct stat *attr)
 {
 	struct place place;
@@ -405,7 +412,7 @@ int node_get_nameless(struct worktree_node **out, struct worktree *tree, int fd,
 	}
 	worktree_ref(tree);
 	node->fd = held;
-	node->mode = attr->st_mode;
+	node_seen(node, attr);
 	*out = node;
 	return 0;
 }
@@ -432,7 +439,7 @@ int node_get(struct worktree_node **out, struct worktree_node *directory, const 
 		node_free_if_unused(node);
 		return r;
 	}
-	node->mode = attr->st_mode;
+	node_seen(node, attr);
 	*out = node;
 	return 0;
 }

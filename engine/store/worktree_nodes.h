@@ -38,6 +38,8 @@ struct worktree_node {
 	uint64_t commits;        /* times the content was committed */
 	mode_t type;             /* S_IFMT */
 	mode_t mode;             /* all of it, as last seen; nobody else changes it */
+	bool written;            /* since its attributes were seen */
+	nlink_t links;           /* st_nlink as last seen, and no fewer than there are */
 	struct node_name *names; /* NULL: the root, or only `fd` leads here */
 	int fd;                  /* O_PATH, or -1 */
 	struct list open;        /* in tree->open_directories while `fd` can be had again */
@@ -71,6 +73,8 @@ int node_place(struct worktree_node *node, struct place *place); /* -ESTALE, -EM
 void place_path(const struct place *place, char path[PLACE_PATH_SIZE]);
 
 int node_stat(struct worktree_node *node, struct stat *attr);
+/* The attributes of the node as they are. */
+void node_seen(struct worktree_node *node, const struct stat *attr);
 /* A real descriptor, for the caller to close. The one grants its owner what the mode does not (see
  * worktree_copy.h), the other says -EACCES. */
 int node_open(struct worktree_node *node, int flags);

@@ -120,6 +120,9 @@ bool worktree_file_writes(const struct worktree_file *file);
 typedef void (*worktree_done_fn)(void *userdata, ssize_t status);
 int worktree_read_later(struct worktree_file *file, void *data, size_t size, off_t offset,
         worktree_done_fn done, void *userdata);
+/* Status: bytes written. */
+int worktree_write_later(struct worktree_file *file, void *data, size_t size, off_t offset,
+        const struct caller *caller, bool mapped, worktree_done_fn done, void *userdata);
 /*
  * Before the content behind `start` is cut off (O_TRUNC, ftruncate): 0: go ahead. 1: much of it has to
  * be kept first, `done` comes later; then ask again. Without it, cutting off does all that at once.
@@ -144,6 +147,8 @@ struct worktree_item {
 int worktree_open_directory(struct worktree_node *node, struct worktree_directory **directory);
 /* The entry behind the cursor `after` (0 = from the start): 1, 0 at the end, -errno. */
 int worktree_next(struct worktree_directory *directory, off_t after, struct worktree_item *item);
+/* Whether somebody holds what is listed by this name, with attributes that no write has outdated. */
+bool worktree_is_known(struct worktree_node *directory, const struct worktree_item *item);
 struct worktree_node *worktree_directory_node(const struct worktree_directory *directory);
 int worktree_fsync_directory(
         struct worktree_directory *directory, worktree_done_fn done, void *userdata);
