@@ -330,13 +330,18 @@ static bool is_dots(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
-/* Looks the entry up for a listing with attributes; without success it is listed plainly. */
+/*
+ * Looks the entry up for a listing with attributes; without success it is listed plainly, and so is what the kernel
+ * knows already, for it asks for those each time it begins with a directory.
+ */
 static void look_up_item(struct request *request, struct worktree_node *directory,
         const struct worktree_item *item, struct fuse_entry_param *entry)
 {
 	struct worktree_entry found;
 
-	if (!is_dots(item->name) && worktree_lookup(directory, item->name, &found) == 0)
+	if (is_dots(item->name) || worktree_is_known(directory, item))
+		return;
+	if (worktree_lookup(directory, item->name, &found) == 0)
 		code_entry(request->fs->code, &found, entry);
 }
 

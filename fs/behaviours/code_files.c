@@ -6,11 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fs/behaviours/code.h"
 #include "fs/fs.h"
 #include "fs/handle.h"
 #include "fs/request.h"
+
+/* A larger write takes the loop as long as some calls take, and the disk may hold up whoever writes much. */
+#define WRITTEN_AT_ONCE (64 << 10)
 
 void code_opened(struct handle *handle, struct worktree_file *file, struct fuse_file_info *info)
 {
@@ -124,12 +128,44 @@ int code_read(struct request *request, struct handle *handle, size_t size, off_t
 
 /* --- writing ------------------------------------------------------------------------------------ */
 
+struct slow_write {
+	struct request *request;
+	char data[];
+};
+
+static void slow_write_done(void *userdata, ssize_t status)
+{
+	struct slow_write *slow = userdata;
+
+	done_writing(slow->request, status);
+	free(slow);
+}
+
+static int write_slowly(struct request *request, struct worktree_file *file, const char *data,
+        size_t size, off_t offset)
+{
+	struct slow_write *slow = malloc(sizeof(*slow) + size);
+	int r;
+
+	if (!slow)
+		return -ENOMEM;
+	slow->request = request;
+	memcpy(slow->data, data, size);
+	r = worktree_write_later(file, slow->data, size, offset, &request->caller, request->mapped,
+	        slow_write_done, slow);
+	if (r < 0)
+		free(slow);
+	return later(request, r);
+}
+
 int code_write(
         struct request *request, struct handle *handle, const char *data, size_t size, off_t offset)
 {
-	ssize_t n = worktree_write(
-	        handle->state, data, size, offset, &request->caller, request->mapped);
+	ssize_t n;
 
+	if (size > WRITTEN_AT_ONCE)
+		return write_slowly(request, handle->state, data, size, offset);
+	n = worktree_write(handle->state, data, size, offset, &request->caller, request->mapped);
 	if (n < 0)
 		return (int)n;
 	return (size_t)n == size ? 0 : request_written(request, (size_t)n);
