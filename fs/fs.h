@@ -47,6 +47,7 @@ struct fs {
 
 	/* Belong to the session. */
 	struct fuse_session *fuse;     /* for notifications; NULL while there is none */
+	uint32_t init_flags;           /* to be added to the answer to INIT: init_flags.h */
 	unsigned works;                /* notifications under way in other threads */
 	void (*ready)(void *userdata); /* the kernel's INIT was answered; may be NULL */
 	void *userdata;

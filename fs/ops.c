@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include "fs/fs.h"
+#include "fs/init_flags.h"
 #include "fs/invalidate.h"
 #include "fs/texts.h"
 
@@ -16,7 +17,7 @@ static unsigned wanted(unsigned capable)
 {
 	unsigned want = FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS |
 	                FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |
-	                FUSE_CAP_EXPLICIT_INVAL_DATA;
+	                FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_HANDLE_KILLPRIV;
 
 	return capable & want;
 }
@@ -31,6 +32,7 @@ static void ops_init(void *userdata, struct fuse_conn_info *connection)
 	struct fs *fs = userdata;
 
 	connection->want = wanted(connection->capable);
+	init_flags_add(fs, connection->want);
 	connection->max_write = MAX_WRITE;
 	connection->max_background = 64;
 	connection->congestion_threshold = 48;

@@ -14,6 +14,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "fs/attention.h"
+#include "fs/init_flags.h"
 #include "fs/ops.h"
 
 #define REQUESTS_PER_TURN 64
@@ -173,7 +174,9 @@ int session_new(struct session **out, const struct session_options *options, str
 	}
 	session->mounted = true;
 	options->fs->fuse = session->fuse;
-	r = listen_to_kernel(session);
+	r = init_flags_listen(session->fuse);
+	if (r == 0)
+		r = listen_to_kernel(session);
 	if (r < 0) {
 		session_free(session);
 		return r;
