@@ -15,7 +15,7 @@ def main():
     cases = sorted((ground.HERE / "cases").glob("*.cases"))
     with ground.mount() as mount:
         code, disk = ground.tree(mount)
-        ground.run("differential", "--licence", ground.LICENCE, "--told", 100, "--seed", seed,
+        ground.run("differential", "--licence", ground.licence(code), "--told", 100, "--seed", seed,
                   "--sequences", 4000 if ground.LONG else 405, "--steps", 60 if ground.LONG else 35,
                   code, disk, *cases)
 

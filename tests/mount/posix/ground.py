@@ -16,6 +16,17 @@ LONG = mounted.LONG
 LICENCE = "device,tmpfile,xattr,collapse,late,seek,setgid"
 
 
+def licence(code):
+    """What may differ in this tree, for what libfuse it was built with passes on O_TMPFILE or not."""
+    words = LICENCE.split(",")
+    try:
+        os.close(os.open(code, os.O_TMPFILE | os.O_RDWR))
+        words.remove("tmpfile")
+    except OSError:
+        pass
+    return ",".join(words)
+
+
 def seed():
     given = [word for word in sys.argv[1:] if word.isdigit()]
     return int(given[0] if given else os.environ.get("SEED") or time.time())
