@@ -5,19 +5,17 @@
 #include <linux/fuse.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-#if FUSE_VERSION < FUSE_MAKE_VERSION(3, 17)
 
 void init_flags_add(struct fs *fs, unsigned want)
 {
+	if (!INIT_FLAGS_ADDED)
+		return;
 	fs->init_flags = (want & FUSE_CAP_PARALLEL_DIROPS ? FUSE_PARALLEL_DIROPS : 0) |
 	                 (want & FUSE_CAP_HANDLE_KILLPRIV ? FUSE_HANDLE_KILLPRIV : 0);
 }
 
-/* The first answer after that is the one to INIT: a header, and a struct fuse_init_out. */
-static void add(struct fs *fs, const struct iovec *pieces, int count)
+void init_flags_put(struct fs *fs, const struct iovec *pieces, int count)
 {
 	const size_t at = offsetof(struct fuse_init_out, flags);
 	uint32_t flags;
@@ -35,7 +33,7 @@ static ssize_t answer(int fd, struct iovec *pieces, int count, void *userdata)
 	struct fs *fs = userdata;
 
 	if (fs->init_flags)
-		add(fs, pieces, count);
+		init_flags_put(fs, pieces, count);
 	return writev(fd, pieces, count);
 }
 
@@ -48,18 +46,7 @@ int init_flags_listen(struct fuse_session *fuse)
 {
 	static const struct fuse_custom_io io = {.writev = answer, .read = receive};
 
+	if (!INIT_FLAGS_ADDED)
+		return 0;
 	return fuse_session_custom_io(fuse, &io, fuse_session_fd(fuse)) == 0 ? 0 : -ENOMEM;
 }
-
-#else
-
-void init_flags_add(struct fs *fs, unsigned want)
-{
-}
-
-int init_flags_listen(struct fuse_session *fuse)
-{
-	return 0;
-}
-
-#endif
