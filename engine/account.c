@@ -33,6 +33,7 @@ static const char *const outcome_states[] = {
 _Static_assert(ARRAY_SIZE(outcome_states) == OUTCOMES, "a state for every outcome");
 
 #define RECORD_MARK 0x1e
+#define LINES_KEPT  (256u << 10) /* of memory, for the next lines */
 
 static const char *const level_names[] = {
         [LOG_DEBUG] = "DEBUG",
@@ -49,9 +50,12 @@ static int64_t now_us(const struct function_state *state)
 /* Hands what was built in state->lines to the log. */
 static void write_lines(struct function_state *state)
 {
-	if (state->lines.length)
+	if (state->lines.length && !state->lines.failed)
 		logbook_append(state->logbook, state->lines.data, state->lines.length);
-	buf_clear(&state->lines);
+	if (state->lines.capacity > LINES_KEPT)
+		buf_deinit(&state->lines);
+	else
+		buf_clear(&state->lines);
 }
 
 static void message(struct target *target, struct invocation *invocation, const char *level,
@@ -158,14 +162,30 @@ static void data(void *userdata, struct invocation *invocation, const char *byte
 		call_record_append(&invocation->record->response, bytes, length);
 }
 
-struct output_line {
+/* What an instance printed, as it becomes lines in state->lines. */
+struct printed {
 	struct target *target;
 	struct invocation *invocation;
+	struct log_run run;
+	size_t before; /* of state->lines */
 };
 
-static void output_line(void *userdata, const char *line, size_t length)
+static struct printed printed_begin(struct target *target, struct invocation *invocation)
 {
-	const struct output_line *context = userdata;
+	return (struct printed){
+	        .target = target,
+	        .invocation = invocation,
+	        .run = {.wall_us = now_us(target->state),
+	                .request_id = invocation ? invocation->request_id : NULL,
+	                .version = target->name},
+	        .before = target->state->lines.length,
+	};
+}
+
+static void printed_line(void *userdata, const char *line, size_t length)
+{
+	struct printed *printed = userdata;
+	struct function_state *state = printed->target->state;
 	const char *level = level_names[LOG_INFO];
 
 	/* Marked by the runtime: a record of its logger, in its place among the printed lines. */
@@ -174,7 +194,16 @@ static void output_line(void *userdata, const char *line, size_t length)
 		line += 2;
 		length -= 2;
 	}
-	message(context->target, context->invocation, level, line, length);
+	log_format_line(&state->log_format, &state->lines, &printed->run, level, line, length);
+}
+
+static void printed_end(const struct printed *printed)
+{
+	const struct buf *lines = &printed->target->state->lines;
+
+	if (printed->invocation && printed->invocation->record && !lines->failed)
+		call_record_append(&printed->invocation->record->log, lines->data + printed->before,
+		        lines->length - printed->before);
 }
 
 static struct log_lines *lines_of(struct instance *instance)
@@ -187,21 +216,24 @@ static struct log_lines *lines_of(struct instance *instance)
 static void output(void *userdata, struct instance *instance, struct invocation *invocation,
         const char *bytes, size_t length)
 {
-	struct output_line context = {userdata, invocation};
+	struct target *target = userdata;
+	struct printed printed = printed_begin(target, invocation);
 	struct log_lines *lines = lines_of(instance);
 
 	if (lines)
-		log_lines_feed(lines, bytes, length, output_line, &context);
-	write_lines(context.target->state);
+		log_lines_feed(lines, bytes, length, printed_line, &printed);
+	printed_end(&printed);
+	write_lines(target->state);
 }
 
 static void flush_output(
         struct target *target, struct instance *instance, struct invocation *invocation)
 {
-	struct output_line context = {target, invocation};
+	struct printed printed = printed_begin(target, invocation);
 
 	if (instance->output_state)
-		log_lines_flush(instance->output_state, output_line, &context);
+		log_lines_flush(instance->output_state, printed_line, &printed);
+	printed_end(&printed);
 }
 
 static void instance_gone(void *userdata, struct instance *instance)

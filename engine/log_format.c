@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * This runs once or more for every line that any function prints, so it works in runs: a run of plain
- * bytes is found and appended as a whole, and the time is formatted once a millisecond.
+ * This runs once or more for every line that any function prints. What stands before the level is the same for all
+ * lines that were read together: it is made once and copied from line to line (struct log_run). The time is formatted once a
+ * millisecond, and plain bytes are told apart eight at a time and appended as a whole.
  */
 #include "engine/log_format.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -49,7 +51,10 @@ static void append_escaped(struct buf *out, const char *text, size_t length)
 	size_t start = 0, i = 0, width;
 
 	while (i < length) {
-		if (is_plain((unsigned char)text[i])) {
+		i += ascii_run(text + i, length - i);
+		if (i == length)
+			break;
+		if (text[i] == '\t') {
 			i++;
 			continue;
 		}
@@ -78,23 +83,6 @@ static size_t piece_length(const char *text, size_t length)
 	return cut;
 }
 
-static void append_word(struct buf *out, const char *word)
-{
-	buf_puts(out, word);
-	buf_append(out, " ", 1);
-}
-
-static void message_text(struct buf *out, const char *time, const char *request_id,
-        const char *version, const char *level, const char *text, size_t length)
-{
-	append_word(out, time);
-	append_word(out, request_id);
-	append_word(out, version);
-	append_word(out, level);
-	append_escaped(out, text, length);
-	buf_append(out, "\n", 1);
-}
-
 static void member(struct buf *out, const char *name, const char *value)
 {
 	buf_printf(out, ",\"%s\":", name);
@@ -107,13 +95,82 @@ static void begin_json(struct buf *out, const char *time, const char *type, cons
 	member(out, "requestId", request_id);
 }
 
-static void message_json(struct buf *out, const char *time, const char *request_id,
-        const char *version, const char *level, const char *text, size_t length)
+/* What stands before the level. */
+static void append_head(struct log_format *format, struct buf *out, int64_t wall_us,
+        const char *request_id, const char *version)
 {
-	begin_json(out, time, "log", request_id);
-	member(out, "version", version);
-	member(out, "level", level);
-	buf_puts(out, ",\"message\":");
+	const char *time = format_time(format, wall_us);
+
+	if (format->kind == LOG_FORMAT_JSON) {
+		begin_json(out, time, "log", or_dash(request_id));
+		member(out, "version", or_dash(version));
+		buf_puts(out, ",\"level\":\"");
+		return;
+	}
+	buf_puts(out, time);
+	buf_append(out, " ", 1);
+	buf_puts(out, or_dash(request_id));
+	buf_append(out, " ", 1);
+	buf_puts(out, or_dash(version));
+	buf_append(out, " ", 1);
+}
+
+/* The first line of the run has the head made, the others copy it from there. */
+static void begin_line(struct log_format *format, struct buf *out, struct log_run *run)
+{
+	char *place;
+
+	if (!run->length) {
+		run->at = out->length;
+		append_head(format, out, run->wall_us, run->request_id, run->version);
+		run->length = out->length - run->at;
+		return;
+	}
+	place = buf_reserve(out, run->length);
+	if (!place)
+		return;
+	memcpy(place, out->data + run->at, run->length);
+	buf_added(out, run->length);
+}
+
+static char *put(char *place, const char *text, size_t length)
+{
+	memcpy(place, text, length);
+	return place + length;
+}
+
+static void line_text(struct log_format *format, struct buf *out, struct log_run *run,
+        const char *level, const char *text, size_t length)
+{
+	size_t width = strlen(level), whole = run->length + width + 1 + length + 1;
+	char *place, *end;
+
+	if (!run->length || ascii_run(text, length) < length) {
+		begin_line(format, out, run);
+		buf_puts(out, level);
+		buf_append(out, " ", 1);
+		append_escaped(out, text, length);
+		buf_append(out, "\n", 1);
+		return;
+	}
+	/* Nearly all lines. */
+	place = buf_reserve(out, whole);
+	if (!place)
+		return;
+	end = put(place, out->data + run->at, run->length);
+	end = put(end, level, width);
+	*end++ = ' ';
+	end = put(end, text, length);
+	*end = '\n';
+	buf_added(out, whole);
+}
+
+static void line_json(struct log_format *format, struct buf *out, struct log_run *run,
+        const char *level, const char *text, size_t length)
+{
+	begin_line(format, out, run);
+	buf_puts(out, level);
+	buf_puts(out, "\",\"message\":");
 	json_quote(out, text, length);
 	buf_puts(out, "}\n");
 }
@@ -132,11 +189,9 @@ static size_t line_length(const struct log_format *format, const char *text, siz
 	return newline ? (size_t)(newline - text) : length;
 }
 
-void log_format_message(struct log_format *format, struct buf *out, int64_t wall_us,
-        const char *request_id, const char *version, const char *level, const char *text,
-        size_t length)
+void log_format_line(struct log_format *format, struct buf *out, struct log_run *run,
+        const char *level, const char *text, size_t length)
 {
-	const char *time = format_time(format, wall_us);
 	size_t line, piece, at = 0;
 
 	if (length && text[length - 1] == '\n')
@@ -144,14 +199,23 @@ void log_format_message(struct log_format *format, struct buf *out, int64_t wall
 	do {
 		line = line_length(format, text + at, length - at);
 		piece = piece_length(text + at, line);
-		(format->kind == LOG_FORMAT_JSON ? message_json : message_text)(
-		        out, time, or_dash(request_id), or_dash(version), level, text + at, piece);
+		(format->kind == LOG_FORMAT_JSON ? line_json : line_text)(
+		        format, out, run, level, text + at, piece);
 		at += piece;
 		if (piece == line && at < length)
 			at++; /* the newline between two lines */
 		else if (piece == line)
 			break;
 	} while (true);
+}
+
+void log_format_message(struct log_format *format, struct buf *out, int64_t wall_us,
+        const char *request_id, const char *version, const char *level, const char *text,
+        size_t length)
+{
+	struct log_run run = {.wall_us = wall_us, .request_id = request_id, .version = version};
+
+	log_format_line(format, out, &run, level, text, length);
 }
 
 void log_format_start(struct log_format *format, struct buf *out, int64_t wall_us,

@@ -41,7 +41,21 @@ void log_format_start(struct log_format *format, struct buf *out, int64_t wall_u
 void log_format_finish(struct log_format *format, struct buf *out, int64_t wall_us,
         const struct log_finish *finish);
 
+/*
+ * Lines that go into one `out`, one after the other, for one moment and one call. The texts are borrowed; the rest is
+ * zero at first. Nothing may be taken from the front of `out` meanwhile.
+ */
+struct log_run {
+	int64_t wall_us;
+	const char *request_id, *version;
+	size_t at, length; /* in `out`: what stands before the level, once there is a line */
+};
+
 /* Text of several lines becomes several lines, except in JSON. One newline at its end is dropped. */
+void log_format_line(struct log_format *format, struct buf *out, struct log_run *run,
+        const char *level, const char *text, size_t length);
+
+/* The same for one text by itself. */
 void log_format_message(struct log_format *format, struct buf *out, int64_t wall_us,
         const char *request_id, const char *version, const char *level, const char *text,
         size_t length);

@@ -2,6 +2,7 @@
 /* Apart from json.c because it needs no library: a static program takes it too. */
 #include "base/json.h"
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 /* Bytes of the character at `p` that stands for itself in a JSON string, or 0. */
@@ -12,6 +13,12 @@ static size_t plain_width(const unsigned char *p, size_t length)
 	if (width == 1 && (*p < 0x20 || *p == '"' || *p == '\\' || *p == 0x7f))
 		return 0;
 	return width;
+}
+
+/* Eight characters of which each stands for itself. */
+static bool plain_word(uint64_t word)
+{
+	return ascii_printable(word) && !ascii_has(word, '"') && !ascii_has(word, '\\');
 }
 
 static void quote_special(struct buf *buf, const unsigned char *p, size_t length)
@@ -33,8 +40,13 @@ void json_quote(struct buf *buf, const char *text, size_t length)
 
 	buf_append(buf, "\"", 1);
 	while (p < end) {
-		size_t width = plain_width(p, (size_t)(end - p));
+		size_t width;
 
+		while (end - p >= 8 && plain_word(ascii_load((const char *)p)))
+			p += 8;
+		if (p == end)
+			break;
+		width = plain_width(p, (size_t)(end - p));
 		if (width) {
 			p += width;
 			continue;

@@ -51,6 +51,70 @@ static void escapes(void)
 	check_message("del\x7f", 4, PREFIX "del\\x7f\n");
 }
 
+/* Bytes are looked at eight at a time: each must be seen wherever it stands. */
+static void any_byte_anywhere(void)
+{
+	char text[24], expected[sizeof(PREFIX) + sizeof(text) + 8];
+	size_t at;
+	int byte;
+
+	for (byte = 0; byte < 0x80; byte++)
+		for (at = 0; at < sizeof(text) && byte != '\n'; at++) {
+			memset(text, 'x', sizeof(text));
+			text[at] = (char)byte;
+			snprintf(expected, sizeof(expected),
+			        byte == '\t' || (byte >= ' ' && byte < 0x7f) ? PREFIX "%.*s%c%.*s\n"
+			                                                     : PREFIX
+			                "%.*s\\x%02x%.*s\n",
+			        (int)at, "xxxxxxxxxxxxxxxxxxxxxxxx", byte,
+			        (int)(sizeof(text) - 1 - at), "xxxxxxxxxxxxxxxxxxxxxxxx");
+			check_message(text, sizeof(text), expected);
+		}
+}
+
+static void random_line(uint64_t *seed, char *line, size_t length)
+{
+	static const char *const kinds[] = {
+	        "\xc3\xbc", "\xff", "\t", "\"", "\\", "\x1b", "\xc2\x9b"};
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		line[i] = (char)(' ' + test_random(seed) % 95);
+	for (i = 0; length > 2 && i < test_random(seed) % 4; i++) {
+		const char *kind = kinds[test_random(seed) % ARRAY_SIZE(kinds)];
+		memcpy(line + test_random(seed) % (length - 1), kind, strlen(kind));
+	}
+}
+
+/* Lines that were read together look like lines that came one by one. */
+static void lines_of_a_run(enum config_log_format kind)
+{
+	struct log_format format = {.kind = kind};
+	struct log_run run = {.wall_us = NOW_US, .request_id = ID, .version = "latest"};
+	CLEANUP(buf_deinit) struct buf together = BUF_INIT, single = BUF_INIT;
+	uint64_t seed = test_seed();
+	char line[200];
+	int i;
+
+	buf_puts(&together, "what was there\n");
+	buf_puts(&single, "what was there\n");
+	for (i = 0; i < 2000; i++) {
+		const char *level = test_random(&seed) % 8 ? "INFO" : "ERROR";
+		size_t length = test_random(&seed) % sizeof(line);
+
+		random_line(&seed, line, length);
+		log_format_line(&format, &together, &run, level, line, length);
+		log_format_message(&format, &single, NOW_US, ID, "latest", level, line, length);
+	}
+	CHECK_STR(together.data, single.data);
+}
+
+static void lines_together(void)
+{
+	lines_of_a_run(LOG_FORMAT_TEXT);
+	lines_of_a_run(LOG_FORMAT_JSON);
+}
+
 static size_t count(const char *text, char wanted)
 {
 	size_t found = 0;
@@ -243,9 +307,10 @@ static void any_chunks(void)
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = {TEST(messages), TEST(escapes),
-	        TEST(long_messages_are_cut), TEST(frames), TEST(without_a_call), TEST(json_lines),
-	        TEST(json_frames), TEST(splits_lines), TEST(endless_line), TEST(any_chunks), {}};
+	static const struct test tests[] = {TEST(messages), TEST(escapes), TEST(any_byte_anywhere),
+	        TEST(lines_together), TEST(long_messages_are_cut), TEST(frames),
+	        TEST(without_a_call), TEST(json_lines), TEST(json_frames), TEST(splits_lines),
+	        TEST(endless_line), TEST(any_chunks), {}};
 
 	return test_main(tests, argc, argv);
 }

@@ -12,7 +12,8 @@
 
 struct output {
 	struct log_format format;
-	struct buf text;
+	struct log_run run;
+	struct buf text, together;
 };
 
 static void check_text(const char *line, size_t length)
@@ -34,6 +35,7 @@ static void take_line(void *userdata, const char *line, size_t length)
 {
 	struct output *output = userdata;
 	char *start, *newline;
+	size_t before;
 
 	if (length > LOG_LINE_MAX)
 		abort();
@@ -45,11 +47,18 @@ static void take_line(void *userdata, const char *line, size_t length)
 		        start, (size_t)(newline - start));
 	if (start != output->text.data + output->text.length || start == output->text.data)
 		abort(); /* not whole lines */
+	/* One of many comes out the same. */
+	before = output->together.length;
+	log_format_line(&output->format, &output->together, &output->run, "INFO", line, length);
+	if (output->together.length - before != output->text.length ||
+	        memcmp(output->together.data + before, output->text.data, output->text.length) != 0)
+		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct output output = {.format.kind = size % 2 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT};
+	struct output output = {.format.kind = size % 2 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT,
+	        .run = {1773742402123456, "id", "latest", 0, 0}};
 	struct log_lines lines = {0};
 	size_t half = size / 2;
 
@@ -58,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_lines_flush(&lines, take_line, &output);
 	log_lines_deinit(&lines);
 	buf_deinit(&output.text);
+	buf_deinit(&output.together);
 	return 0;
 }
 
