@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "engine/account.h"
+#include "engine/archivist.h"
 #include "engine/build.h"
 #include "engine/engine_state.h"
 #include "engine/metrics.h"
@@ -272,6 +273,8 @@ static int open_run(struct engine *engine, const struct engine_options *options)
 		r = launcher_new(&engine->launcher, options->loop, options->guardian_path,
 		        options->state_dir);
 	if (r == 0)
+		r = archivist_new(&engine->archivist, options->loop);
+	if (r == 0)
 		r = host_init(&engine->host, options->loop, options->clock, engine->launcher);
 	if (r == 0)
 		r = snapshot_cache_open(&engine->snapshot_cache, options->loop, engine->blobs,
@@ -430,6 +433,7 @@ struct engine *engine_free(struct engine *engine)
 		alarm_clear(&engine->host.alarms, &engine->code_uploads.alarm);
 		host_deinit(&engine->host);
 	}
+	archivist_free(engine->archivist);
 	launcher_free(engine->launcher);
 	runtimes_free(engine->runtimes);
 	tokens_free(engine->tokens);

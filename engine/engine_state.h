@@ -47,6 +47,7 @@ struct engine {
 	struct tokens *tokens;
 	struct runtimes *runtimes;
 	struct launcher *launcher;
+	struct archivist *archivist;
 	struct door *door; /* NULL: calls come by files alone */
 	struct removal removal;
 	struct sweep sweep;

@@ -121,8 +121,8 @@ static int open_parts(struct function_state *state)
 	if (!state->metrics || !state->recorder)
 		return -ENOMEM;
 	metrics_file_load(state->metrics, state->directory, FUNCTION_METRICS_FILE);
-	r = logbook_open(&state->logbook, engine->host.loop, engine->clock, state->directory,
-	        "logs", &limits);
+	r = logbook_open(&state->logbook, engine->host.loop, engine->archivist, engine->clock,
+	        state->directory, "logs", &limits);
 	if (r < 0)
 		return r;
 	logbook_on_drained(state->logbook, log_drained, state);

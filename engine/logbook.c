@@ -241,14 +241,16 @@ static bool is_full(
 	return size + (int64_t)more > segment_limit(logbook) || now_us / DAY_US > segment->day;
 }
 
-static struct logbook *logbook_new(uv_loop_t *loop, const struct clock *clock, int parent_fd,
-        const char *directory, const struct logbook_limits *limits)
+static struct logbook *logbook_new(uv_loop_t *loop, struct archivist *archivist,
+        const struct clock *clock, int parent_fd, const char *directory,
+        const struct logbook_limits *limits)
 {
 	struct logbook *logbook = calloc(1, sizeof(*logbook));
 
 	if (!logbook)
 		return NULL;
 	logbook->loop = loop;
+	logbook->archivist = archivist;
 	logbook->clock = clock;
 	logbook->parent_fd = parent_fd;
 	logbook->limits = *limits;
@@ -261,11 +263,12 @@ static struct logbook *logbook_new(uv_loop_t *loop, const struct clock *clock, i
 	return logbook;
 }
 
-int logbook_open(struct logbook **out, uv_loop_t *loop, const struct clock *clock, int parent_fd,
-        const char *directory, const struct logbook_limits *limits)
+int logbook_open(struct logbook **out, uv_loop_t *loop, struct archivist *archivist,
+        const struct clock *clock, int parent_fd, const char *directory,
+        const struct logbook_limits *limits)
 {
 	CLEANUP(logbook_close_p)
-	struct logbook *logbook = logbook_new(loop, clock, parent_fd, directory, limits);
+	struct logbook *logbook = logbook_new(loop, archivist, clock, parent_fd, directory, limits);
 	int r;
 
 	if (!logbook)

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "model/config.h"
 
+struct archivist;
 struct logbook;
 
 struct logbook_limits {
@@ -33,9 +34,13 @@ struct logbook_segment {
 	bool newest;
 };
 
-/* `parent_fd` is borrowed until logbook_close(). Failures are logged. */
-int logbook_open(struct logbook **out, uv_loop_t *loop, const struct clock *clock, int parent_fd,
-        const char *directory, const struct logbook_limits *limits);
+/*
+ * `parent_fd` is borrowed until logbook_close(), the archivist, which has a thread on the same loop, for longer.
+ * Failures are logged.
+ */
+int logbook_open(struct logbook **out, uv_loop_t *loop, struct archivist *archivist,
+        const struct clock *clock, int parent_fd, const char *directory,
+        const struct logbook_limits *limits);
 
 /* Writes what is buffered. The loop must run once more, for its handles to close. */
 struct logbook *logbook_close(struct logbook *logbook);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Closed segments are compressed one at a time, oldest first, in a worker thread: into `ID-NAME.tmp`,
- * which is then renamed over the plain text. No fsync: renaming over a file is what file systems with
- * delayed allocation watch for, and the worst case is a damaged old log. On a failure (a full disk) the
- * segment stays plain until the next rotation tries again.
+ * Closed segments are compressed one at a time, oldest first, by the archivist's thread: into `ID-NAME.tmp`,
+ * which is then renamed over the plain text, here on the loop, where nothing can come between. No fsync of the
+ * directory: the worst case is a damaged old log. On a failure (a full disk) the segment stays plain until the next
+ * rotation tries again.
  */
 #include "engine/logbook_private.h"
 
@@ -14,86 +14,72 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "engine/logbook_archive.h"
+#include "engine/archivist.h"
 
 struct compress_job {
-	struct worker worker;
+	struct archivist_job job;
+	struct logbook *logbook; /* NULL once nobody wants the result */
 	struct segment *segment;
-	int parent_fd;
-	int64_t size, modified_us;
 	char path[SEGMENT_PATH_SIZE], temporary[SEGMENT_PATH_SIZE];
-	int result;
 };
 
-static int compress_to(struct compress_job *job, int to)
+static void remove_temporary(struct compress_job *job)
 {
-	CLEANUP(close_p) int from = openat(job->parent_fd, job->path, O_RDONLY | O_CLOEXEC);
-	struct timespec times[2] = {
-	        {.tv_nsec = UTIME_OMIT}, {.tv_sec = job->modified_us / 1000000,
-	                                         .tv_nsec = job->modified_us % 1000000 * 1000}};
-	int r;
+	if (job->job.to >= 0)
+		unlinkat(job->logbook->parent_fd, job->temporary, 0);
+}
 
-	if (from < 0)
+static int begin(struct archivist_job *archivists)
+{
+	struct compress_job *job = container_of(archivists, struct compress_job, job);
+	int parent_fd = job->logbook->parent_fd;
+
+	job->job.from = openat(parent_fd, job->path, O_RDONLY | O_CLOEXEC);
+	if (job->job.from < 0)
 		return fail(-errno, "opening %s", job->path);
-	r = archive_write(from, job->size, to, &job->worker.canceled);
-	if (r < 0)
-		return r;
-	if (futimens(to, times) < 0)
-		return fail(-errno, "dating %s", job->path);
-	if (renameat(job->parent_fd, job->temporary, job->parent_fd, job->path) < 0)
+	job->job.to = openat(parent_fd, job->temporary,
+	        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return job->job.to < 0 ? fail(-errno, "creating %s", job->temporary) : 0;
+}
+
+static int put_in_place(struct compress_job *job)
+{
+	int parent_fd = job->logbook->parent_fd;
+
+	if (job->job.result < 0)
+		return job->job.result;
+	if (renameat(parent_fd, job->temporary, parent_fd, job->path) < 0)
 		return fail(-errno, "renaming %s", job->temporary);
 	return 0;
 }
 
-static int compress(struct compress_job *job)
-{
-	CLEANUP(close_p)
-	int to = openat(job->parent_fd, job->temporary,
-	        O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r;
-
-	if (to < 0)
-		return fail(-errno, "creating %s", job->temporary);
-	r = compress_to(job, to);
-	if (r < 0)
-		unlinkat(job->parent_fd, job->temporary, 0);
-	return r;
-}
-
-static void run(uv_work_t *work)
-{
-	struct compress_job *job = container_of(work, struct compress_job, worker.work);
-
-	job->result = compress(job);
-	worker_finished(&job->worker);
-}
-
 static void settle(struct compress_job *job)
 {
-	struct logbook *logbook = job->worker.logbook;
 	struct segment *segment = job->segment;
 
-	logbook->compressing = NULL;
-	if (job->worker.ran && job->result == 0) {
+	job->logbook->compressing = NULL;
+	if (put_in_place(job) == 0) {
 		segment->archived = true;
 		if (segment->references == 2) /* ours, and the logbook's: nobody reads the text */
 			segment->file = segment_file_unref(segment->file);
-	} else if (job->worker.ran && job->result != -ECANCELED) {
-		segment->given_up = true;
+		return;
 	}
+	remove_temporary(job);
+	segment->given_up = true;
 }
 
-static void after(uv_work_t *work, int status)
+static void done(struct archivist_job *archivists)
 {
-	struct compress_job *job = container_of(work, struct compress_job, worker.work);
-	struct logbook *logbook = job->worker.logbook;
+	struct compress_job *job = container_of(archivists, struct compress_job, job);
+	struct logbook *logbook = job->logbook;
 
 	if (logbook) {
 		settle(job);
 		compressor_look(logbook);
 	}
 	segment_unref(job->segment);
-	uv_sem_destroy(&job->worker.ended);
+	close_fd(job->job.from);
+	close_fd(job->job.to);
 	free(job);
 }
 
@@ -103,14 +89,21 @@ static void start(struct logbook *logbook, struct segment *segment)
 
 	if (!job)
 		return; /* it stays plain */
+	job->job = (struct archivist_job){
+	        .size = segment->written,
+	        .modified_us = segment->modified_us,
+	        .from = -1,
+	        .to = -1,
+	        .begin = begin,
+	        .done = done,
+	};
+	list_init(&job->job.link);
+	job->logbook = logbook;
 	job->segment = segment_ref(segment);
-	job->parent_fd = logbook->parent_fd;
-	job->size = segment->written;
-	job->modified_us = segment->modified_us;
 	segment_path(segment, logbook->directory, "", job->path);
 	segment_path(segment, logbook->directory, ".tmp", job->temporary);
 	logbook->compressing = job;
-	worker_start(&job->worker, logbook, run, after);
+	archivist_add(logbook->archivist, &job->job);
 }
 
 static bool is_ready(const struct segment *segment)
@@ -139,7 +132,8 @@ void compressor_stop(struct logbook *logbook, const struct segment *segment)
 
 	if (!job || (segment && job->segment != segment))
 		return;
-	worker_stop(&job->worker);
-	settle(job);
-	job->worker.logbook = NULL;
+	atomic_store(&job->job.canceled, true);
+	remove_temporary(job);
+	logbook->compressing = NULL;
+	job->logbook = NULL;
 }

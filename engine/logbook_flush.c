@@ -3,8 +3,9 @@
  * What was appended during a turn of the loop is told to the followers in its next. Whoever reads the log sees it
  * at once, for what is not written yet is read from memory; so little is written later, with what comes
  * in the next milliseconds: of a thousand calls a second each would else pay for two writes. That little
- * is written right here, for a hop to another thread costs more than the page cache; much is written at once and by
- * a worker, one piece at a time, for a disk that lags makes write(2) wait.
+ * is written right here, for a hop to another thread costs more than the page cache; much is written by
+ * a worker, one piece at a time, for a disk that lags makes write(2) wait. While a worker writes one piece the next
+ * is filled, in memory that is kept while the flood lasts.
  *
  * A write that fails (the disk is full) is tried again each second. Meanwhile a little is kept to be
  * written first, and what comes on top of it is dropped and counted. The same happens to a source that
@@ -23,9 +24,10 @@
 #include "base/fail.h"
 
 #define INLINE_BYTES    (64u << 10)  /* more than this is a worker's */
+#define PIECE_BYTES     (256u << 10) /* worth a worker before its time */
 #define TROUBLE_BYTES   (64u << 10)  /* kept while nothing can be written */
 #define CONGESTED_BYTES (1u << 20)   /* the source should pause */
-#define DRAINED_BYTES   (256u << 10) /* and go on */
+#define DRAINED_BYTES   (768u << 10) /* and go on */
 #define REFUSED_BYTES   (4u << 20)   /* it did not pause */
 #define KEEP_BYTES      (128u << 10) /* of an empty buffer */
 #define RETRY_MS        1000
@@ -40,7 +42,10 @@ struct flusher {
 };
 
 struct write_job {
-	struct worker worker;
+	uv_work_t work;
+	uv_sem_t ended;
+	bool ran;                /* settled by worker_stop() or the loop */
+	struct logbook *logbook; /* NULL once nobody waits for the result */
 	struct segment *segment;
 	struct segment_file *file;
 	int64_t offset;
@@ -52,30 +57,6 @@ static void flush(struct logbook *logbook);
 static void idle(uv_idle_t *handle);
 static void retry(uv_timer_t *handle);
 static void late(uv_timer_t *handle);
-
-void worker_start(
-        struct worker *worker, struct logbook *logbook, uv_work_cb run, uv_after_work_cb after)
-{
-	worker->logbook = logbook;
-	worker->ran = true;
-	atomic_init(&worker->canceled, false);
-	uv_sem_init(&worker->ended, 0);
-	uv_queue_work(logbook->loop, &worker->work, run, after);
-}
-
-void worker_finished(struct worker *worker)
-{
-	uv_sem_post(&worker->ended);
-}
-
-void worker_stop(struct worker *worker)
-{
-	atomic_store(&worker->canceled, true);
-	if (uv_cancel((uv_req_t *)&worker->work) == 0)
-		worker->ran = false;
-	else
-		uv_sem_wait(&worker->ended);
-}
 
 bool logbook_congested(const struct logbook *logbook)
 {
@@ -92,7 +73,7 @@ void flusher_wake(struct logbook *logbook)
 {
 	if (logbook->unwritten > CONGESTED_BYTES && !logbook->trouble)
 		logbook->congested = true;
-	if (logbook->unwritten > INLINE_BYTES || !list_empty(&logbook->followers))
+	if (logbook->unwritten > PIECE_BYTES || !list_empty(&logbook->followers))
 		uv_idle_start(&logbook->flusher->idle, idle);
 	if (logbook->unwritten && !uv_is_active((uv_handle_t *)&logbook->flusher->lag))
 		uv_timer_start(&logbook->flusher->lag, late, LAG_MS, 0);
@@ -171,10 +152,22 @@ static int open_for_writing(struct logbook *logbook, struct segment *segment)
 	        &segment->file, segment, logbook->parent_fd, logbook->directory, O_RDWR | O_CREAT);
 }
 
+static void give_back(struct buf *buf)
+{
+	if (!buf->length && buf->capacity > KEEP_BYTES)
+		buf_deinit(buf);
+}
+
 /* A closed segment whose text is all written needs its file only for those who read it. */
 static void written(struct logbook *logbook, struct segment *segment)
 {
-	if (!segment->closed || segment_unwritten(segment))
+	if (segment_unwritten(segment))
+		return;
+	if (segment->closed || !uv_is_active((uv_handle_t *)&logbook->flusher->lag)) {
+		give_back(&segment->writing);
+		give_back(&segment->waiting);
+	}
+	if (!segment->closed)
 		return;
 	if (segment->references == 1)
 		segment->file = segment_file_unref(segment->file);
@@ -186,10 +179,7 @@ static void account(struct logbook *logbook, struct segment *segment, struct buf
 	segment->written += (int64_t)done;
 	if (!list_empty(&segment->link))
 		logbook->unwritten -= done;
-	if (done == from->length && from->capacity > KEEP_BYTES)
-		buf_deinit(from);
-	else
-		buf_consume(from, done);
+	buf_consume(from, done);
 }
 
 static int write_inline(struct logbook *logbook, struct segment *segment)
@@ -208,44 +198,54 @@ static int write_inline(struct logbook *logbook, struct segment *segment)
 
 static void run(uv_work_t *work)
 {
-	struct write_job *job = container_of(work, struct write_job, worker.work);
+	struct write_job *job = container_of(work, struct write_job, work);
 	const struct buf *text = &job->segment->writing; /* the loop only reads it meanwhile */
 
 	job->error =
 	        segment_write(job->file->fd, text->data, text->length, job->offset, &job->done);
-	worker_finished(&job->worker);
+	uv_sem_post(&job->ended);
 }
 
 static void settle(struct write_job *job)
 {
-	struct logbook *logbook = job->worker.logbook;
+	struct logbook *logbook = job->logbook;
 
 	logbook->writing = NULL;
-	account(logbook, job->segment, &job->segment->writing, job->worker.ran ? job->done : 0);
-	if (job->worker.ran && job->error)
+	account(logbook, job->segment, &job->segment->writing, job->ran ? job->done : 0);
+	if (job->ran && job->error)
 		begin_trouble(logbook, job->error);
 	else
 		logbook->trouble = 0;
 }
 
+/* What came meanwhile goes on at once where it is much or its time is over; else it waits for its time. */
+static void go_on(struct logbook *logbook)
+{
+	if (logbook->unwritten > PIECE_BYTES ||
+	        !uv_is_active((uv_handle_t *)&logbook->flusher->lag))
+		flush(logbook);
+	else
+		tell_drained(logbook);
+}
+
 static void after(uv_work_t *work, int status)
 {
-	struct write_job *job = container_of(work, struct write_job, worker.work);
-	struct logbook *logbook = job->worker.logbook;
+	struct write_job *job = container_of(work, struct write_job, work);
+	struct logbook *logbook = job->logbook;
 	struct segment *segment = job->segment;
 	bool listed;
 
 	if (logbook)
 		settle(job);
 	segment_file_unref(job->file);
-	uv_sem_destroy(&job->worker.ended);
+	uv_sem_destroy(&job->ended);
 	free(job);
 	listed = logbook && !list_empty(&segment->link);
 	segment_unref(segment);
 	if (listed)
 		written(logbook, segment);
 	if (logbook && !logbook->trouble)
-		flush(logbook);
+		go_on(logbook);
 }
 
 /* 0 when a worker has it, or the reason why not. */
@@ -267,8 +267,11 @@ static int write_behind(struct logbook *logbook, struct segment *segment)
 	job->segment = segment_ref(segment);
 	job->file = segment_file_ref(segment->file);
 	job->offset = segment->written;
+	job->logbook = logbook;
+	job->ran = true;
+	uv_sem_init(&job->ended, 0);
 	logbook->writing = job;
-	worker_start(&job->worker, logbook, run, after);
+	uv_queue_work(logbook->loop, &job->work, run, after);
 	return 0;
 }
 
@@ -328,16 +331,17 @@ static void idle(uv_idle_t *handle)
 
 	uv_idle_stop(handle);
 	flusher_tell(flusher->logbook);
-	if (flusher->logbook->unwritten > INLINE_BYTES && !flusher->logbook->trouble)
+	if (flusher->logbook->unwritten > PIECE_BYTES && !flusher->logbook->trouble)
 		flush(flusher->logbook);
 }
 
 static void late(uv_timer_t *handle)
 {
-	struct flusher *flusher = handle->data;
+	struct logbook *logbook = ((struct flusher *)handle->data)->logbook;
 
-	if (!flusher->logbook->trouble)
-		flush(flusher->logbook);
+	if (!logbook->trouble)
+		flush(logbook);
+	written(logbook, logbook_newest(logbook)); /* the flood may be over */
 }
 
 static void retry(uv_timer_t *handle)
@@ -389,9 +393,12 @@ void flusher_close(struct logbook *logbook)
 
 	flusher_tell(logbook);
 	if (job) {
-		worker_stop(&job->worker);
+		if (uv_cancel((uv_req_t *)&job->work) == 0)
+			job->ran = false;
+		else
+			uv_sem_wait(&job->ended);
 		settle(job);
-		job->worker.logbook = NULL;
+		job->logbook = NULL;
 	}
 	logbook->drained = NULL;
 	tell_lost(logbook);

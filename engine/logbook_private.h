@@ -7,19 +7,20 @@
  * Always true: there is at least one segment; the last one takes the lines; segments with unwritten
  * text are the last ones of the list; `unwritten` is the sum over the listed segments.
  */
-#include <stdatomic.h>
 #include <uv.h>
 
 #include "engine/log_format.h"
 #include "engine/logbook.h"
 #include "engine/logbook_segment.h"
 
+struct archivist;
 struct flusher;
 struct write_job;
 struct compress_job;
 
 struct logbook {
 	uv_loop_t *loop;
+	struct archivist *archivist; /* borrowed */
 	const struct clock *clock;
 	int parent_fd; /* borrowed */
 	char *directory;
@@ -48,21 +49,6 @@ static inline struct segment *logbook_newest(const struct logbook *logbook)
 }
 
 struct segment *logbook_segment_by_id(const struct logbook *logbook, uint64_t id); /* or NULL */
-
-/* A job in a worker thread, which the logbook may have to wait for. */
-struct worker {
-	uv_work_t work;
-	uv_sem_t ended;
-	atomic_bool canceled;
-	bool ran;                /* settled by worker_stop() or the loop */
-	struct logbook *logbook; /* NULL once nobody waits for the result */
-};
-
-void worker_start(
-        struct worker *worker, struct logbook *logbook, uv_work_cb run, uv_after_work_cb after);
-void worker_finished(struct worker *worker); /* the last thing `run` does */
-void worker_stop(
-        struct worker *worker); /* ends it or waits for it; `after` comes with logbook NULL */
 
 int flusher_new(struct logbook *logbook);
 void flusher_wake(

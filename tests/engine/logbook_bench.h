@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "engine/archivist.h"
 #include "test.h"
 
 #define START_US INT64_C(1773742402123456) /* 2026-03-17T10:13:22.123 */
@@ -25,6 +26,7 @@ static inline int64_t fake_now(const struct clock *clock)
 
 struct bench {
 	uv_loop_t loop;
+	struct archivist *archivist;
 	struct fake fake;
 	char *path;
 	int fd;
@@ -36,8 +38,8 @@ struct bench {
 
 static inline void bench_open(struct bench *bench)
 {
-	REQUIRE(logbook_open(&bench->logbook, &bench->loop, &bench->fake.clock, bench->fd, "logs",
-	                &bench->limits) == 0);
+	REQUIRE(logbook_open(&bench->logbook, &bench->loop, bench->archivist, &bench->fake.clock,
+	                bench->fd, "logs", &bench->limits) == 0);
 }
 
 static inline void bench_close(struct bench *bench)
@@ -56,6 +58,7 @@ static inline void bench_start(struct bench *bench)
 	        .seed = 1,
 	};
 	uv_loop_init(&bench->loop);
+	REQUIRE(archivist_new(&bench->archivist, &bench->loop) == 0);
 	bench->path = test_directory();
 	bench->fd = open(bench->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bench_open(bench);
@@ -63,7 +66,9 @@ static inline void bench_start(struct bench *bench)
 
 static inline void bench_end(struct bench *bench)
 {
-	bench_close(bench);
+	bench->logbook = logbook_close(bench->logbook);
+	bench->archivist = archivist_free(bench->archivist);
+	uv_run(&bench->loop, UV_RUN_DEFAULT);
 	CHECK_INT(uv_loop_close(&bench->loop), 0);
 	close(bench->fd);
 	buf_deinit(&bench->text);

@@ -71,6 +71,7 @@ static void writer(char **arguments)
 
 	limit(&bench);
 	uv_loop_init(&bench.loop);
+	REQUIRE(archivist_new(&bench.archivist, &bench.loop) == 0);
 	bench_open(&bench);
 	write_on(&bench, strtoul(arguments[1], NULL, 10));
 }
