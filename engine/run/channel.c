@@ -12,8 +12,9 @@
 /* Larger reads cost more than they save: a 1 MiB buffer is mapped anew by allocators. */
 #define READ_SIZE (64 * 1024)
 
-/* Frames taken in one turn, so that one talkative runtime does not starve the others. */
+/* What is taken in one turn, so that one talkative runtime does not keep the others waiting. */
 #define READS_PER_TURN 16
+#define TURN_NS        50000
 
 static void end(struct channel *channel, int status)
 {
@@ -88,13 +89,24 @@ static int receive_fresh(struct channel *channel)
 static void readable(void *userdata, int events)
 {
 	struct channel *channel = userdata;
+	uint64_t until_ns = uv_hrtime() + TURN_NS;
 	int turn, r = 1;
 
-	for (turn = 0; r > 0 && turn < READS_PER_TURN && channel->out >= 0; turn++)
+	for (turn = 0; r > 0 && turn < READS_PER_TURN && channel->out >= 0; turn++) {
 		r = channel->unfinished.length ? receive_more(channel) : receive_fresh(channel);
+		if (r > 0 && (channel->paused || uv_hrtime() > until_ns))
+			break;
+	}
 	if (channel->out < 0 || r > 0 || r == -EAGAIN || r == -EINTR)
 		return;
 	end(channel, r == -EPIPE ? 0 : r);
+}
+
+void channel_pause(struct channel *channel, bool pause)
+{
+	channel->paused = pause;
+	if (channel->readable)
+		watch_events(channel->readable, pause ? 0 : UV_READABLE);
 }
 
 void channel_drain(struct channel *channel)
@@ -129,6 +141,7 @@ static int listen_to(struct channel *channel)
 		channel_close(channel);
 		return -ENOMEM;
 	}
+	channel->paused = false;
 	watch_events(channel->readable, UV_READABLE);
 	return 0;
 }

@@ -26,6 +26,7 @@ struct channel {
 	int out; /* we read: the runtime's descriptor 4 */
 	struct watch *readable;
 	struct watch *writable; /* made when the descriptor is full for the first time */
+	bool paused;
 	uv_loop_t *loop;
 	struct buf unsent;
 	struct buf unfinished;
@@ -48,6 +49,9 @@ void channel_close(struct channel *channel); /* harmless twice; no event comes a
 
 /* 0 or -ENOMEM; a broken pipe shows as the end of the channel. The parts form one frame. */
 int channel_send(struct channel *channel, const struct iovec *parts, int count);
+
+/* Reads no more than it has, until it may go on: its runtime waits when the descriptor is full. */
+void channel_pause(struct channel *channel, bool pause);
 
 /* Takes what is there right now, for a runtime that was reported as ended; `ended` is not called. */
 void channel_drain(struct channel *channel);

@@ -72,6 +72,8 @@ static void frame_came(void *userdata, const struct frame *frame)
 		instance_read_output(instance); /* printed before it was logged */
 		pool->events->record(pool->userdata, instance_find_running(instance, frame->call),
 		        (unsigned char)frame->payload[0], frame->payload + 1, frame->length - 1);
+		if (pool->events->congested(pool->userdata))
+			channel_pause(&instance->channel, true);
 	} else if (starting && frame->type == FRAME_READY) {
 		instance_loaded(instance);
 	} else if (starting && frame->type == FRAME_FAILED) {

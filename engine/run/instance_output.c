@@ -13,7 +13,17 @@
 #include "run/pool.h"
 #include "run/watch.h"
 
-#define OUTPUT_READ_SIZE (64 * 1024)
+/* What a pipe holds, unless a program made it larger, up to PIPES_MOST of them. */
+#define OUTPUT_MOST (64u * 1024)
+#define PIPES_MOST  16
+
+/*
+ * A turn of the loop takes so much of one instance as it takes lines out of in about this time, and then it is
+ * the turn of others. Who prints more is slowed down by its own full pipe.
+ */
+#define TURN_NS    50000
+#define TURN_FIRST (16u * 1024)
+#define TURN_LEAST (4u * 1024)
 
 static struct invocation *only_invocation(struct instance *instance)
 {
@@ -22,31 +32,38 @@ static struct invocation *only_invocation(struct instance *instance)
 	               : NULL;
 }
 
-/* Reads what is there; false at its end. With `all` it goes on although the log is congested. */
-bool instance_take_output(struct instance *instance, bool all)
+/* How much there was, 0 for now, or -EPIPE at the end. */
+static ssize_t take_once(struct instance *instance, size_t most)
 {
 	struct pool *pool = instance->pool;
-	char data[OUTPUT_READ_SIZE];
-	int turn;
+	char data[OUTPUT_MOST];
+	ssize_t n = read(instance->output, data, most);
 
-	for (turn = 0; turn < 16; turn++) {
-		ssize_t n;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
+	if (n == 0)
+		return -EPIPE;
+	pool->events->output(pool->userdata, instance, only_invocation(instance), data, (size_t)n);
+	return n;
+}
 
-		if (!all && pool->events->congested(pool->userdata)) {
-			watch_events(instance->output_watch, 0);
-			return true;
-		}
-		n = read(instance->output, data, sizeof(data));
-		if (n < 0)
-			return errno == EAGAIN || errno == EINTR;
-		if (!n)
-			return false;
-		pool->events->output(
-		        pool->userdata, instance, only_invocation(instance), data, (size_t)n);
-		if (n < (ssize_t)sizeof(data))
-			return true;
-	}
+static bool is_congested(struct instance *instance)
+{
+	struct pool *pool = instance->pool;
+
+	if (!pool->events->congested(pool->userdata))
+		return false;
+	watch_events(instance->output_watch, 0);
 	return true;
+}
+
+void instance_take_output(struct instance *instance, bool all)
+{
+	int i;
+
+	for (i = 0; i < PIPES_MOST && (all || !is_congested(instance)); i++)
+		if (take_once(instance, OUTPUT_MOST) < (ssize_t)OUTPUT_MOST)
+			return; /* that was all */
 }
 
 /* Of a process that is gone: the pipe is bounded, and nobody else holds its other end. */
@@ -59,12 +76,29 @@ void instance_take_all_output(struct instance *instance)
 	while (ioctl(instance->output, FIONREAD, &waiting) == 0 && waiting > 0);
 }
 
+/* What follows from how long it took: lines may be short or long, plain or not. */
+static size_t next_turn(size_t taken, uint64_t took_ns)
+{
+	size_t wanted = took_ns ? taken * TURN_NS / took_ns : OUTPUT_MOST;
+	size_t next = (taken + wanted) / 2;
+
+	return next < TURN_LEAST ? TURN_LEAST : next > OUTPUT_MOST ? OUTPUT_MOST : next;
+}
+
 static void output_ready(void *userdata, int events)
 {
 	struct instance *instance = userdata;
+	size_t most = instance->output_turn ? instance->output_turn : TURN_FIRST;
+	uint64_t begun_ns = uv_hrtime();
+	ssize_t n;
 
-	if (!instance_take_output(instance, false))
+	if (is_congested(instance))
+		return;
+	n = take_once(instance, most);
+	if (n < 0)
 		watch_events(instance->output_watch, 0);
+	else if ((size_t)n == most)
+		instance->output_turn = next_turn(most, uv_hrtime() - begun_ns);
 }
 
 void instance_read_output(struct instance *instance)
@@ -76,6 +110,8 @@ void instance_resume_output(struct instance *instance)
 {
 	if (instance->output_watch)
 		watch_events(instance->output_watch, UV_READABLE);
+	if (instance->channel.paused)
+		channel_pause(&instance->channel, false);
 }
 
 int instance_open_output(struct instance *instance, int *runtimes)
