@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +17,10 @@
 #include "base/log.h"
 #include "frames.h"
 
-#define RESPONSE_MAX (6u << 20)
-#define PIECE        (64u << 10)
-#define TAIL_BYTES   4096
+#define RESPONSE_MAX  (6u << 20)
+#define PIECE         (64u << 10)
+#define TAIL_BYTES    4096
+#define WORTH_PASSING (16 << 10)
 
 static void watch_close(struct watch *watch)
 {
@@ -108,6 +110,19 @@ static void log_take(struct calls *calls, struct call *call, const char *data, s
 	}
 }
 
+/*
+ * A program that prints much: all but the end of what is there goes on to the daemon's pipe as the pages it lies in.
+ * The end is read and written as ever, for an error may tell it. Where that cannot be, all of it is.
+ */
+static void log_pass(const struct calls *calls, const struct watch *watch)
+{
+	int waiting = 0;
+
+	if (!calls->several && ioctl(watch->fd, FIONREAD, &waiting) == 0 &&
+	        waiting >= WORTH_PASSING)
+		splice(watch->fd, NULL, 2, NULL, (size_t)waiting - TAIL_BYTES, SPLICE_F_MOVE);
+}
+
 /* Reads once; false when nothing more is there for now. */
 static bool stream_read(struct calls *calls, struct call *call, enum stream stream)
 {
@@ -117,6 +132,8 @@ static bool stream_read(struct calls *calls, struct call *call, enum stream stre
 
 	if (watch->fd < 0)
 		return false;
+	if (stream == STDERR)
+		log_pass(calls, watch);
 	n = read(watch->fd, data, sizeof(data));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
