@@ -57,7 +57,7 @@ static void give_up(struct door *door, const char *trouble)
 		process_kill(door->process);
 }
 
-void door_flush(struct door *door)
+static void send_kept(struct door *door)
 {
 	int r;
 
@@ -67,6 +67,34 @@ void door_flush(struct door *door)
 	if (r == -ENOMEM || wire_link_unsent(&door->link) > UNSENT_MOST)
 		shutdown(door->link.fd, SHUT_RDWR); /* reading tells */
 	watch_events(door->watch, UV_READABLE | (r == -EAGAIN ? UV_WRITABLE : 0));
+}
+
+/* Before the loop waits again: what was answered in one turn goes out together, and wakes the gateway once. */
+static void about_to_wait(uv_prepare_t *prepare)
+{
+	uv_prepare_stop(prepare);
+	send_kept(prepare->data);
+}
+
+void door_flush(struct door *door)
+{
+	uv_prepare_start(door->prepare, about_to_wait);
+}
+
+static void prepare_closed(uv_handle_t *prepare)
+{
+	free(prepare);
+}
+
+static int prepare_new(struct door *door)
+{
+	door->prepare = calloc(1, sizeof(*door->prepare));
+	if (!door->prepare)
+		return -ENOMEM;
+	uv_prepare_init(door->engine->host.loop, door->prepare);
+	uv_unref((uv_handle_t *)door->prepare);
+	door->prepare->data = door;
+	return 0;
 }
 
 static bool frame_came(void *userdata, const struct wire_frame *frame)
@@ -95,7 +123,7 @@ static void link_ready(void *userdata, int events)
 	int r = 0;
 
 	if (events & UV_WRITABLE)
-		door_flush(door);
+		send_kept(door);
 	if (events & UV_READABLE)
 		r = wire_link_receive(&door->link, frame_came, door);
 	if (r == -EPROTO)
@@ -271,7 +299,9 @@ int door_new(struct door **out, struct engine *engine, const struct door_options
 	door->link.fd = -1;
 	door->pause_us = PAUSE_FIRST_US;
 	map_init(&door->calls);
-	r = copy(&door->gateway_path, options->gateway_path);
+	r = prepare_new(door);
+	if (r == 0)
+		r = copy(&door->gateway_path, options->gateway_path);
 	if (r == 0)
 		r = copy(&door->certificate, options->certificate);
 	if (r == 0)
@@ -297,7 +327,7 @@ void door_stop(struct door *door)
 	if (door->link.fd < 0)
 		return;
 	wire_link_send(&door->link, WIRE_STOP, 0, NULL, 0);
-	door_flush(door);
+	send_kept(door);
 }
 
 void door_end(struct door *door)
@@ -318,6 +348,8 @@ struct door *door_free(struct door *door)
 	alarm_clear(&door->engine->host.alarms, &door->again);
 	close_link(door);
 	door_close_listeners(door);
+	if (door->prepare)
+		uv_close((uv_handle_t *)door->prepare, prepare_closed);
 	map_deinit(&door->calls);
 	free(door->gateway_path);
 	free(door->certificate);

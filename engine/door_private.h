@@ -3,6 +3,7 @@
 /* The inside of the door: its life (door.c), its sockets (door_listen.c), its calls (door_call.c). */
 #include <stdint.h>
 #include <sys/types.h>
+#include <uv.h>
 
 #include "base/list.h"
 #include "base/map.h"
@@ -31,7 +32,8 @@ struct door {
 	struct process *process; /* NULL: none runs */
 	struct wire_link link;
 	struct watch *watch;
-	struct map calls;  /* struct door_call by number */
+	uv_prepare_t *prepare; /* active while something is kept for the end of the turn */
+	struct map calls;      /* struct door_call by number */
 	size_t pinned;     /* calls that are not there any more, but for those who will end them */
 	size_t held_bytes; /* of events that are not complete */
 	int64_t spooled_bytes; /* of archives that are not */
@@ -50,5 +52,5 @@ void door_close_listeners(struct door *door);
 bool door_call_frame(struct door *door, const struct wire_frame *frame);
 void door_calls_cancel(struct door *door); /* all of them; nobody is told */
 
-/* Sends what was kept for it, as far as that goes. */
+/* What was kept for it is sent at the end of this turn of the loop. */
 void door_flush(struct door *door);

@@ -13,7 +13,6 @@
 #include "gateway/framing.h"
 #include "gateway/gateway.h"
 #include "gateway/origin.h"
-#include "gateway/sniff.h"
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
@@ -57,7 +56,7 @@ void exchange_header(struct exchange *exchange, const char *name, const char *va
 		reply_header(&exchange->headers, name, value);
 }
 
-static const char *headers_of(struct exchange *exchange)
+const char *exchange_headers(struct exchange *exchange)
 {
 	buf_append(&exchange->headers, "", 1);
 	return exchange->headers.data;
@@ -70,7 +69,7 @@ void exchange_answer(struct exchange *exchange, int status, const void *body, si
 		buf_deinit(&exchange->headers);
 	if (exchange->request)
 		http_request_answer(exchange->request,
-		        &(struct http_answer){status, headers_of(exchange), body, length});
+		        &(struct http_answer){status, exchange_headers(exchange), body, length});
 }
 
 void exchange_answer_text(struct exchange *exchange, int status, const char *text)
@@ -120,7 +119,7 @@ const char *exchange_request_id(const struct exchange *exchange)
 
 /* --- to the daemon ---------------------------------------------------------------------------- */
 
-static void hold(struct exchange *exchange, size_t bytes)
+void exchange_hold(struct exchange *exchange, size_t bytes)
 {
 	exchange->held += bytes;
 	exchange->gateway->held += bytes;
@@ -238,6 +237,7 @@ static void began(void *userdata, struct http_request *request)
 		return;
 	}
 	gateway->exchanges++;
+	list_init(&exchange->fresh);
 	request->data = exchange;
 	exchange->gateway = gateway;
 	exchange->request = request;
@@ -263,7 +263,7 @@ static void event_came(
 		return;
 	}
 	buf_append(&exchange->event, data, length);
-	hold(exchange, length);
+	exchange_hold(exchange, length);
 }
 
 static void completed(void *userdata, struct http_request *request)
@@ -279,6 +279,7 @@ static void completed(void *userdata, struct http_request *request)
 static void exchange_free(struct exchange *exchange)
 {
 	map_remove(&exchange->gateway->calls, exchange->call);
+	list_unlink(&exchange->fresh);
 	exchange->gateway->exchanges--;
 	let_go(exchange);
 	url_deinit(&exchange->url);
@@ -305,187 +306,3 @@ static void gone(void *userdata, struct http_request *request, bool left)
 }
 
 const struct server_events exchange_events = {began, event_came, completed, gone};
-
-/* --- back to the client ----------------------------------------------------------------------- */
-
-static void cut_short(struct exchange *exchange)
-{
-	exchange->over = true;
-	if (exchange->call && map_remove(&exchange->gateway->calls, exchange->call))
-		wire_link_send(&exchange->gateway->link, WIRE_LEAVE, exchange->call, NULL, 0);
-	if (exchange->streaming)
-		http_request_end(exchange->request, false);
-	else
-		exchange->dialect->refuse(
-		        exchange, EIO, "the function's response is not understood");
-}
-
-static void stream(struct exchange *exchange, int status, const char *headers, size_t length)
-{
-	exchange->streaming = true;
-	if (exchange->dialect->head)
-		exchange->dialect->head(exchange);
-	if (headers)
-		buf_append(&exchange->headers, headers, length);
-	http_request_stream(exchange->request, status, headers_of(exchange));
-}
-
-/* Of a program that speaks HTTP: its own head and its own bytes. */
-static int hand_on_reply(struct exchange *exchange, const char *data, size_t length)
-{
-	struct reply_reader *reader = &exchange->reader;
-	int r = reply_reader_feed(reader, data, length);
-
-	if (r < 0 || !reader->in_body)
-		return r;
-	if (!exchange->streaming)
-		stream(exchange, reader->reply.status, reader->reply.headers.data,
-		        reader->reply.headers.length);
-	if (reader->reply.body.length)
-		http_request_piece(
-		        exchange->request, reader->reply.body.data, reader->reply.body.length);
-	buf_clear(&reader->reply.body);
-	return 0;
-}
-
-static void stream_framed(struct exchange *exchange)
-{
-	if (exchange->streaming)
-		return;
-	exchange_header(exchange, "Content-Type", exchange->dialect->streams_as);
-	stream(exchange, 200, NULL, 0);
-}
-
-static int hand_on(struct exchange *exchange, const char *data, size_t length)
-{
-	if (exchange->dialect->piece) {
-		stream_framed(exchange);
-		exchange->dialect->piece(exchange, data, length);
-		return 0;
-	}
-	if (exchange->begun.fields[FIELD_SPEAKS_HTTP])
-		return hand_on_reply(exchange, data, length);
-	if (!exchange->streaming) {
-		exchange_header(exchange, "Content-Type", sniff_type(data, length));
-		stream(exchange, 200, NULL, 0);
-	}
-	http_request_piece(exchange->request, data, length);
-	return 0;
-}
-
-/* Of what is no call nothing comes but its request id. */
-static bool streams(const struct exchange *exchange)
-{
-	return exchange->verb == VERB_INVOKE
-	               ? exchange->dialect->streams
-	               : exchange->verb == VERB_ROUTE && exchange->begun.fields[FIELD_SPEAKS_HTTP];
-}
-
-static int take_data(struct exchange *exchange, const struct wire_frame *frame)
-{
-	hold(exchange,
-	        frame->length); /* what the client has taken is not subtracted: it is a bound */
-	if (streams(exchange))
-		return hand_on(exchange, frame->payload, frame->length);
-	buf_append(&exchange->response, frame->payload, frame->length);
-	return exchange->response.failed ? -ENOMEM : 0;
-}
-
-static void refuse_said(struct exchange *exchange, int error)
-{
-	const char *sentence = exchange->ended.fields[FIELD_SENTENCE];
-
-	exchange_refuse(exchange, error, "%s", sentence ? sentence : strerror(error));
-}
-
-/* An error's body, or the reply of a program that answered with another status than 2xx. */
-static void end_badly(struct exchange *exchange, int error)
-{
-	struct reply reply;
-	bool of_function = exchange->ended.fields[FIELD_OF_FUNCTION];
-
-	if (exchange->streaming) {
-		http_request_end(exchange->request, false);
-		return;
-	}
-	if (exchange->begun.fields[FIELD_SPEAKS_HTTP] &&
-	        reply_parse(&reply, exchange->trouble.data, exchange->trouble.length) == 0) {
-		buf_append(&exchange->headers, reply.headers.data, reply.headers.length);
-		exchange_answer(exchange, reply.status, reply.body.data, reply.body.length);
-		reply_deinit(&reply);
-		return;
-	}
-	if (!of_function) {
-		refuse_said(exchange, error);
-		return;
-	}
-	exchange_header(exchange, "Content-Type", "application/json");
-	exchange_answer(exchange, exchange_status(error, true), exchange->trouble.data,
-	        exchange->trouble.length);
-}
-
-static void end_stream(struct exchange *exchange)
-{
-	int error = exchange_error(exchange);
-	bool called = !error || (exchange->ended.fields[FIELD_OF_FUNCTION] && error != EBADMSG);
-
-	if (exchange->dialect->finish && (exchange->streaming || called)) {
-		stream_framed(exchange);
-		exchange->dialect->finish(exchange);
-		http_request_end(exchange->request, true);
-	} else if (exchange->dialect->finish) {
-		refuse_said(exchange, error);
-	} else if (error) {
-		end_badly(exchange, error);
-	} else if (exchange->streaming) {
-		http_request_end(exchange->request, true);
-	} else {
-		exchange_header(exchange, "Content-Type", "text/plain; charset=utf-8");
-		exchange_answer(exchange, 200, "", 0);
-	}
-}
-
-static void end(struct exchange *exchange)
-{
-	int error = exchange_error(exchange);
-
-	if (!exchange->streaming && exchange->dialect->head)
-		exchange->dialect->head(exchange);
-	if (streams(exchange))
-		end_stream(exchange);
-	else if (error && !exchange->ended.fields[FIELD_OF_FUNCTION])
-		refuse_said(exchange, error);
-	else
-		exchange->dialect->answer(exchange);
-	exchange->over = true;
-	buf_deinit(&exchange->response);
-	buf_deinit(&exchange->trouble);
-}
-
-bool exchange_frame(struct exchange *exchange, const struct wire_frame *frame)
-{
-	int r = 0;
-
-	switch (frame->type) {
-	case WIRE_BEGIN:
-		wire_said_deinit(&exchange->begun);
-		return wire_take(&exchange->begun, frame->payload, frame->length) == 0;
-	case WIRE_DATA:
-		r = take_data(exchange, frame);
-		break;
-	case WIRE_TROUBLE:
-		hold(exchange, frame->length);
-		buf_append(&exchange->trouble, frame->payload, frame->length);
-		r = exchange->trouble.failed ? -ENOMEM : 0;
-		break;
-	default:
-		if (wire_take(&exchange->ended, frame->payload, frame->length) < 0)
-			return false;
-		map_remove(&exchange->gateway->calls, exchange->call);
-		end(exchange);
-		return true;
-	}
-	if (r < 0 || exchange->gateway->held > 2 * GATEWAY_HELD_MOST)
-		cut_short(exchange);
-	return true;
-}

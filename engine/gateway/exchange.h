@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/uuid.h"
 #include "gateway/reply.h"
 #include "gateway/server.h"
@@ -24,6 +25,8 @@ struct gateway;
 
 struct exchange {
 	struct gateway *gateway;
+	struct list
+	        fresh; /* gateway.fresh: there is a beginning of the response, which has not gone out */
 	struct http_request *request;
 	const struct dialect *dialect;
 	struct url url;
@@ -49,6 +52,14 @@ extern const struct server_events exchange_events; /* userdata: struct gateway *
 /* What the daemon says of a call. */
 struct wire_frame;
 bool exchange_frame(struct exchange *exchange, const struct wire_frame *frame);
+
+/* All was taken that came at once: responses that are not complete by now are streamed. */
+void exchanges_stream(struct gateway *gateway);
+
+/* Bytes that are kept for it until it is over or they were sent. */
+void exchange_hold(struct exchange *exchange, size_t bytes);
+const char *exchange_headers(
+        struct exchange *exchange); /* those added so far, as an answer has them */
 
 /* --- for dialects ------------------------------------------------------------------------------- */
 

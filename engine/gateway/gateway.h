@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "base/map.h"
 #include "base/uuid.h"
 #include "gateway/loop.h"
@@ -25,8 +26,10 @@ struct gateway {
 	size_t server_count;
 	struct map calls; /* struct exchange by number; those that were asked for */
 	uint64_t last_call;
-	size_t exchanges; /* all of them */
+	size_t exchanges;  /* all of them */
+	struct list fresh; /* exchanges that could begin to stream */
 	size_t held;
 	struct uuid_source ids;
 	bool stopping, lost;
+	bool link_full; /* the daemon does not read as fast as we write */
 };

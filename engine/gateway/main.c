@@ -48,16 +48,21 @@ static void link_ready(struct source *source, uint32_t events)
 	if (events & ~(uint32_t)EPOLLOUT &&
 	        wire_link_receive(&gateway->link, frame_came, gateway) < 0)
 		gateway->lost = true;
+	exchanges_stream(gateway);
 }
 
 static void flush(struct gateway *gateway)
 {
 	int r = wire_link_flush(&gateway->link);
+	bool full = r == -EAGAIN;
 
-	if (r < 0 && r != -EAGAIN)
+	if (r < 0 && !full)
 		gateway->lost = true;
+	if (gateway->link_source.fd >= 0 && full == gateway->link_full)
+		return;
+	gateway->link_full = full;
 	loop_watch(&gateway->loop, &gateway->link_source, gateway->link.fd,
-	        EPOLLIN | (r == -EAGAIN ? EPOLLOUT : 0));
+	        EPOLLIN | (full ? EPOLLOUT : 0));
 }
 
 static void note(struct gateway *gateway, const char *sentence)
@@ -148,6 +153,7 @@ int main(void)
 	if (r < 0)
 		_exit(-r);
 	map_init(&gateway.calls);
+	list_init(&gateway.fresh);
 	wire_link_init(&gateway.link, DAEMON, WIRE_TO_GATEWAY);
 	gateway.link_source.ready = link_ready;
 	r = listen_on_all(&gateway, &setup);
