@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Not in libuv's pool: a thread without rights cannot raise its priority again, and those who wait for the
- * pool's few threads, fsync and publish, must not wait for one that gets no processor.
+ * pool's few threads, fsync and publish, must not wait for one that gets no processor. Nor does it tell by
+ * uv_async_send(): that wakes the loop in its middle, and the loop then spins until the thread, from which it just took the
+ * processor, has done the rest.
  */
 #include "engine/archivist.h"
 
@@ -9,14 +11,18 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "base/fail.h"
 #include "engine/logbook_archive.h"
+#include "run/watch.h"
 
 struct archivist {
-	uv_async_t wake; /* the loop's: the job has ended */
+	int wake;            /* an eventfd: the job has ended, or there is a first one */
+	struct watch *watch; /* of that, by the loop, while there are jobs */
 	uv_thread_t thread;
 	uv_sem_t more; /* the thread's: there is a job, or it shall end */
 	bool runs;
@@ -51,6 +57,11 @@ static int finish(const struct archivist_job *job)
 	return futimens(job->to, times) < 0 ? fail(-errno, "dating a log segment") : 0;
 }
 
+static void wake(const struct archivist *archivist)
+{
+	eventfd_write(archivist->wake, 1);
+}
+
 static void work(void *userdata)
 {
 	struct archivist *archivist = userdata;
@@ -66,7 +77,7 @@ static void work(void *userdata)
 		if (job->result == 0)
 			job->result = finish(job);
 		atomic_store(&archivist->ended, true);
-		uv_async_send(&archivist->wake);
+		wake(archivist);
 	}
 }
 
@@ -98,7 +109,7 @@ static void go_on(struct archivist *archivist)
 			job->done(job);
 	}
 	if (!archivist->running)
-		uv_unref((uv_handle_t *)&archivist->wake);
+		watch_events(archivist->watch, 0);
 }
 
 static void end_running(struct archivist *archivist)
@@ -109,10 +120,12 @@ static void end_running(struct archivist *archivist)
 	job->done(job);
 }
 
-static void woken(uv_async_t *wake)
+static void woken(void *userdata, int events)
 {
-	struct archivist *archivist = wake->data;
+	struct archivist *archivist = userdata;
+	eventfd_t count;
 
+	eventfd_read(archivist->wake, &count);
 	if (atomic_exchange(&archivist->ended, false))
 		end_running(archivist);
 	go_on(archivist);
@@ -121,34 +134,28 @@ static void woken(uv_async_t *wake)
 void archivist_add(struct archivist *archivist, struct archivist_job *job)
 {
 	list_append(&archivist->waiting, &job->link);
-	uv_ref((uv_handle_t *)&archivist->wake);
-	uv_async_send(&archivist->wake); /* it begins on a turn of its own */
+	watch_events(archivist->watch, UV_READABLE);
+	wake(archivist); /* it begins on a turn of its own */
 }
 
 int archivist_new(struct archivist **out, uv_loop_t *loop)
 {
 	struct archivist *archivist = calloc(1, sizeof(*archivist));
-	int r = archivist ? uv_sem_init(&archivist->more, 0) : -ENOMEM;
 
-	if (r == 0) {
-		r = uv_async_init(loop, &archivist->wake, woken);
-		if (r < 0)
-			uv_sem_destroy(&archivist->more);
-	}
-	if (r < 0) {
+	if (!archivist || uv_sem_init(&archivist->more, 0) < 0) {
 		free(archivist);
-		return r;
+		return -ENOMEM;
 	}
-	archivist->wake.data = archivist;
-	uv_unref((uv_handle_t *)&archivist->wake);
 	list_init(&archivist->waiting);
+	archivist->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	archivist->watch =
+	        archivist->wake < 0 ? NULL : watch_new(loop, archivist->wake, woken, archivist);
+	if (!archivist->watch) {
+		archivist_free(archivist);
+		return -ENOMEM;
+	}
 	*out = archivist;
 	return 0;
-}
-
-static void closed(uv_handle_t *wake)
-{
-	free(wake->data);
 }
 
 struct archivist *archivist_free(struct archivist *archivist)
@@ -172,6 +179,8 @@ struct archivist *archivist_free(struct archivist *archivist)
 		job->done(job);
 	}
 	uv_sem_destroy(&archivist->more);
-	uv_close((uv_handle_t *)&archivist->wake, closed);
+	watch_free(archivist->watch);
+	close_fd(archivist->wake);
+	free(archivist);
 	return NULL;
 }
