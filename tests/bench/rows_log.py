@@ -18,7 +18,7 @@ import threading
 import time
 
 from calls import ECHO, Subject
-from ground import ask, deploy, interleaved, mounted, need, say, spawned, timed
+from ground import ask_whole, deploy, interleaved, mounted, need, say, spawned, timed
 from table import Figure, Goal, Line
 
 LINE = "a line of a log, such as programs write them: request %07d took %5d us and went to shard %03d of pool-%02d\n"
@@ -58,7 +58,7 @@ class Logs:
     def print_all(self):
         """One call; returns when all that it printed can be read."""
         before = self.printed_to_the_end()
-        if ask(self.function / "invoke", EVENT) != EVENT:
+        if ask_whole(self.function / "invoke", EVENT) != EVENT:
             raise RuntimeError("the program that logs gave a wrong answer")
         until = time.monotonic() + 20
         while self.printed_to_the_end() in (before, None):
@@ -135,7 +135,7 @@ def logs(table_run):
     with mounted(path) as root:
         function = deploy(root, "logger", {"main": PRINTER, "lines": text}, timeout="5m", log_retention="30d 10G")
         other = Subject("", "held", deploy(root, "other", dict([ECHO["python"]])) / "invoke", None)
-        ask(function / "invoke", EVENT)
+        ask_whole(function / "invoke", EVENT)
         printer = Logs(function, path / "state")
 
         def printing():
