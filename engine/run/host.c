@@ -2,17 +2,13 @@
 #include "run/host.h"
 
 #include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "run/pool.h"
-
-/* Twice the processors: one half computes while the other waits for sandbox and disk. */
-static unsigned start_limit(void)
-{
-	unsigned processors = uv_available_parallelism();
-
-	return processors < 2 ? 4 : processors * 2;
-}
 
 int host_init(
         struct host *host, uv_loop_t *loop, const struct clock *clock, struct launcher *launcher)
@@ -21,7 +17,10 @@ int host_init(
 	host->loop = loop;
 	host->clock = clock;
 	host->launcher = launcher;
-	host->starting_max = start_limit();
+	host->processors = uv_available_parallelism();
+	/* One half computes while the other waits for sandbox and disk. */
+	host->starting_max = host->processors < 2 ? 4 : host->processors * 2;
+	host->load_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
 	map_init(&host->instances);
 	list_init(&host->start_queue);
 	list_init(&host->start_first);
@@ -33,6 +32,7 @@ void host_deinit(struct host *host)
 {
 	assert(!host->instances.count);
 	assert(list_empty(&host->start_queue) && list_empty(&host->start_first));
+	close_fd(host->load_fd);
 	map_deinit(&host->instances);
 	buf_deinit(&host->scratch);
 	kept_deinit(&host->kept);
@@ -70,4 +70,16 @@ void host_started(struct host *host)
 		list_unlink(&pool->start_link);
 		pool_dispatch(pool);
 	}
+}
+
+bool host_has_room(const struct host *host)
+{
+	char text[128];
+	ssize_t length = pread(host->load_fd, text, sizeof(text) - 1, 0);
+	long running;
+
+	text[length > 0 ? length : 0] = 0;
+	/* Behind three averages: those that run or want to, one of which is this thread. */
+	return sscanf(text, "%*s %*s %*s %ld/", &running) == 1 &&
+	       running <= sysconf(_SC_NPROCESSORS_ONLN);
 }

@@ -29,7 +29,8 @@ struct host {
 	struct map instances; /* id -> struct instance */
 	uint64_t last_instance;
 	unsigned starting; /* instances that hold the right to start */
-	unsigned starting_max;
+	unsigned starting_max, processors;
+	int load_fd;                     /* /proc/loadavg; -1: nothing is known */
 	struct list start_queue;         /* pools that want to start one more */
 	struct list start_first;         /* pools that want to start their first */
 	struct kept kept;                /* instances that are idle for long */
@@ -45,3 +46,6 @@ void host_deinit(struct host *host); /* no instance may be left */
 /* True: the pool may start one now and gives the right back with host_started(). */
 bool host_may_start(struct host *host, struct pool *pool);
 void host_started(struct host *host);
+
+/* Whether a processor of the machine stands idle right now, as far as that is known. */
+bool host_has_room(const struct host *host);

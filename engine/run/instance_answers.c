@@ -48,6 +48,7 @@ void instance_finish(
 {
 	struct pool *pool = instance->pool;
 
+	pool_call_took(pool, alarm_now_us() - invocation->sent_us);
 	pool_end(invocation, end);
 	instance_one_less(instance);
 	pool_dispatch(pool);

@@ -12,6 +12,9 @@
 #include "run/instance.h"
 #include "run/keep_alive.h"
 
+/* A start is not taken for quicker than this: what was ready for it has to be made anew. */
+#define START_US (INT64_C(30) * 1000)
+
 /* A failed start of a reserved instance is tried again after 1 s, 2 s ... at most a minute. */
 #define REFILL_FIRST_US (INT64_C(1) * 1000 * 1000)
 #define REFILL_MOST_US  (INT64_C(60) * 1000 * 1000)
@@ -35,6 +38,7 @@ void pool_deinit(struct pool *pool)
 	list_unlink(&pool->start_link);
 	alarm_clear(&pool->host->alarms, &pool->refill);
 	alarm_clear(&pool->host->alarms, &pool->ahead);
+	alarm_clear(&pool->host->alarms, &pool->growth);
 	pool->deployment = deployment_unref(pool->deployment);
 	free(pool->keep_alive);
 }
@@ -199,7 +203,39 @@ void invocation_release(struct invocation *invocation)
 
 /* --- the way to an instance ----------------------------------------------------------------- */
 
-static bool wants_to_start(const struct pool *pool)
+/* Some wait for longer than it takes them to be served: do processors stand idle meanwhile? */
+static void grow(struct alarm *alarm)
+{
+	struct pool *pool = container_of(alarm, struct pool, growth);
+
+	pool->grows = pool->waiting_count && host_has_room(pool->host);
+	pool_dispatch(pool);
+}
+
+/*
+ * A further instance helps those who wait if it is there before their turn comes anyway, or if it finds an idle processor. Of
+ * calls that are over in a moment hundreds are through until one has started, and what is busy with them are the
+ * processors: spread over more instances each call takes several times as long. Should calls take longer than the last
+ * ones did, whoever stands first will soon have waited for half as long as a start takes.
+ */
+static bool start_would_help(struct pool *pool)
+{
+	const struct invocation *first = list_first(&pool->waiting, struct invocation, link);
+	int64_t start_us = pool->start_us > START_US ? pool->start_us : START_US;
+	int64_t since_us = first->created_us > pool->ready_us ? first->created_us : pool->ready_us;
+	unsigned few = pool->host->processors;
+
+	if (pool->grows || pool->live < few || (!pool->ready_us && pool->starting < few))
+		return true;
+	if (pool->call_us * pool->waiting_count >= start_us * (pool->running + 1) ||
+	        alarm_now_us() - since_us >= start_us / 2)
+		return true;
+	if (!alarm_is_set(&pool->growth))
+		alarm_set(&pool->host->alarms, &pool->growth, start_us / 2, grow);
+	return false;
+}
+
+static bool wants_to_start(struct pool *pool)
 {
 	const struct deployment *deployment = pool->deployment;
 	unsigned current = pool->starting,
@@ -209,7 +245,7 @@ static bool wants_to_start(const struct pool *pool)
 	if (pool->live >= (unsigned)deployment->config.max_instances)
 		return false;
 	if (room < pool->waiting_count)
-		return true;
+		return start_would_help(pool);
 	if (!pool->warm_wanted && !deployment->config.min_instances)
 		return false;
 	list_each(instance, &pool->instances, link)
@@ -234,7 +270,7 @@ static void start_more(struct pool *pool)
 			        pool, NULL, OUTCOME_SYSTEM_ERROR, -EIO, body.data, body.length);
 			return;
 		}
-		pool->warm_wanted = false;
+		pool->warm_wanted = pool->grows = false;
 	}
 }
 
@@ -332,8 +368,10 @@ void pool_set_deployment(struct pool *pool, struct deployment *deployment)
 	pool->deployment = deployment_ref(deployment);
 	pool->starting = 0;
 	pool->failed_starts = 0;
+	pool->call_us = pool->ready_us = 0;
 	alarm_clear(&pool->host->alarms, &pool->refill);
 	alarm_clear(&pool->host->alarms, &pool->ahead); /* its idle_timeout may be set */
+	alarm_clear(&pool->host->alarms, &pool->growth);
 	/* Each start that is given up may let one of the new deployment begin, which stays. */
 	list_each_safe(instance, following, &pool->instances, link)
 		if (instance->deployment != deployment)
@@ -360,6 +398,7 @@ void pool_rest(struct pool *pool)
 	pool->starting = 0;
 	alarm_clear(&pool->host->alarms, &pool->refill);
 	alarm_clear(&pool->host->alarms, &pool->ahead);
+	alarm_clear(&pool->host->alarms, &pool->growth);
 	list_each_safe(instance, following, &pool->instances, link)
 		instance_retire(instance);
 	deployment_unref(old);
@@ -387,6 +426,8 @@ void pool_instance_ready(struct pool *pool, struct instance *instance, int64_t i
 		instance_retire(instance);
 		return;
 	}
+	pool->start_us = init_us;
+	pool->ready_us = alarm_now_us();
 	pool->events->loaded(pool->userdata, instance->deployment, NULL, 0, init_us);
 	list_prepend(&pool->available, &instance->available);
 	pool_dispatch(pool);
@@ -404,6 +445,11 @@ void pool_instance_failed(struct pool *pool, struct instance *instance, enum out
 	refill_later(pool);
 	pool->events->loaded(pool->userdata, deployment, text, length, -1);
 	fail_waiting(pool, outcome, error, text, length);
+}
+
+void pool_call_took(struct pool *pool, int64_t us)
+{
+	pool->call_us += (us - pool->call_us) / (pool->call_us ? 8 : 1);
 }
 
 void pool_settle(struct pool *pool)
@@ -429,6 +475,7 @@ void pool_close(struct pool *pool, bool gently)
 	list_unlink(&pool->start_link);
 	alarm_clear(&pool->host->alarms, &pool->refill);
 	alarm_clear(&pool->host->alarms, &pool->ahead);
+	alarm_clear(&pool->host->alarms, &pool->growth);
 	error_body(&body, "Unavailable", "The function was removed or the daemon ends");
 	fail_waiting(pool, OUTCOME_REJECTED, -EAGAIN, body.data, body.length);
 	list_each_safe(instance, following, &pool->instances, link) {

@@ -69,6 +69,10 @@ struct pool {
 	int64_t expected_until_us;     /* so long the one that starts next will wait; 0: as any */
 	struct list start_link;        /* host.start_queue or .start_first */
 	struct alarm refill;           /* min_instances, after a failed start */
+	struct alarm growth;           /* who waits may need one more instance after all */
+	int64_t call_us, start_us;     /* how long calls and starts take lately; 0: not known */
+	int64_t ready_us;              /* when the newest instance was ready */
+	bool grows;                    /* one more shall start although calls are quick */
 	unsigned failed_starts;        /* in a row */
 	bool warm_wanted;              /* one instance shall start although nobody waits */
 	bool closed;                   /* no instance may start any more */
@@ -105,6 +109,7 @@ void pool_instance_failed(struct pool *pool, struct instance *instance, enum out
         int error, const char *body, size_t length);       /* before it was ready */
 void pool_count_needed(struct pool *pool, int64_t now_us); /* what runs or waits has changed */
 void pool_expect(struct pool *pool, const struct keep_alive_plan *plan); /* its last one ended */
+void pool_call_took(struct pool *pool, int64_t us); /* one that ended by itself */
 void pool_settle(struct pool *pool); /* tells when it became empty; it may be gone then */
 void pool_data(struct invocation *invocation, const char *data, size_t length);
 void pool_end(

@@ -158,6 +158,7 @@ void scene_open(struct scene *scene)
 	signal(SIGPIPE, SIG_IGN);
 	REQUIRE(uv_loop_init(&scene->loop) == 0);
 	REQUIRE(host_init(&scene->host, &scene->loop, &clock_system, NULL) == 0);
+	scene->host.processors = 100; /* whatever machine this is */
 	pool_init(&scene->pool, &scene->host, &pool_events, scene);
 	scene->deployment = make_deployment(scene);
 }

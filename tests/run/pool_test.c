@@ -157,6 +157,78 @@ static void who_has_no_instance_starts_first(void)
 	caller_done(&other);
 }
 
+#define HOUR_US (INT64_C(3600) * 1000 * 1000)
+
+/* Five calls at a pool on a machine with one processor, one of them under way. */
+static void crowd_open(struct scene *scene, struct caller_of crowd[5])
+{
+	scene_open(scene);
+	scene->host.processors = 1;
+	close(scene->host.load_fd); /* and nobody knows how busy that is */
+	scene->host.load_fd = -1;
+	deploy(scene);
+	for (int i = 0; i < 5; i++)
+		call(scene, &crowd[i], "crowd");
+	CHECK_INT(process_count, 1);
+	scene->pool.start_us = HOUR_US;
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(scene);
+	scene->pool.start_us = HOUR_US; /* it took less */
+}
+
+static void crowd_close(struct scene *scene, struct caller_of crowd[5])
+{
+	scene_close(scene);
+	for (int i = 0; i < 5; i++)
+		caller_done(&crowd[i]);
+}
+
+static void calls_that_are_quick_wait_for_each_other(void)
+{
+	struct caller_of crowd[5];
+	struct scene scene;
+
+	crowd_open(&scene, crowd);
+	for (int i = 0; i < 5; i++) {
+		fake_send(&processes[0], FRAME_END, 0, fake_call(&processes[0], "crowd"), "");
+		turn(&scene);
+		CHECK_INT(crowd[i].ends, 1);
+		CHECK_INT(process_count, 1);
+	}
+	CHECK(scene.pool.call_us > 0);
+	crowd_close(&scene, crowd);
+}
+
+static void calls_that_are_slow_get_instances(void)
+{
+	struct caller_of crowd[5], more;
+	struct scene scene;
+
+	crowd_open(&scene, crowd);
+	CHECK_INT(process_count, 1);
+	scene.pool.call_us = HOUR_US;
+	call(&scene, &more, "more");
+	CHECK(process_count > 1);
+	crowd_close(&scene, crowd);
+	caller_done(&more);
+}
+
+/* Nobody knew that this one would be slow. */
+static void who_waited_long_gets_an_instance(void)
+{
+	struct caller_of crowd[5];
+	struct scene scene;
+
+	crowd_open(&scene, crowd);
+	CHECK(fake_call(&processes[0], "crowd"));
+	scene.pool.start_us = 1;
+	alarm_clear(&scene.host.alarms, &scene.pool.growth);
+	pool_dispatch(&scene.pool);
+	while (process_count == 1)
+		uv_run(&scene.loop, UV_RUN_ONCE);
+	crowd_close(&scene, crowd);
+}
+
 static void an_instance_is_filled_before_another_starts(void)
 {
 	struct caller_of callers[9];
@@ -503,6 +575,9 @@ int main(int argc, char **argv)
 	        TEST(calls_beyond_the_instances_wait_their_turn),
 	        TEST(a_turn_to_start_that_nobody_takes_is_passed_on),
 	        TEST(who_has_no_instance_starts_first),
+	        TEST(calls_that_are_quick_wait_for_each_other),
+	        TEST(calls_that_are_slow_get_instances),
+	        TEST(who_waited_long_gets_an_instance),
 	        TEST(an_instance_is_filled_before_another_starts),
 	        TEST(a_time_limit_ends_the_call_and_the_instance),
 	        TEST(cancel_ends_waiting_and_running_calls),
