@@ -13,9 +13,12 @@
 #include "run/pool.h"
 #include "run/watch.h"
 
-/* What a pipe holds, unless a program made it larger, up to PIPES_MOST of them. */
+/* What a pipe holds; it may have been made larger, by its program up to PIPES_MOST of them. */
 #define OUTPUT_MOST (64u * 1024)
 #define PIPES_MOST  16
+
+/* Where much is printed the two sides need not take turns for every bit. */
+#define PIPE_WIDE (256 * 1024)
 
 /*
  * A turn of the loop takes so much of one instance as it takes lines out of in about this time, and then it is
@@ -97,8 +100,11 @@ static void output_ready(void *userdata, int events)
 	n = take_once(instance, most);
 	if (n < 0)
 		watch_events(instance->output_watch, 0);
-	else if ((size_t)n == most)
-		instance->output_turn = next_turn(most, uv_hrtime() - begun_ns);
+	if (n < (ssize_t)most)
+		return;
+	if (!instance->output_turn) /* the first time; refused, it stays as it is */
+		fcntl(instance->output, F_SETPIPE_SZ, PIPE_WIDE);
+	instance->output_turn = next_turn(most, uv_hrtime() - begun_ns);
 }
 
 void instance_read_output(struct instance *instance)

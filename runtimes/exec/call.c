@@ -21,6 +21,7 @@
 #define PIECE         (64u << 10)
 #define TAIL_BYTES    4096
 #define WORTH_PASSING (16 << 10)
+#define PIPE_WIDE     (256 << 10) /* of who prints much */
 
 static void watch_close(struct watch *watch)
 {
@@ -114,13 +115,17 @@ static void log_take(struct calls *calls, struct call *call, const char *data, s
  * A program that prints much: all but the end of what is there goes on to the daemon's pipe as the pages it lies in.
  * The end is read and written as ever, for an error may tell it. Where that cannot be, all of it is.
  */
-static void log_pass(const struct calls *calls, const struct watch *watch)
+static void log_pass(const struct calls *calls, struct call *call)
 {
+	const struct watch *watch = &call->watches[STDERR];
 	int waiting = 0;
 
-	if (!calls->several && ioctl(watch->fd, FIONREAD, &waiting) == 0 &&
-	        waiting >= WORTH_PASSING)
-		splice(watch->fd, NULL, 2, NULL, (size_t)waiting - TAIL_BYTES, SPLICE_F_MOVE);
+	if (calls->several || ioctl(watch->fd, FIONREAD, &waiting) < 0 || waiting < WORTH_PASSING)
+		return;
+	if (!call->wide) /* refused, it stays as it is */
+		fcntl(watch->fd, F_SETPIPE_SZ, PIPE_WIDE);
+	call->wide = true;
+	splice(watch->fd, NULL, 2, NULL, (size_t)waiting - TAIL_BYTES, SPLICE_F_MOVE);
 }
 
 /* Reads once; false when nothing more is there for now. */
@@ -133,7 +138,7 @@ static bool stream_read(struct calls *calls, struct call *call, enum stream stre
 	if (watch->fd < 0)
 		return false;
 	if (stream == STDERR)
-		log_pass(calls, watch);
+		log_pass(calls, call);
 	n = read(watch->fd, data, sizeof(data));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;

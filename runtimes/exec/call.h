@@ -32,6 +32,7 @@ struct call {
 	size_t response_length;
 	struct buf line; /* the beginning of a line of the log, when several calls share it */
 	struct buf tail; /* the end of standard error */
+	bool wide;       /* its pipe of standard error was made larger */
 	bool cancelled, too_large, over;
 };
 
