@@ -28,7 +28,7 @@
 #define TROUBLE_BYTES   (64u << 10)  /* kept while nothing can be written */
 #define CONGESTED_BYTES (1u << 20)   /* the source should pause */
 #define DRAINED_BYTES   (768u << 10) /* and go on */
-#define REFUSED_BYTES   (4u << 20)   /* it did not pause */
+#define REFUSED_BYTES   (16u << 20)  /* it did not pause */
 #define KEEP_BYTES      (128u << 10) /* of an empty buffer */
 #define RETRY_MS        1000
 #define LAG_MS          5 /* what a daemon that is killed has not written */

@@ -85,7 +85,7 @@ void instance_loaded(struct instance *instance)
 	instance->init_us = alarm_now_us() - instance->begun_us;
 	instance_became_idle(instance);
 	instance_give_back_start_right(instance);
-	instance_take_output(instance, true);
+	instance_read_output(instance);
 	pool_instance_ready(pool, instance, instance->init_us);
 }
 

@@ -74,7 +74,7 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 void instance_abandon(struct instance *instance, struct invocation *invocation)
 {
 	if (!instance_is_ending(instance))
-		instance_take_output(instance, false); /* what it printed until now is its own */
+		instance_read_output(instance); /* what it printed until now is its own */
 	list_unlink(&invocation->link);
 	instance->running_count--;
 	instance->pool->running--;

@@ -77,7 +77,7 @@ static void frame_came(void *userdata, const struct frame *frame)
 	} else if (starting && frame->type == FRAME_READY) {
 		instance_loaded(instance);
 	} else if (starting && frame->type == FRAME_FAILED) {
-		instance_take_output(instance, true);
+		instance_read_output(instance);
 		instance_start_failed(
 		        instance, OUTCOME_NOT_LOADED, -ENOEXEC, frame->payload, frame->length);
 	} else if (!starting && frame->call && frame->call <= instance->last_call) {

@@ -60,11 +60,11 @@ static bool is_congested(struct instance *instance)
 	return true;
 }
 
-void instance_take_output(struct instance *instance, bool all)
+void instance_read_output(struct instance *instance)
 {
 	int i;
 
-	for (i = 0; i < PIPES_MOST && (all || !is_congested(instance)); i++)
+	for (i = 0; i < PIPES_MOST; i++)
 		if (take_once(instance, OUTPUT_MOST) < (ssize_t)OUTPUT_MOST)
 			return; /* that was all */
 }
@@ -75,7 +75,7 @@ void instance_take_all_output(struct instance *instance)
 	int waiting = 0;
 
 	do
-		instance_take_output(instance, true);
+		instance_read_output(instance);
 	while (ioctl(instance->output, FIONREAD, &waiting) == 0 && waiting > 0);
 }
 
@@ -105,11 +105,6 @@ static void output_ready(void *userdata, int events)
 	if (!instance->output_turn) /* the first time; refused, it stays as it is */
 		fcntl(instance->output, F_SETPIPE_SZ, PIPE_WIDE);
 	instance->output_turn = next_turn(most, uv_hrtime() - begun_ns);
-}
-
-void instance_read_output(struct instance *instance)
-{
-	instance_take_output(instance, false);
 }
 
 void instance_resume_output(struct instance *instance)

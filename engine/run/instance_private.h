@@ -83,6 +83,4 @@ int instance_open_output(struct instance *instance, int *runtimes);
 int instance_take_output_from(
         struct instance *instance, int output); /* instead, taken over; 0 or -ENOMEM */
 
-/* Reads what is there. With `all` it does although the log is congested. */
-void instance_take_output(struct instance *instance, bool all);
 void instance_take_all_output(struct instance *instance); /* of a process that is gone */

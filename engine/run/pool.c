@@ -274,11 +274,19 @@ static void start_more(struct pool *pool)
 	}
 }
 
+/* What a call has printed is read when it ends; where that cannot be written as fast the next ones begin later. */
+static bool is_held(struct pool *pool)
+{
+	return pool->events->congested(pool->userdata);
+}
+
 void pool_dispatch(struct pool *pool)
 {
 	struct invocation *invocation;
 	struct instance *instance;
 
+	if (pool->waiting_count && is_held(pool))
+		return;
 	while ((invocation = list_first(&pool->waiting, struct invocation, link)) &&
 	        (instance = list_first(&pool->available, struct instance, available))) {
 		leave_waiting(invocation);
@@ -323,7 +331,7 @@ void pool_submit(struct pool *pool, struct invocation *invocation)
 {
 	struct instance *instance = list_first(&pool->available, struct instance, available);
 
-	if (instance && !pool->closed && !pool->waiting_count) {
+	if (instance && !pool->closed && !pool->waiting_count && !is_held(pool)) {
 		instance_invoke(instance, invocation);
 		return;
 	}
@@ -464,6 +472,7 @@ void pool_resume(struct pool *pool)
 
 	list_each(instance, &pool->instances, link)
 		instance_resume_output(instance);
+	pool_dispatch(pool);
 }
 
 void pool_close(struct pool *pool, bool gently)

@@ -112,7 +112,7 @@ static void on_changed(void *userdata)
 
 static bool on_congested(void *userdata)
 {
-	return false;
+	return ((struct scene *)userdata)->congested;
 }
 
 static void on_instance_gone(void *userdata, struct instance *instance)

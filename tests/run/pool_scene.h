@@ -40,6 +40,7 @@ struct caller_of {
 };
 
 struct scene {
+	bool congested; /* the log */
 	uv_loop_t loop;
 	struct host host;
 	struct pool pool;

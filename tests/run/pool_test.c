@@ -229,6 +229,40 @@ static void who_waited_long_gets_an_instance(void)
 	crowd_close(&scene, crowd);
 }
 
+/* What a call printed is read at its end in any case; so the next one begins when the log has taken it. */
+static void a_congested_log_holds_the_next_call(void)
+{
+	struct caller_of callers[2];
+	struct scene scene;
+	uint64_t number;
+
+	scene_open(&scene);
+	deploy(&scene);
+	call(&scene, &callers[0], "0");
+	fake_send(&processes[0], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	number = fake_call(&processes[0], "0");
+	scene.congested = true;
+	REQUIRE(write(processes[0].output, "printed\n", 8) == 8);
+	fake_send(&processes[0], FRAME_END, 0, number, "");
+	turn(&scene);
+	CHECK_INT(callers[0].ends, 1);
+	CHECK_STR(scene.output.data, "printed\n");
+	call(&scene, &callers[1], "1");
+	turn(&scene);
+	CHECK_INT(scene.pool.running, 0);
+	scene.congested = false;
+	pool_resume(&scene.pool);
+	CHECK_INT(scene.pool.running, 1);
+	fake_send(&processes[0], FRAME_END, 0, fake_call(&processes[0], "1"), "");
+	turn(&scene);
+	CHECK_INT(callers[1].ends, 1);
+	CHECK_INT(process_count, 1);
+	caller_done(&callers[0]);
+	caller_done(&callers[1]);
+	scene_close(&scene);
+}
+
 static void an_instance_is_filled_before_another_starts(void)
 {
 	struct caller_of callers[9];
@@ -578,6 +612,7 @@ int main(int argc, char **argv)
 	        TEST(calls_that_are_quick_wait_for_each_other),
 	        TEST(calls_that_are_slow_get_instances),
 	        TEST(who_waited_long_gets_an_instance),
+	        TEST(a_congested_log_holds_the_next_call),
 	        TEST(an_instance_is_filled_before_another_starts),
 	        TEST(a_time_limit_ends_the_call_and_the_instance),
 	        TEST(cancel_ends_waiting_and_running_calls),
