@@ -34,6 +34,8 @@ struct host {
 	struct list start_queue;         /* pools that want to start one more */
 	struct list start_first;         /* pools that want to start their first */
 	struct kept kept;                /* instances that are idle for long */
+	const struct pool *called;       /* sent a call to an instance last; to be compared only */
+	int64_t called_us;               /* when; 0: never */
 	struct buf scratch;              /* heads of frames */
 	void (*emptied)(void *userdata); /* the last instance is gone; may be NULL */
 	void *userdata;

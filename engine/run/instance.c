@@ -192,8 +192,7 @@ static void instance_free(struct instance *instance)
 
 	alarm_clear(&host->alarms, &instance->alarm);
 	instance->protocol->close(instance);
-	instance->output_watch = watch_free(instance->output_watch);
-	close_fd(instance->output);
+	instance_close_output(instance);
 	deployment_unref(instance->deployment);
 	map_remove(&host->instances, instance->id);
 	free(instance);

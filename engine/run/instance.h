@@ -45,9 +45,10 @@ struct instance {
 	struct process *process;
 	int output; /* read end of what it writes to 1 and 2 */
 	struct watch *output_watch;
-	size_t output_turn;  /* bytes taken in one turn of the loop; 0: not known yet */
-	void *output_state;  /* the layer above's: an unfinished line */
-	struct list running; /* invocations, oldest first */
+	struct alarm output_pause; /* set: the next turn waits for it */
+	size_t output_turn;        /* bytes taken in one turn of the loop; 0: not known yet */
+	void *output_state;        /* the layer above's: an unfinished line */
+	struct list running;       /* invocations, oldest first */
 	unsigned running_count;
 	unsigned capacity; /* calls it can take at once */
 	uint64_t last_call;

@@ -50,6 +50,8 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 	invocation->instance = instance;
 	invocation->call = ++instance->last_call;
 	invocation->sent_us = alarm_now_us();
+	pool->host->called = pool;
+	pool->host->called_us = invocation->sent_us;
 	invocation->cold = invocation->created_us < instance->begun_us + instance->init_us;
 	invocation->init_us = invocation->cold ? instance->init_us : -1;
 	list_append(&instance->running, &invocation->link);

@@ -28,6 +28,14 @@
 #define TURN_FIRST (16u * 1024)
 #define TURN_LEAST (4u * 1024)
 
+/*
+ * While calls of others come, one after the other within this time, it gets one turn of TURN_FIRST in each millisecond:
+ * what prints, what takes lines out of it and what writes them would else keep all processors busy, and each call
+ * would wait for the end of their slices.
+ */
+#define OTHERS_US (INT64_C(2) * 1000)
+#define PAUSE_US  (INT64_C(1) * 1000)
+
 static struct invocation *only_invocation(struct instance *instance)
 {
 	return instance->running_count == 1
@@ -88,15 +96,39 @@ static size_t next_turn(size_t taken, uint64_t took_ns)
 	return next < TURN_LEAST ? TURN_LEAST : next > OUTPUT_MOST ? OUTPUT_MOST : next;
 }
 
+static bool others_call(const struct instance *instance)
+{
+	const struct host *host = instance->pool->host;
+
+	return host->called_us && host->called != instance->pool &&
+	       alarm_now_us() - host->called_us < OTHERS_US;
+}
+
+static void pause_over(struct alarm *alarm)
+{
+	watch_events(container_of(alarm, struct instance, output_pause)->output_watch, UV_READABLE);
+}
+
+/* Much is there, and the next turn may wait. */
+static void rest(struct instance *instance)
+{
+	if (alarm_set(&instance->pool->host->alarms, &instance->output_pause, PAUSE_US,
+	            pause_over) == 0)
+		watch_events(instance->output_watch, 0);
+}
+
 static void output_ready(void *userdata, int events)
 {
 	struct instance *instance = userdata;
 	size_t most = instance->output_turn ? instance->output_turn : TURN_FIRST;
+	bool others = others_call(instance);
 	uint64_t begun_ns = uv_hrtime();
 	ssize_t n;
 
 	if (is_congested(instance))
 		return;
+	if (others && most > TURN_FIRST)
+		most = TURN_FIRST;
 	n = take_once(instance, most);
 	if (n < 0)
 		watch_events(instance->output_watch, 0);
@@ -105,6 +137,8 @@ static void output_ready(void *userdata, int events)
 	if (!instance->output_turn) /* the first time; refused, it stays as it is */
 		fcntl(instance->output, F_SETPIPE_SZ, PIPE_WIDE);
 	instance->output_turn = next_turn(most, uv_hrtime() - begun_ns);
+	if (others)
+		rest(instance);
 }
 
 void instance_resume_output(struct instance *instance)
@@ -126,10 +160,16 @@ int instance_open_output(struct instance *instance, int *runtimes)
 	return instance_take_output_from(instance, ends[0]);
 }
 
+void instance_close_output(struct instance *instance)
+{
+	alarm_clear(&instance->pool->host->alarms, &instance->output_pause);
+	instance->output_watch = watch_free(instance->output_watch);
+	instance->output = close_fd(instance->output);
+}
+
 int instance_take_output_from(struct instance *instance, int output)
 {
-	instance->output_watch = watch_free(instance->output_watch);
-	close_fd(instance->output);
+	instance_close_output(instance);
 	instance->output = output;
 	instance->output_watch =
 	        watch_new(instance->pool->host->loop, instance->output, output_ready, instance);

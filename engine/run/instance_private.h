@@ -78,6 +78,8 @@ bool instance_is_reserved(const struct instance *instance); /* min_instances wan
 /* One call fewer runs here: what follows for the instance. */
 void instance_one_less(struct instance *instance);
 
+void instance_close_output(struct instance *instance); /* harmless twice */
+
 /* 0 and the runtime's end of the pipe, or -errno. */
 int instance_open_output(struct instance *instance, int *runtimes);
 int instance_take_output_from(
