@@ -12,9 +12,6 @@
 #include "run/instance.h"
 #include "run/keep_alive.h"
 
-/* A start is not taken for quicker than this: what was ready for it has to be made anew. */
-#define START_US (INT64_C(30) * 1000)
-
 /* A failed start of a reserved instance is tried again after 1 s, 2 s ... at most a minute. */
 #define REFILL_FIRST_US (INT64_C(1) * 1000 * 1000)
 #define REFILL_MOST_US  (INT64_C(60) * 1000 * 1000)
@@ -203,38 +200,6 @@ void invocation_release(struct invocation *invocation)
 
 /* --- the way to an instance ----------------------------------------------------------------- */
 
-/* Some wait for longer than it takes them to be served: do processors stand idle meanwhile? */
-static void grow(struct alarm *alarm)
-{
-	struct pool *pool = container_of(alarm, struct pool, growth);
-
-	pool->grows = pool->waiting_count && host_has_room(pool->host);
-	pool_dispatch(pool);
-}
-
-/*
- * A further instance helps those who wait if it is there before their turn comes anyway, or if it finds an idle processor. Of
- * calls that are over in a moment hundreds are through until one has started, and what is busy with them are the
- * processors: spread over more instances each call takes several times as long. Should calls take longer than the last
- * ones did, whoever stands first will soon have waited for half as long as a start takes.
- */
-static bool start_would_help(struct pool *pool)
-{
-	const struct invocation *first = list_first(&pool->waiting, struct invocation, link);
-	int64_t start_us = pool->start_us > START_US ? pool->start_us : START_US;
-	int64_t since_us = first->created_us > pool->ready_us ? first->created_us : pool->ready_us;
-	unsigned few = pool->host->processors;
-
-	if (pool->grows || pool->live < few || (!pool->ready_us && pool->starting < few))
-		return true;
-	if (pool->call_us * pool->waiting_count >= start_us * (pool->running + 1) ||
-	        alarm_now_us() - since_us >= start_us / 2)
-		return true;
-	if (!alarm_is_set(&pool->growth))
-		alarm_set(&pool->host->alarms, &pool->growth, start_us / 2, grow);
-	return false;
-}
-
 static bool wants_to_start(struct pool *pool)
 {
 	const struct deployment *deployment = pool->deployment;
@@ -245,7 +210,7 @@ static bool wants_to_start(struct pool *pool)
 	if (pool->live >= (unsigned)deployment->config.max_instances)
 		return false;
 	if (room < pool->waiting_count)
-		return start_would_help(pool);
+		return pool_start_would_help(pool);
 	if (!pool->warm_wanted && !deployment->config.min_instances)
 		return false;
 	list_each(instance, &pool->instances, link)
@@ -453,11 +418,6 @@ void pool_instance_failed(struct pool *pool, struct instance *instance, enum out
 	refill_later(pool);
 	pool->events->loaded(pool->userdata, deployment, text, length, -1);
 	fail_waiting(pool, outcome, error, text, length);
-}
-
-void pool_call_took(struct pool *pool, int64_t us)
-{
-	pool->call_us += (us - pool->call_us) / (pool->call_us ? 8 : 1);
 }
 
 void pool_settle(struct pool *pool)

@@ -73,6 +73,7 @@ struct pool {
 	int64_t call_us, start_us;     /* how long calls and starts take lately; 0: not known */
 	int64_t ready_us;              /* when the newest instance was ready */
 	bool grows;                    /* one more shall start although calls are quick */
+	unsigned idle_seen;            /* processors, while some waited; times in a row */
 	unsigned failed_starts;        /* in a row */
 	bool warm_wanted;              /* one instance shall start although nobody waits */
 	bool closed;                   /* no instance may start any more */
@@ -109,6 +110,7 @@ void pool_instance_failed(struct pool *pool, struct instance *instance, enum out
         int error, const char *body, size_t length);       /* before it was ready */
 void pool_count_needed(struct pool *pool, int64_t now_us); /* what runs or waits has changed */
 void pool_expect(struct pool *pool, const struct keep_alive_plan *plan); /* its last one ended */
+bool pool_start_would_help(struct pool *pool);      /* for calls that wait: pool_growth.c */
 void pool_call_took(struct pool *pool, int64_t us); /* one that ended by itself */
 void pool_settle(struct pool *pool); /* tells when it became empty; it may be gone then */
 void pool_data(struct invocation *invocation, const char *data, size_t length);
