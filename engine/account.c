@@ -261,9 +261,19 @@ static void record(
 
 /* --- after ------------------------------------------------------------------------------------ */
 
+/* NULL: it had none, or that is gone: a call that was given up ends a turn later. */
+static struct instance *instance_of(const struct invocation *invocation)
+{
+	return invocation->instance_id
+	               ? map_get(&invocation->pool->host->instances, invocation->instance_id)
+	               : NULL;
+}
+
 static int64_t memory_used(const struct invocation *invocation)
 {
-	return invocation->instance ? instance_usage(invocation->instance)->memory_bytes : -1;
+	struct instance *instance = instance_of(invocation);
+
+	return instance ? instance_usage(instance)->memory_bytes : -1;
 }
 
 static void log_error(
@@ -282,9 +292,10 @@ static void log_end(struct target *target, struct invocation *invocation,
         const struct invocation_end *end, int64_t duration_us, int64_t memory_bytes)
 {
 	struct function_state *state = target->state;
+	struct instance *instance = instance_of(invocation);
 
-	if (invocation->instance && invocation->instance->running_count <= 1)
-		flush_output(target, invocation->instance, invocation);
+	if (instance && instance->running_count <= 1)
+		flush_output(target, instance, invocation);
 	if (end->error_length && end->outcome != OUTCOME_CANCELED)
 		log_error(target, invocation, end->error_body, end->error_length);
 	if (invocation->sent_us)

@@ -52,8 +52,11 @@ static int finish(const struct archivist_job *job)
 	        {.tv_nsec = UTIME_OMIT}, {.tv_sec = job->modified_us / 1000000,
 	                                         .tv_nsec = job->modified_us % 1000000 * 1000}};
 
-	sync_file_range(job->to, 0, 0,
-	        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+	if (sync_file_range(job->to, 0, 0,
+	            SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+	                    SYNC_FILE_RANGE_WAIT_AFTER) < 0 &&
+	        errno != ENOSYS && errno != EINVAL)
+		return fail(-errno, "writing a log segment");
 	return futimens(job->to, times) < 0 ? fail(-errno, "dating a log segment") : 0;
 }
 

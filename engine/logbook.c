@@ -336,14 +336,15 @@ static void tell_later(struct logbook *logbook, const char *text, size_t length)
 
 void logbook_append(struct logbook *logbook, const char *text, size_t length)
 {
-	struct segment *segment = logbook_newest(logbook);
 	int64_t now_us = clock_wall_us(logbook->clock);
+	struct segment *segment;
 	size_t before;
 
 	assert(!length || text[length - 1] == '\n');
 	tell_later(logbook, text, length);
 	if (!length || flusher_refuses(logbook, text, length))
 		return;
+	segment = logbook_newest(logbook); /* a word of what was lost may have gone before */
 	if (is_full(logbook, segment, length, now_us)) {
 		rotate(logbook);
 		segment = logbook_newest(logbook);

@@ -28,10 +28,11 @@
 #define TROUBLE_BYTES   (64u << 10)  /* kept while nothing can be written */
 #define CONGESTED_BYTES (1u << 20)   /* the source should pause */
 #define DRAINED_BYTES   (768u << 10) /* and go on */
-#define REFUSED_BYTES   (16u << 20)  /* it did not pause */
-#define KEEP_BYTES      (128u << 10) /* of an empty buffer */
-#define RETRY_MS        1000
-#define LAG_MS          5 /* what a daemon that is killed has not written */
+#define REFUSED_BYTES \
+	(64u << 20) /* it did not pause: a full pipe at a call's end is up to 40 MB of lines */
+#define KEEP_BYTES (128u << 10) /* of an empty buffer */
+#define RETRY_MS   1000
+#define LAG_MS     5 /* what a daemon that is killed has not written */
 
 struct flusher {
 	uv_idle_t idle;
@@ -88,15 +89,12 @@ static void tell_drained(struct logbook *logbook)
 		logbook->drained(logbook->drained_userdata);
 }
 
-/* Says how many lines were lost, once there is room for saying it. */
-static void tell_lost(struct logbook *logbook)
+static void say_lost(struct logbook *logbook)
 {
 	CLEANUP(buf_deinit) struct buf line = BUF_INIT;
 	char text[96];
 	int length;
 
-	if (!logbook->lost || logbook->unwritten > DRAINED_BYTES)
-		return;
 	length = snprintf(text, sizeof(text),
 	        "[%" PRIu64 " lines lost: the disk could not take them]", logbook->lost);
 	logbook->lost = 0;
@@ -104,6 +102,13 @@ static void tell_lost(struct logbook *logbook)
 	        "WARNING", text, (size_t)length);
 	if (!line.failed)
 		logbook_append(logbook, line.data, line.length);
+}
+
+/* Says how many lines were lost, once there is room for saying it. */
+static void tell_lost(struct logbook *logbook)
+{
+	if (logbook->lost && logbook->unwritten <= DRAINED_BYTES)
+		say_lost(logbook);
 }
 
 static size_t count_lines(const char *text, size_t length)
@@ -122,10 +127,12 @@ bool flusher_refuses(struct logbook *logbook, const char *text, size_t length)
 {
 	size_t room = logbook->trouble ? TROUBLE_BYTES : REFUSED_BYTES;
 
-	if (logbook->unwritten + length <= room) {
-		/* Once begun, dropping goes on until the loss was told: it tells of one gap. */
-		if (!logbook->lost)
-			return false;
+	/* On a full disk dropping goes on until there is room again: it tells of one gap. Else what fits
+	 * comes, as the Finish line after what was too much. */
+	if (logbook->unwritten + length <= room && (!logbook->lost || !logbook->trouble)) {
+		if (logbook->lost)
+			say_lost(logbook);
+		return false;
 	}
 	logbook->lost += count_lines(text, length);
 	return true;

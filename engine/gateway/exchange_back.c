@@ -75,6 +75,13 @@ void exchanges_stream(struct gateway *gateway)
 	}
 }
 
+/* It has no body, and the length that it would say is that of another answer. */
+static bool is_without_body(const struct exchange *exchange)
+{
+	return strcmp(exchange->request->method, "HEAD") == 0 ||
+	       (exchange->begun.fields[FIELD_SPEAKS_HTTP] && exchange->reader.reply.status == 304);
+}
+
 /* Beginning and end came together, as of most calls: one answer with a length instead of pieces. */
 static void answer_whole(struct exchange *exchange)
 {
@@ -197,6 +204,9 @@ static void end_stream(struct exchange *exchange)
 	} else if (error) {
 		end_badly(exchange, error);
 	} else if (exchange->streaming) {
+		http_request_end(exchange->request, true);
+	} else if (fresh && is_without_body(exchange)) {
+		begin_stream(exchange);
 		http_request_end(exchange->request, true);
 	} else if (fresh) {
 		answer_whole(exchange);

@@ -10,6 +10,8 @@
 #include "run/invocation.h"
 #include "run/pool.h"
 
+#define PAUSED_US (INT64_C(10) * 1000)
+
 /* One call fewer runs here: what follows for the instance. */
 void instance_one_less(struct instance *instance)
 {
@@ -36,6 +38,10 @@ static void out_of_time(struct alarm *alarm)
 	struct instance *instance = invocation->instance;
 	struct buf body = BUF_INIT;
 
+	if (instance->channel.paused) { /* its end may have come, and waits behind the log */
+		alarm_set(&instance->pool->host->alarms, alarm, PAUSED_US, out_of_time);
+		return;
+	}
 	error_body(&body, "Sandbox.Timeout", "Task timed out after %.2f seconds",
 	        (double)instance->deployment->config.timeout_ms / 1000);
 	instance_abandon(instance, invocation);
@@ -48,6 +54,7 @@ void instance_invoke(struct instance *instance, struct invocation *invocation)
 
 	assert(instance_has_room(instance));
 	invocation->instance = instance;
+	invocation->instance_id = instance->id;
 	invocation->call = ++instance->last_call;
 	invocation->sent_us = alarm_now_us();
 	pool->host->called = pool;

@@ -13,9 +13,8 @@
 #include "run/pool.h"
 #include "run/watch.h"
 
-/* What a pipe holds; it may have been made larger, by its program up to PIPES_MOST of them. */
+/* What a pipe holds that nobody has widened. */
 #define OUTPUT_MOST (64u * 1024)
-#define PIPES_MOST  16
 
 /* Where much is printed the two sides need not take turns for every bit. */
 #define PIPE_WIDE (256 * 1024)
@@ -68,13 +67,21 @@ static bool is_congested(struct instance *instance)
 	return true;
 }
 
+/* What is there now: who goes on printing is not waited for. */
 void instance_read_output(struct instance *instance)
 {
-	int i;
+	int left;
 
-	for (i = 0; i < PIPES_MOST; i++)
-		if (take_once(instance, OUTPUT_MOST) < (ssize_t)OUTPUT_MOST)
+	if (ioctl(instance->output, FIONREAD, &left) < 0)
+		return;
+	while (left > 0) {
+		size_t most = left < (int)OUTPUT_MOST ? (size_t)left : OUTPUT_MOST;
+		ssize_t n = take_once(instance, most);
+
+		if (n < (ssize_t)most)
 			return; /* that was all */
+		left -= (int)n;
+	}
 }
 
 /* Of a process that is gone: the pipe is bounded, and nobody else holds its other end. */

@@ -52,8 +52,10 @@ struct invocation_options {
 struct invocation {
 	struct list link; /* deploy's or the pool's waiting, or the instance's running ones */
 	struct pool *pool;
-	struct instance *instance; /* NULL while it waits */
-	uint64_t call;             /* its number on the instance's channel */
+	struct instance
+	        *instance;    /* NULL while it waits; may be gone while a deferred end is awaited */
+	uint64_t instance_id; /* 0: none yet */
+	uint64_t call;        /* its number on the instance's channel */
 	char request_id[UUID_TEXT_SIZE];
 	char source[64];
 	char alias[64];           /* "" */

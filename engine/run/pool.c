@@ -209,8 +209,8 @@ static bool wants_to_start(struct pool *pool)
 
 	if (pool->live >= (unsigned)deployment->config.max_instances)
 		return false;
-	if (room < pool->waiting_count)
-		return pool_start_would_help(pool);
+	if (room < pool->waiting_count && pool_start_would_help(pool))
+		return true;
 	if (!pool->warm_wanted && !deployment->config.min_instances)
 		return false;
 	list_each(instance, &pool->instances, link)

@@ -6,10 +6,14 @@
  * ones did, whoever stands first will soon have waited for half as long as a start takes.
  */
 #include "run/host.h"
+#include "run/instance.h"
 #include "run/pool.h"
 
 /* A start is not taken for quicker than this: what was ready for it has to be made anew. */
 #define START_US (INT64_C(30) * 1000)
+
+/* Nor is anybody left waiting for longer, however long a start takes. */
+#define HALF_MOST_US (INT64_C(250) * 1000)
 
 #define IDLE_SEEN_LEAST 4 /* times, one after the other */
 
@@ -24,20 +28,33 @@ static void grow(struct alarm *alarm)
 	pool_dispatch(pool);
 }
 
+/* Runs, or will, the code that calls get now. */
+static bool has_current(const struct pool *pool)
+{
+	const struct instance *instance;
+
+	list_each(instance, &pool->instances, link)
+		if (instance->deployment == pool->deployment &&
+		        instance->state.state < INSTANCE_DRAINING)
+			return true;
+	return false;
+}
+
 bool pool_start_would_help(struct pool *pool)
 {
 	const struct invocation *first = list_first(&pool->waiting, struct invocation, link);
 	int64_t start_us = pool->start_us > START_US ? pool->start_us : START_US;
 	int64_t since_us = first->created_us > pool->ready_us ? first->created_us : pool->ready_us;
+	int64_t half_us = start_us / 2 < HALF_MOST_US ? start_us / 2 : HALF_MOST_US;
 	unsigned few = pool->host->processors;
 
 	if (pool->grows || pool->live < few || (!pool->ready_us && pool->starting < few))
 		return true;
 	if (pool->call_us * pool->waiting_count >= start_us * (pool->running + 1) ||
-	        alarm_now_us() - since_us >= start_us / 2)
+	        alarm_now_us() - since_us >= half_us || !has_current(pool))
 		return true;
 	if (!alarm_is_set(&pool->growth))
-		alarm_set(&pool->host->alarms, &pool->growth, start_us / 2, grow);
+		alarm_set(&pool->host->alarms, &pool->growth, half_us, grow);
 	return false;
 }
 

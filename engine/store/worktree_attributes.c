@@ -120,16 +120,20 @@ static int touch(struct worktree_node *node, const struct caller *caller)
 	mode_t mode;
 	int r = worktree_getattr(node, NULL, &attr);
 
+	/* The disk would take the bits, for it sees root ask. */
+	if (r == 0 && S_ISREG(attr.st_mode) && attr.st_mode & (S_ISUID | S_ISGID) && caller->uid &&
+	        caller->uid != attr.st_uid)
+		return 0;
 	if (r == 0)
 		r = node_place(node, &place);
 	if (r == 0)
 		r = set_owner(&place, 0, &attr);
+	if (r == 0 && attr.st_mode & (S_ISUID | S_ISGID))
+		changes_mode(node); /* the disk has done so perhaps */
 	mode = caller->uid == attr.st_uid ? set_id_left(&attr, caller) : attr.st_mode & 07777;
 	if (r < 0 || mode == (attr.st_mode & 07777))
 		return r;
-	r = set_mode(&place, mode);
-	changes_mode(node);
-	return r;
+	return set_mode(&place, mode);
 }
 
 /*

@@ -142,6 +142,8 @@ int file_open(struct worktree_file *file)
 	if (file->fd >= 0)
 		return 0;
 	fd = node_open(file->node, O_RDONLY | file->flags);
+	if (fd == -EPERM && file->flags & O_NOATIME)
+		fd = node_open(file->node, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	file->fd = fd;

@@ -163,7 +163,8 @@ int code_write(
 {
 	ssize_t n;
 
-	if (size > WRITTEN_AT_ONCE)
+	/* Pages of a mapping are not a worker's: all workers may wait for them (code_seek.c). */
+	if (size > WRITTEN_AT_ONCE && !request->mapped)
 		return write_slowly(request, handle->state, data, size, offset);
 	n = worktree_write(handle->state, data, size, offset, &request->caller, request->mapped);
 	if (n < 0)

@@ -185,6 +185,20 @@ def giving_a_function_away(fn):
 	assert as_user(BOB, call, invoke) is None
 
 
+def set_id_bits_are_the_owners(fn):
+	"chown(2) of nothing, by somebody who may not write, takes no set-id bits; the owner's does, and a write."
+	path = fn.path('functions', 'given', 'code', 'tool')
+	write_file(path, '#!/bin/sh\n')
+	os.chown(path, ALICE, ALICE)
+	for mode in 0o6755, 0o4755, 0o2755:
+		os.chmod(path, mode)
+		as_user(BOB, os.chown, path, -1, -1)
+		assert stat.S_IMODE(os.stat(path).st_mode) == mode, oct(os.stat(path).st_mode)
+	os.chmod(path, 0o6757)
+	assert as_user(BOB, write_file, path, '#!/bin/sh\ntrue\n') is None
+	assert stat.S_IMODE(os.stat(path).st_mode) == 0o757, oct(os.stat(path).st_mode)
+
+
 def what_goes_with_the_daemon_is_fixed(fn):
 	"chmod of an instance would be forgotten, and says so."
 	as_user(ALICE, call, alices(fn, 'invoke'))
@@ -214,7 +228,7 @@ def all_of_it_survives(fn):
 CASES = (a_thing_is_its_makers, others_look_and_do_not_touch, the_sticky_bit_counts,
 	calls_can_be_opened, code_can_be_hidden, secrets_stay_secret, a_group_ships, errors_are_ones_own,
 	the_hosts_network_is_not_for_all, facts_are_not_even_roots_to_write, giving_a_function_away,
-	what_goes_with_the_daemon_is_fixed, all_of_it_survives)
+	set_id_bits_are_the_owners, what_goes_with_the_daemon_is_fixed, all_of_it_survives)
 
 if __name__ == '__main__':
 	if os.getuid() != 0:
