@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -170,6 +171,30 @@ def ask_whole(invoke, event):
         return b"".join(iter(lambda: os.read(fd, 65536), b""))
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def meanwhile(work):
+    """Over and over, until what is inside has ended; what went wrong goes on to go wrong here."""
+    ended, wrong = threading.Event(), []
+
+    def repeat():
+        try:
+            while not ended.is_set():
+                work()
+        except Exception as error:
+            wrong.append(error)
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        time.sleep(0.1)
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if wrong:
+        raise wrong[0]
 
 
 def end_instances(function):

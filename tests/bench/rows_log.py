@@ -10,15 +10,13 @@ logging  One call of a program that does nothing but `cat` of a text to its stan
 others   The p99 of calls of another function, one caller, before and while the first one does that over and over; and, to
          know what the machine does to it, while `cat` into a file runs over and over instead.
 """
-import contextlib
 import hashlib
 import os
 import re
-import threading
 import time
 
 from calls import ECHO, Subject
-from ground import ask_whole, deploy, interleaved, mounted, need, say, spawned, timed
+from ground import ask_whole, deploy, interleaved, meanwhile, mounted, need, say, spawned, timed
 from table import Figure, Goal, Line
 
 LINE = "a line of a log, such as programs write them: request %07d took %5d us and went to shard %03d of pool-%02d\n"
@@ -99,30 +97,6 @@ def read_segments(logs, rounds, zstdcat):
     into_nothing = {name: ["/bin/sh", "-c", 'exec "$@" >/dev/null', "sh", *words] for name, words in commands.items()}
     return interleaved("logs, reading", rounds, {
         name: lambda words=words: Figure(size / spawned(words)[0]) for name, words in into_nothing.items()})
-
-
-@contextlib.contextmanager
-def meanwhile(work):
-    """Over and over, until what is inside has ended; what went wrong goes on to go wrong here."""
-    ended, wrong = threading.Event(), []
-
-    def repeat():
-        try:
-            while not ended.is_set():
-                work()
-        except Exception as error:
-            wrong.append(error)
-
-    thread = threading.Thread(target=repeat)
-    thread.start()
-    try:
-        time.sleep(0.1)
-        yield
-    finally:
-        ended.set()
-        thread.join()
-    if wrong:
-        raise wrong[0]
 
 
 def logs(table_run):

@@ -12,11 +12,10 @@ grep   `grep -r` of 1000 files that were read before.
 import contextlib
 import json
 import random
-import threading
 import time
 
 from calls import ECHO, Subject
-from ground import deploy, interleaved, mounted, need, run, say
+from ground import deploy, interleaved, meanwhile, mounted, need, run, say
 from publishing import plant
 from rows_code import CodeGround, Ground
 from table import Figure, Line
@@ -56,27 +55,14 @@ def works(path):
 @contextlib.contextmanager
 def at_work(work, place):
     """Works until what is inside has ended; then [how much, seconds] has what was done of whole times."""
-    ended, done, wrong = threading.Event(), [0, 0], []
+    done, begun = [0, 0], time.perf_counter()
 
-    def repeat():
-        begun = time.perf_counter()
-        try:
-            while not ended.is_set():
-                done[0] += work.once(place)
-                done[1] = time.perf_counter() - begun
-        except Exception as error:
-            wrong.append(error)
+    def once():
+        done[0] += work.once(place)
+        done[1] = time.perf_counter() - begun
 
-    thread = threading.Thread(target=repeat)
-    thread.start()
-    try:
-        time.sleep(0.1)
+    with meanwhile(once):
         yield done
-    finally:
-        ended.set()
-        thread.join()
-    if wrong:
-        raise wrong[0]
 
 
 def both(echo, work, place, seconds):

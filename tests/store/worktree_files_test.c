@@ -96,35 +96,57 @@ static void what_is_open_is_read_whatever_becomes_of_its_name(void)
 	fixture_close(&fixture);
 }
 
+#define MUCH (1 << 20)
+
 static void on_written(void *userdata, ssize_t status)
 {
 	*(ssize_t *)userdata = status;
 }
 
+static char *much(void)
+{
+	char *text = malloc(MUCH + 1);
+
+	REQUIRE(text);
+	memset(text, 'x', MUCH);
+	text[MUCH] = 0;
+	return text;
+}
+
+static void write_later(
+        struct fixture *fixture, struct worktree_file *file, char *text, ssize_t *written)
+{
+	*written = 0;
+	CHECK_INT(worktree_write_later(
+	                  file, text, MUCH, 0, &fixture->caller, false, on_written, written),
+	        0);
+}
+
+static void wait_until(struct fixture *fixture, const ssize_t *written)
+{
+	while (!*written)
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+	CHECK_INT(*written, MUCH);
+}
+
 /* What counted before counts until the close, and the write is whole then. */
 static void a_write_of_a_worker_counts_as_any_other(void)
 {
-	CLEANUP(free_p) char *text = malloc((1 << 20) + 1), *content = NULL;
+	CLEANUP(free_p) char *text = much(), *content = NULL;
 	struct fixture fixture;
 	struct worktree_file *file;
 	struct checkout *checkout;
-	ssize_t written = 0;
+	ssize_t written;
 
-	memset(text, 'x', 1 << 20);
-	text[1 << 20] = 0;
 	fixture_open(&fixture);
 	fixture_save(&fixture, "a", "old");
 	REQUIRE(fixture_file(&fixture, "a", O_WRONLY, &file) == 0);
-	CHECK_INT(worktree_write_later(
-	                  file, text, 1 << 20, 0, &fixture.caller, false, on_written, &written),
-	        0);
+	write_later(&fixture, file, text, &written);
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_STR(content = fixture_content(checkout, "a"), "old");
 	free(take(content));
 	checkout_unref(checkout);
-	while (!written)
-		uv_run(&fixture.loop, UV_RUN_ONCE);
-	CHECK_INT(written, 1 << 20);
+	wait_until(&fixture, &written);
 	worktree_flush(file);
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_STR(content = fixture_content(checkout, "a"), text);
@@ -136,23 +158,18 @@ static void a_write_of_a_worker_counts_as_any_other(void)
 /* It was closed while a worker wrote: what it wrote counts, too. */
 static void a_close_while_a_worker_writes_loses_nothing(void)
 {
-	CLEANUP(free_p) char *text = malloc((1 << 20) + 1), *content = NULL;
+	CLEANUP(free_p) char *text = much(), *content = NULL;
 	struct fixture fixture;
 	struct worktree_file *file;
 	struct checkout *checkout;
-	ssize_t written = 0;
+	ssize_t written;
 
-	memset(text, 'x', 1 << 20);
-	text[1 << 20] = 0;
 	fixture_open(&fixture);
 	REQUIRE(fixture_file(&fixture, "a", O_WRONLY | O_CREAT, &file) == 0);
-	CHECK_INT(worktree_write_later(
-	                  file, text, 1 << 20, 0, &fixture.caller, false, on_written, &written),
-	        0);
+	write_later(&fixture, file, text, &written);
 	worktree_flush(file);
 	worktree_release(file);
-	while (!written)
-		uv_run(&fixture.loop, UV_RUN_ONCE);
+	wait_until(&fixture, &written);
 	checkout = fixture_checkout(&fixture, NULL);
 	CHECK_STR(content = fixture_content(checkout, "a"), text);
 	checkout_unref(checkout);
