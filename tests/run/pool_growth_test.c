@@ -198,7 +198,7 @@ static void a_congested_log_holds_the_next_call(void)
 /* Of the code that counts now there is none, however many the old code has and however long a start takes. */
 static void new_code_waits_for_no_call_of_the_old(void)
 {
-	struct caller_of crowd[5], fresh;
+	struct caller_of crowd[5], fresh[2];
 	struct deployment *next;
 	struct scene scene;
 
@@ -211,11 +211,22 @@ static void new_code_waits_for_no_call_of_the_old(void)
 	next = make_deployment(&scene);
 	pool_set_deployment(&scene.pool, next);
 	CHECK_INT(process_count, 1);
-	call(&scene, &fresh, "new");
+	call(&scene, &fresh[0], "new");
 	CHECK_INT(process_count, 2);
+	fake_send(&processes[1], FRAME_READY, 0, 0, "");
+	turn(&scene);
+	fake_send(&processes[1], FRAME_END, 0, fake_call(&processes[1], "new"), "");
+	turn(&scene);
+	CHECK_INT(fresh[0].ends, 1);
+	fake_die(&processes[1], &killed_end); /* idle */
+	turn(&scene);
+	scene.pool.start_us = HOUR_US;
+	call(&scene, &fresh[1], "new");
+	CHECK_INT(process_count, 3);
 	deployment_unref(next);
 	crowd_close(&scene, crowd);
-	caller_done(&fresh);
+	caller_done(&fresh[0]);
+	caller_done(&fresh[1]);
 }
 
 static void reserved_instances_start_while_calls_wait(void)
