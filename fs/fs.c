@@ -15,6 +15,7 @@
 #include "fs/behaviours/snapshot.h"
 #include "fs/news.h"
 #include "fs/scratch.h"
+#include "fs/teller.h"
 #include "fs/texts.h"
 
 static void fs_free_p(struct fs **fs)
@@ -37,6 +38,9 @@ int fs_new(struct fs **out, const struct fs_options *options)
 	fs->gid = getgid();
 	tree_index(&fs->tree);
 	r = requests_new(&fs->requests, fs);
+	if (r < 0)
+		return r;
+	r = teller_new(&fs->teller, fs->loop);
 	if (r < 0)
 		return r;
 	fs->attention = attention_new(fs->loop);
@@ -72,7 +76,7 @@ void fs_stop(struct fs *fs)
 
 bool fs_idle(const struct fs *fs)
 {
-	return !fs->works && requests_idle(fs->requests);
+	return teller_idle(fs->teller) && requests_idle(fs->requests);
 }
 
 struct fs *fs_free(struct fs *fs)
@@ -89,6 +93,7 @@ struct fs *fs_free(struct fs *fs)
 	fs->handles = handles_free(fs->handles);
 	fs->requests = requests_free(fs->requests);
 	fs->attention = attention_free(fs->attention);
+	fs->teller = teller_free(fs->teller);
 	map_deinit(&fs->generations);
 	map_deinit(&fs->changed_us);
 	free(fs);

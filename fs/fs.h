@@ -16,6 +16,7 @@
 
 struct requests;
 struct attention; /* attention.h */
+struct teller;    /* teller.h */
 struct handles;
 struct answers; /* behaviours/answers.h: what `cat invoke` reads; made by call.c when first needed */
 struct texts;   /* texts.h: renderings kept between stat and open */
@@ -35,6 +36,7 @@ struct fs {
 	struct tree tree;
 	struct requests *requests;
 	struct attention *attention;
+	struct teller *teller;
 	struct handles *handles;
 	struct texts *texts;
 	struct scratch *scratch;
@@ -48,7 +50,6 @@ struct fs {
 	/* Belong to the session. */
 	struct fuse_session *fuse;     /* for notifications; NULL while there is none */
 	uint32_t init_flags;           /* to be added to the answer to INIT: init_flags.h */
-	unsigned works;                /* notifications under way in other threads */
 	void (*ready)(void *userdata); /* the kernel's INIT was answered; may be NULL */
 	void *userdata;
 };

@@ -7,12 +7,13 @@
 #include "base/fail.h"
 #include "fs/behaviour.h"
 #include "fs/fs.h"
+#include "fs/teller.h"
 
 struct invalidation {
+	struct telling telling;
 	struct fs *fs;
 	struct fuse_session *fuse;
 	struct buf nodes; /* uint64_t each */
-	uv_work_t work;
 };
 
 static void collect(
@@ -49,9 +50,9 @@ static void collect(
 	}
 }
 
-static void notify(uv_work_t *work)
+static void notify(struct telling *telling)
 {
-	struct invalidation *invalidation = work->data;
+	struct invalidation *invalidation = container_of(telling, struct invalidation, telling);
 	uint64_t ino;
 	size_t i;
 
@@ -67,12 +68,9 @@ static void invalidation_free(struct invalidation *invalidation)
 	free(invalidation);
 }
 
-static void notified(uv_work_t *work, int status)
+static void notified(struct telling *telling)
 {
-	struct invalidation *invalidation = work->data;
-
-	invalidation->fs->works--;
-	invalidation_free(invalidation);
+	invalidation_free(container_of(telling, struct invalidation, telling));
 }
 
 void invalidate_object(struct fs *fs, const struct node *item)
@@ -90,13 +88,10 @@ void invalidate_object(struct fs *fs, const struct node *item)
 	}
 	invalidation->fs = fs;
 	invalidation->fuse = fs->fuse;
-	invalidation->work.data = invalidation;
+	invalidation->telling = (struct telling){.tell = notify, .told = notified};
+	list_init(&invalidation->telling.link);
 	if (node_subject(fs, item, &nobody, &subject) == 0)
 		collect(invalidation, &subject, item->row);
-	if (invalidation->nodes.failed ||
-	        uv_queue_work(fs->loop, &invalidation->work, notify, notified) < 0) {
+	if (invalidation->nodes.failed || teller_add(fs->teller, &invalidation->telling) < 0)
 		invalidation_free(invalidation);
-		return;
-	}
-	fs->works++;
 }

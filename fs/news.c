@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * From a thread of the pool, never from the loop: the kernel may wait for answers of ours before it lets such a
- * notification pass. A directory that goes takes with it all that the kernel knows below it.
- */
+/* A directory that goes takes with it all that the kernel knows below it. */
 #include "fs/news.h"
 
 #include <stdlib.h>
@@ -12,13 +9,13 @@
 #include "fs/fs.h"
 #include "fs/node.h"
 #include "fs/row_ids.h"
+#include "fs/teller.h"
 
 struct news {
-	struct fs *fs;
+	struct telling telling;
 	struct fuse_session *fuse;
 	uint64_t directory;
 	struct buf names;
-	uv_work_t work;
 	void (*done)(void *userdata);
 	void *userdata;
 };
@@ -29,9 +26,9 @@ static const uint16_t rows[] = {
         [ENTRIES_OF_CODE] = ROW_CODE,
 };
 
-static void notify(uv_work_t *work)
+static void notify(struct telling *telling)
 {
-	struct news *news = work->data;
+	struct news *news = container_of(telling, struct news, telling);
 	const char *name = news->names.data, *end = name + news->names.length;
 
 	for (; name < end; name += strlen(name) + 1)
@@ -39,11 +36,10 @@ static void notify(uv_work_t *work)
 	fuse_lowlevel_notify_inval_inode(news->fuse, news->directory, -1, 0);
 }
 
-static void notified(uv_work_t *work, int status)
+static void notified(struct telling *telling)
 {
-	struct news *news = work->data;
+	struct news *news = container_of(telling, struct news, telling);
 
-	news->fs->works--;
 	news->done(news->userdata);
 	buf_deinit(&news->names);
 	free(news);
@@ -59,21 +55,19 @@ static void changed(void *userdata, enum engine_entries where, uint64_t object,
 		done(done_userdata);
 		return;
 	}
-	news->fs = fs;
+	news->telling = (struct telling){.tell = notify, .told = notified};
+	list_init(&news->telling.link);
 	news->fuse = fs->fuse;
 	news->directory = node_of(fs->tree.rows[rows[where]], object).ino;
 	buf_append(&news->names, names->data, names->length);
 	news->done = done;
 	news->userdata = done_userdata;
-	news->work.data = news;
-	if (news->names.failed || uv_queue_work(fs->loop, &news->work, notify, notified) < 0) {
+	if (news->names.failed || teller_add(fs->teller, &news->telling) < 0) {
 		fail(-ENOMEM, "telling the kernel what changed");
 		buf_deinit(&news->names);
 		free(news);
 		done(done_userdata);
-		return;
 	}
-	fs->works++;
 }
 
 const struct engine_front news_front = {changed};

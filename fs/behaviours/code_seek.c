@@ -2,8 +2,7 @@
 /*
  * SEEK_DATA and SEEK_HOLE. The disk knows nothing yet of what was stored through a shared mapping, and
  * the kernel does not write it back before it asks: whoever copies a file without its holes would lose
- * it. So where a mapping is possible the kernel is made to write first, by a worker, since it waits for
- * answers of ours meanwhile.
+ * it. So where a mapping is possible the kernel is made to write first.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,15 +11,16 @@
 #include "fs/fs.h"
 #include "fs/handle.h"
 #include "fs/request.h"
+#include "fs/teller.h"
 
 struct seek {
+	struct telling telling;
 	struct request *request;
 	struct worktree_file *file; /* counted */
 	struct fuse_session *fuse;
 	uint64_t ino;
 	off_t offset;
 	int whence;
-	uv_work_t work;
 };
 
 static int answer(struct request *request, struct worktree_file *file, off_t offset, int whence)
@@ -30,20 +30,18 @@ static int answer(struct request *request, struct worktree_file *file, off_t off
 	return place < 0 ? (int)place : request_offset(request, place);
 }
 
-static void write_back(uv_work_t *work)
+static void write_back(struct telling *telling)
 {
-	struct seek *seek = work->data;
+	struct seek *seek = container_of(telling, struct seek, telling);
 
 	fuse_lowlevel_notify_inval_inode(seek->fuse, seek->ino, 0, 0);
 }
 
-static void written_back(uv_work_t *work, int status)
+static void written_back(struct telling *telling)
 {
-	struct seek *seek = work->data;
-	int r;
+	struct seek *seek = container_of(telling, struct seek, telling);
+	int r = answer(seek->request, seek->file, seek->offset, seek->whence);
 
-	seek->request->fs->works--;
-	r = answer(seek->request, seek->file, seek->offset, seek->whence);
 	if (r < 0)
 		request_end(seek->request, r);
 	worktree_file_unref(seek->file);
@@ -60,18 +58,18 @@ int code_seek(struct request *request, struct handle *handle, off_t offset, int 
 	seek = calloc(1, sizeof(*seek));
 	if (!seek)
 		return -ENOMEM;
-	*seek = (struct seek){.request = request,
+	*seek = (struct seek){.telling = {.tell = write_back, .told = written_back},
+	        .request = request,
 	        .file = handle->state,
 	        .fuse = fs->fuse,
 	        .ino = request->node.ino,
 	        .offset = offset,
-	        .whence = whence,
-	        .work = {.data = seek}};
-	if (uv_queue_work(fs->loop, &seek->work, write_back, written_back) < 0) {
+	        .whence = whence};
+	list_init(&seek->telling.link);
+	if (teller_add(fs->teller, &seek->telling) < 0) {
 		free(seek);
 		return -ENOMEM;
 	}
 	worktree_file_ref(seek->file);
-	fs->works++;
 	return request_adopt(request, NULL, NULL);
 }
