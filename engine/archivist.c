@@ -101,15 +101,18 @@ static int hand_over(struct archivist *archivist, struct archivist_job *job)
 static void go_on(struct archivist *archivist)
 {
 	struct archivist_job *job;
+	int r;
 
 	while (!archivist->running &&
 	        (job = list_first(&archivist->waiting, struct archivist_job, link))) {
 		list_unlink(&job->link);
-		job->result = atomic_load(&job->canceled) ? -ECANCELED : job->begin(job);
-		if (job->result == 0)
-			job->result = hand_over(archivist, job);
-		if (job->result < 0)
-			job->done(job);
+		r = atomic_load(&job->canceled) ? -ECANCELED : job->begin(job);
+		if (r == 0)
+			r = hand_over(archivist, job); /* from here on the result is the thread's */
+		if (r == 0)
+			continue;
+		job->result = r;
+		job->done(job);
 	}
 	if (!archivist->running)
 		watch_events(archivist->watch, 0);
