@@ -10,13 +10,11 @@
  */
 #include "fs/attention.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/load.h"
 
 #define SAMPLE_NS   5000000
 #define MISS        4
@@ -66,19 +64,12 @@ static void look(uv_idle_t *idle)
 		uv_idle_stop(idle);
 }
 
-/* The fourth word is RUNNING/ALL. */
 static void sample(struct attention *attention, uint64_t now_ns)
 {
-	char text[128], *at = text;
-	ssize_t length;
-	int i;
+	long running = load_running(attention->load_fd);
 
 	attention->sampled_ns = now_ns;
-	length = pread(attention->load_fd, text, sizeof(text) - 1, 0);
-	text[length > 0 ? length : 0] = 0;
-	for (i = 0; i < 3 && at; i++)
-		at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
-	attention_rule_load(&attention->rule, at ? (unsigned)strtoul(at, NULL, 10) : UINT32_MAX);
+	attention_rule_load(&attention->rule, running < 0 ? UINT32_MAX : (unsigned)running);
 }
 
 static void note(struct attention *attention, uint64_t now_ns)
@@ -118,7 +109,7 @@ struct attention *attention_new(uv_loop_t *loop)
 
 	if (!attention)
 		return NULL;
-	attention->load_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	attention->load_fd = load_open();
 	attention->rule.processors = attention->load_fd < 0 ? 0 : processors();
 	attention->idle.data = attention;
 	uv_idle_init(loop, &attention->idle);

@@ -2,12 +2,11 @@
 #include "run/host.h"
 
 #include <assert.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/load.h"
 #include "run/pool.h"
 
 int host_init(
@@ -20,7 +19,7 @@ int host_init(
 	host->processors = uv_available_parallelism();
 	/* One half computes while the other waits for sandbox and disk. */
 	host->starting_max = host->processors < 2 ? 4 : host->processors * 2;
-	host->load_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	host->load_fd = load_open();
 	map_init(&host->instances);
 	list_init(&host->start_queue);
 	list_init(&host->start_first);
@@ -74,12 +73,7 @@ void host_started(struct host *host)
 
 bool host_has_room(const struct host *host)
 {
-	char text[128];
-	ssize_t length = pread(host->load_fd, text, sizeof(text) - 1, 0);
-	long running;
+	long running = load_running(host->load_fd); /* one of which is this thread */
 
-	text[length > 0 ? length : 0] = 0;
-	/* Behind three averages: those that run or want to, one of which is this thread. */
-	return sscanf(text, "%*s %*s %*s %ld/", &running) == 1 &&
-	       running <= sysconf(_SC_NPROCESSORS_ONLN);
+	return running >= 0 && running <= sysconf(_SC_NPROCESSORS_ONLN);
 }

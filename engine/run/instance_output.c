@@ -42,7 +42,7 @@ static struct invocation *only_invocation(struct instance *instance)
 	               : NULL;
 }
 
-/* How much there was, 0 for now, or -EPIPE at the end. */
+/* How much there was, 0: nothing yet, or -EPIPE at the end. */
 static ssize_t take_once(struct instance *instance, size_t most)
 {
 	struct pool *pool = instance->pool;

@@ -35,7 +35,7 @@ static void make_ready(struct scene *scene)
 	turn(scene);
 }
 
-/* What is due rings, and what that sets for now; what was started loads. */
+/* What is due rings, and what that sets for the same moment; what was started loads. */
 static void ring(struct scene *scene)
 {
 	uv_timer_t *timer = scene->host.alarms.timer;

@@ -129,28 +129,31 @@ static void wait_until(struct fixture *fixture, const ssize_t *written)
 	CHECK_INT(*written, MUCH);
 }
 
+static void check_counts(struct fixture *fixture, const char *text)
+{
+	struct checkout *checkout = fixture_checkout(fixture, NULL);
+	CLEANUP(free_p) char *content = fixture_content(checkout, "a");
+
+	CHECK_STR(content, text);
+	checkout_unref(checkout);
+}
+
 /* What counted before counts until the close, and the write is whole then. */
 static void a_write_of_a_worker_counts_as_any_other(void)
 {
-	CLEANUP(free_p) char *text = much(), *content = NULL;
+	CLEANUP(free_p) char *text = much();
 	struct fixture fixture;
 	struct worktree_file *file;
-	struct checkout *checkout;
 	ssize_t written;
 
 	fixture_open(&fixture);
 	fixture_save(&fixture, "a", "old");
 	REQUIRE(fixture_file(&fixture, "a", O_WRONLY, &file) == 0);
 	write_later(&fixture, file, text, &written);
-	checkout = fixture_checkout(&fixture, NULL);
-	CHECK_STR(content = fixture_content(checkout, "a"), "old");
-	free(take(content));
-	checkout_unref(checkout);
+	check_counts(&fixture, "old");
 	wait_until(&fixture, &written);
 	worktree_flush(file);
-	checkout = fixture_checkout(&fixture, NULL);
-	CHECK_STR(content = fixture_content(checkout, "a"), text);
-	checkout_unref(checkout);
+	check_counts(&fixture, text);
 	worktree_release(file);
 	fixture_close(&fixture);
 }
@@ -158,10 +161,9 @@ static void a_write_of_a_worker_counts_as_any_other(void)
 /* It was closed while a worker wrote: what it wrote counts, too. */
 static void a_close_while_a_worker_writes_loses_nothing(void)
 {
-	CLEANUP(free_p) char *text = much(), *content = NULL;
+	CLEANUP(free_p) char *text = much();
 	struct fixture fixture;
 	struct worktree_file *file;
-	struct checkout *checkout;
 	ssize_t written;
 
 	fixture_open(&fixture);
@@ -170,9 +172,7 @@ static void a_close_while_a_worker_writes_loses_nothing(void)
 	worktree_flush(file);
 	worktree_release(file);
 	wait_until(&fixture, &written);
-	checkout = fixture_checkout(&fixture, NULL);
-	CHECK_STR(content = fixture_content(checkout, "a"), text);
-	checkout_unref(checkout);
+	check_counts(&fixture, text);
 	fixture_close(&fixture);
 }
 
