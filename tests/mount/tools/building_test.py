@@ -121,7 +121,8 @@ def python_environment(place):
     place.write("package/__init__.py", "from .part import value\n")
     place.write("package/part.py", "value = 1\n")
     place.run(python, "-c", "import package; print(package.value)")
-    place.write("package/part.py", "value = 2\n")
+    # Of another length, as Python knows a changed file by its size and by whole seconds only.
+    place.write("package/part.py", "value = 20\n")
     place.run(python, "-c", "import package; print(package.value)")
     place.run(python, "-m", "compileall", "-q", "package")
     shutil.rmtree(place.path("package", "__pycache__"))
