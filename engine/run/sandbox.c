@@ -51,7 +51,7 @@ int sandbox_init(struct sandbox *sandbox, const char *state_dir)
 	        .is_root = geteuid() == 0,
 	};
 	if (!sandbox->init || sandbox->filter < 0 ||
-	        sandbox_root_init(&sandbox->root, state_dir) < 0) {
+	        sandbox_root_init(&sandbox->root, state_dir, true) < 0) {
 		sandbox_deinit(sandbox);
 		return -EIO;
 	}

@@ -13,7 +13,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +23,10 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "run/process_tree.h"
 
 #define SETTING_SIZE_MAX (4 << 20)
 #define SETTING_DEPTH    6
+#define MANUALS          "/usr/share/man/"
 
 const char *const sandbox_system_directories[] = {
         "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", NULL};
@@ -104,6 +103,9 @@ static int copy_link(int from, int to, const char *name)
 	if (length < 0)
 		return 0;
 	text[length] = 0;
+	/* Most alternatives lead to pages of manuals, which no function reads. */
+	if (strncmp(text, MANUALS, strlen(MANUALS)) == 0)
+		return 0;
 	return symlinkat(text, to, name) < 0 ? -errno : 0;
 }
 
@@ -230,39 +232,6 @@ static int fill(int root)
 	return error ? error : make_settings(root);
 }
 
-/* --- removing --------------------------------------------------------------------------------- */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	if (remove(path) < 0 && errno == EACCES)
-		return -1;
-	return 0;
-}
-
-static void remove_tree(const char *path)
-{
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
-
-/* Guardians that live remove their own. */
-static void sweep(const char *home)
-{
-	DIR *directory = opendir(home);
-	struct dirent *entry;
-	char path[PATH_MAX];
-	pid_t pid;
-
-	while (directory && (entry = readdir(directory))) {
-		pid = (pid_t)atoi(entry->d_name);
-		if (pid <= 0 || (pid != getpid() && process_lives(pid, "fnfs-guardian")))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", home, entry->d_name);
-		remove_tree(path);
-	}
-	if (directory)
-		closedir(directory);
-}
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -294,51 +263,40 @@ static uint64_t sign_settings(void)
 	return hash;
 }
 
-int sandbox_root_init(struct sandbox_root *root, const char *state_dir)
+int sandbox_root_init(struct sandbox_root *root, const char *state_dir, bool in_memory)
 {
 	*root = (struct sandbox_root){0};
-	if (asprintf(&root->home, "%s/sandbox", state_dir) < 0) {
-		root->home = NULL;
+	if (sandbox_place_init(&root->place, state_dir, in_memory) < 0)
 		return fail(-ENOMEM, "making the sandboxes' root");
-	}
-	sweep(root->home);
 	return 0;
-}
-
-static int make_directories(const struct sandbox_root *root, const char *path)
-{
-	char parent[PATH_MAX];
-
-	snprintf(parent, sizeof(parent), "%s/%d", root->home, (int)getpid());
-	if (mkdir(root->home, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	if (mkdir(parent, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	return mkdir(path, 0755) < 0 ? -errno : 0;
 }
 
 static int make_at(const char *path)
 {
-	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int error = fd < 0 ? -errno : fill(fd);
+	CLEANUP(close_p) int fd = -1;
+	int error;
 
+	if (mkdir(path, 0755) < 0)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	error = fd < 0 ? -errno : fill(fd);
 	if (error)
-		remove_tree(path);
+		sandbox_place_remove_tree(path);
 	return error;
 }
 
 static int make(struct sandbox_root *root)
 {
 	CLEANUP(free_p) char *path = NULL;
-	int error;
+	int error = sandbox_place_provide(&root->place);
 
-	if (asprintf(&path, "%s/%d/%u", root->home, (int)getpid(), root->number++) < 0) {
+	if (error)
+		return fail(error, "making a directory in %s", root->place.home);
+	if (asprintf(&path, "%s/%u", root->place.path, root->number++) < 0) {
 		path = NULL;
 		return fail(-ENOMEM, "making the sandboxes' root");
 	}
-	error = make_directories(root, path);
-	if (!error)
-		error = make_at(path);
+	error = make_at(path);
 	if (error)
 		return fail(error, "making the sandboxes' root %s", path);
 	free(root->path);
@@ -351,7 +309,7 @@ int sandbox_root_refresh(struct sandbox_root *root)
 	uint64_t signature = sign_settings();
 	int error;
 
-	if (root->path && signature == root->signature)
+	if (root->path && signature == root->signature && access(root->path, F_OK) == 0)
 		return 0;
 	error = make(root);
 	if (!error)
@@ -361,13 +319,6 @@ int sandbox_root_refresh(struct sandbox_root *root)
 
 void sandbox_root_deinit(struct sandbox_root *root)
 {
-	char path[PATH_MAX];
-
-	if (root->home) {
-		snprintf(path, sizeof(path), "%s/%d", root->home, (int)getpid());
-		remove_tree(path);
-		rmdir(root->home); /* not while another guardian's is there */
-	}
-	free(take(root->home));
+	sandbox_place_deinit(&root->place);
 	free(take(root->path));
 }

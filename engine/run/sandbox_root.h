@@ -3,14 +3,16 @@
 /*
  * The root directory of sandboxes: a small tree, prepared once and bound read-only into each of them,
  * that has the links, the mount points and a copy of the few settings under /etc that programs need.
- * Binding each of those by itself costs every start two milliseconds. The tree lies in the state
- * directory, below `sandbox/PID-OF-GUARDIAN/`, and goes with the guardian.
+ * Binding each of those by itself costs every start two milliseconds. The tree lies where
+ * sandbox_place.h says and goes with the guardian.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "run/sandbox_place.h"
+
 struct sandbox_root {
-	char *home;         /* STATE/sandbox */
+	struct sandbox_place place;
 	char *path;         /* the tree in use, or NULL: none could be made */
 	unsigned number;    /* of the next */
 	uint64_t signature; /* of the settings it was made from */
@@ -19,8 +21,8 @@ struct sandbox_root {
 extern const char *const sandbox_system_directories[]; /* /bin, /lib ...; NULL ends them */
 extern const char *const sandbox_devices[];            /* names in /dev; NULL ends them */
 
-/* Removes what dead guardians left. 0 or -ENOMEM. */
-int sandbox_root_init(struct sandbox_root *root, const char *state_dir);
+/* As sandbox_place_init(). */
+int sandbox_root_init(struct sandbox_root *root, const char *state_dir, bool in_memory);
 void sandbox_root_deinit(struct sandbox_root *root); /* removes the trees */
 
 /*

@@ -6,11 +6,14 @@
 #include "trial.h"
 
 #include <dirent.h>
+#include <glob.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
+
+#include "base/cleanup.h"
 
 static void reports_exit_and_signal(void)
 {
@@ -143,6 +146,24 @@ static void kills_what_has_hardly_begun(void)
 	yard_close(&yard);
 }
 
+/* What that guardian has made for the roots of its sandboxes. */
+static size_t count_roots(const struct yard *yard, pid_t guardian)
+{
+	char pattern[4096], in_state[4000];
+	const char *const homes[] = {"/run/fnfs-sandbox", "/dev/shm/fnfs-sandbox", in_state};
+	size_t count = 0;
+	glob_t found;
+
+	snprintf(in_state, sizeof(in_state), "%s/sandbox", yard->state);
+	for (size_t i = 0; i < ARRAY_SIZE(homes); i++) {
+		snprintf(pattern, sizeof(pattern), "%s/%d.*", homes[i], (int)guardian);
+		if (glob(pattern, 0, NULL, &found) == 0)
+			count += found.gl_pathc;
+		globfree(&found);
+	}
+	return count;
+}
+
 static int count_entries(const char *path)
 {
 	DIR *directory = opendir(path);
@@ -219,7 +240,6 @@ static void survives_its_guardian(void)
 {
 	struct yard yard;
 	struct trial trials[3], after;
-	char roots[256];
 	struct launch launch;
 	pid_t guardian;
 
@@ -230,6 +250,7 @@ static void survives_its_guardian(void)
 		REQUIRE(trial_start(&trials[i], &yard, &launch) == 0);
 		trial_expect(&trials[i], "up");
 	}
+	CHECK_INT(count_roots(&yard, guardian), 1);
 	kill(guardian, SIGKILL);
 	for (int i = 0; i < 3; i++) {
 		trial_wait(&trials[i]);
@@ -242,8 +263,8 @@ static void survives_its_guardian(void)
 	trial_deinit(&after);
 	CHECK(yard_guardian(&yard) != guardian);
 	/* The new one has removed what the dead one left. */
-	snprintf(roots, sizeof(roots), "%s/sandbox", yard.state);
-	CHECK_INT(count_entries(roots), 1);
+	CHECK_INT(count_roots(&yard, guardian), 0);
+	CHECK_INT(count_roots(&yard, yard_guardian(&yard)), 1);
 	CHECK_INT(count_groups(guardian), 0);
 	CHECK_INT(count_remaining("77004"), 0);
 	yard_close(&yard);

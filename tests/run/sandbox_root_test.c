@@ -36,7 +36,7 @@ static void is_made_once(void)
 	char *state = test_directory(), *first;
 	struct sandbox_root root;
 
-	REQUIRE(sandbox_root_init(&root, state) == 0);
+	REQUIRE(sandbox_root_init(&root, state, false) == 0);
 	REQUIRE(sandbox_root_refresh(&root) == 0);
 	first = strdup(root.path);
 	CHECK_INT(sandbox_root_refresh(&root), 0);
@@ -61,7 +61,7 @@ static void is_made_anew_when_settings_change(void)
 	char *state = test_directory(), *first;
 	struct sandbox_root root;
 
-	REQUIRE(sandbox_root_init(&root, state) == 0);
+	REQUIRE(sandbox_root_init(&root, state, false) == 0);
 	REQUIRE(sandbox_root_refresh(&root) == 0);
 	first = strdup(root.path);
 	root.signature ^= 1;
@@ -81,14 +81,68 @@ static void is_removed_after_a_dead_guardian(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		REQUIRE(sandbox_root_init(&root, state) == 0);
+		REQUIRE(sandbox_root_init(&root, state, false) == 0);
 		_exit(sandbox_root_refresh(&root) ? 1 : 0);
 	}
 	waitpid(pid, NULL, 0);
 	CHECK_INT(rmdir(state), -1);
-	REQUIRE(sandbox_root_init(&root, state) == 0);
+	REQUIRE(sandbox_root_init(&root, state, false) == 0);
 	sandbox_root_deinit(&root);
 	CHECK_INT(rmdir(state), 0);
+	free(state);
+}
+
+/* That of a guardian which lives is left to it. */
+static void is_not_taken_from_another(void)
+{
+	char *state = test_directory();
+	struct sandbox_root first, second;
+
+	REQUIRE(sandbox_root_init(&first, state, false) == 0);
+	REQUIRE(sandbox_root_refresh(&first) == 0);
+	REQUIRE(sandbox_root_init(&second, state, false) == 0);
+	REQUIRE(sandbox_root_refresh(&second) == 0);
+	CHECK(strcmp(first.path, second.path) != 0);
+	CHECK(has(&first, "etc/passwd"));
+	sandbox_root_deinit(&second);
+	CHECK(has(&first, "etc/passwd"));
+	sandbox_root_deinit(&first);
+	CHECK_INT(rmdir(state), 0);
+	free(state);
+}
+
+static void is_made_anew_when_it_was_removed(void)
+{
+	char *state = test_directory();
+	struct sandbox_root root;
+
+	REQUIRE(sandbox_root_init(&root, state, false) == 0);
+	REQUIRE(sandbox_root_refresh(&root) == 0);
+	sandbox_place_remove_tree(root.place.home);
+	CHECK_INT(sandbox_root_refresh(&root), 0);
+	CHECK(has(&root, "etc/passwd"));
+	sandbox_root_deinit(&root);
+	CHECK_INT(rmdir(state), 0);
+	free(state);
+}
+
+/* Root's lies in memory where there is some; the same is in it. */
+static void is_in_memory(void)
+{
+	char *state = test_directory(), *first;
+	struct sandbox_root root;
+	bool is_elsewhere;
+
+	REQUIRE(sandbox_root_init(&root, state, true) == 0);
+	REQUIRE(sandbox_root_refresh(&root) == 0);
+	is_elsewhere = strncmp(root.path, state, strlen(state)) != 0;
+	CHECK(geteuid() == 0 || !is_elsewhere);
+	CHECK(has(&root, "etc/passwd") && has(&root, "var/task"));
+	first = strdup(root.path);
+	sandbox_root_deinit(&root);
+	CHECK(access(first, F_OK) < 0);
+	CHECK_INT(rmdir(state), 0);
+	free(first);
 	free(state);
 }
 
@@ -96,7 +150,7 @@ static void tells_when_there_is_no_room(void)
 {
 	struct sandbox_root root;
 
-	REQUIRE(sandbox_root_init(&root, "/proc/nothing/there") == 0);
+	REQUIRE(sandbox_root_init(&root, "/proc/nothing/there", false) == 0);
 	CHECK(sandbox_root_refresh(&root) < 0);
 	CHECK(!root.path);
 	sandbox_root_deinit(&root);
@@ -106,7 +160,8 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(is_made_once),
 	        TEST(is_made_anew_when_settings_change), TEST(is_removed_after_a_dead_guardian),
-	        TEST(tells_when_there_is_no_room), {}};
+	        TEST(is_not_taken_from_another), TEST(is_made_anew_when_it_was_removed),
+	        TEST(is_in_memory), TEST(tells_when_there_is_no_room), {}};
 
 	return test_main(tests, argc, argv);
 }

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/sandbox_place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define ROOM_BYTES  (16 << 20) /* a tree is about one */
+#define ROOM_INODES 8192
+
+static const char *const memory[] = {"/run/fnfs-sandbox", "/dev/shm/fnfs-sandbox", NULL};
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	if (remove(path) < 0 && errno == EACCES)
+		return -1;
+	return 0;
+}
+
+void sandbox_place_remove_tree(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* A descriptor with the lock, or -1 when another process has it. */
+static int lock_directory(const char *path)
+{
+	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -1;
+	return take_fd(fd);
+}
+
+static void sweep(const char *home)
+{
+	DIR *directory = opendir(home);
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int lock;
+
+	while (directory && (entry = readdir(directory))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", home, entry->d_name);
+		lock = lock_directory(path);
+		if (lock >= 0)
+			sandbox_place_remove_tree(path);
+		close_fd(lock);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* --- choosing --------------------------------------------------------------------------------- */
+
+/* Whoever could write into it could give sandboxes another root. */
+static bool is_ours(const char *home)
+{
+	struct stat st;
+
+	return lstat(home, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static bool has_room(const char *home)
+{
+	struct statfs fs;
+
+	return statfs(home, &fs) == 0 && fs.f_type == TMPFS_MAGIC &&
+	       fs.f_bavail * (uint64_t)fs.f_bsize >= ROOM_BYTES &&
+	       (fs.f_files == 0 || fs.f_ffree >= ROOM_INODES);
+}
+
+static bool is_usable(const char *home)
+{
+	if (mkdir(home, 0755) < 0 && errno != EEXIST)
+		return false;
+	if (is_ours(home) && has_room(home))
+		return true;
+	rmdir(home); /* not while somebody uses it */
+	return false;
+}
+
+static char *choose_home(const char *state_dir, bool in_memory)
+{
+	char *home;
+
+	for (size_t i = 0; in_memory && geteuid() == 0 && memory[i]; i++)
+		if (is_usable(memory[i]))
+			return strdup(memory[i]);
+	return asprintf(&home, "%s/sandbox", state_dir) < 0 ? NULL : home;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+int sandbox_place_init(struct sandbox_place *place, const char *state_dir, bool in_memory)
+{
+	*place = (struct sandbox_place){.home = choose_home(state_dir, in_memory), .lock = -1};
+	if (!place->home)
+		return -ENOMEM;
+	sweep(place->home);
+	return 0;
+}
+
+static void forget(struct sandbox_place *place)
+{
+	place->lock = close_fd(place->lock);
+	free(take(place->path));
+}
+
+/* Another one that starts at this moment may take a directory without a lock for a dead one's. */
+static int make_locked(struct sandbox_place *place, const char *path)
+{
+	CLEANUP(close_p) int lock = -1;
+	struct stat st;
+
+	if (mkdir(path, 0755) < 0)
+		return -errno;
+	lock = lock_directory(path);
+	if (lock < 0 || fstat(lock, &st) < 0 || st.st_nlink == 0)
+		return -EAGAIN;
+	place->path = strdup(path);
+	if (!place->path)
+		return -ENOMEM;
+	place->lock = take_fd(lock);
+	return 0;
+}
+
+int sandbox_place_provide(struct sandbox_place *place)
+{
+	char path[PATH_MAX];
+	int error = 0;
+
+	if (place->path && access(place->path, F_OK) == 0)
+		return 0;
+	forget(place);
+	for (unsigned attempt = 0; attempt < 100; attempt++) {
+		if (mkdir(place->home, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		snprintf(path, sizeof(path), "%s/%d.%u", place->home, (int)getpid(), attempt);
+		error = make_locked(place, path);
+		if (error != -EAGAIN && error != -EEXIST && error != -ENOENT)
+			break;
+	}
+	return error;
+}
+
+void sandbox_place_deinit(struct sandbox_place *place)
+{
+	if (place->path)
+		sandbox_place_remove_tree(place->path);
+	if (place->home)
+		rmdir(place->home); /* not while another guardian's is there */
+	forget(place);
+	free(take(place->home));
+}
