@@ -565,7 +565,8 @@ class RabbitMQ(Server):
 			RABBITMQ_LOG_BASE=self.path('logs'), RABBITMQ_LOGS='-', RABBITMQ_DIST_PORT=str(self.distribution),
 			ERL_EPMD_PORT=str(self.names), ERL_EPMD_ADDRESS='127.0.0.1',
 			RABBITMQ_PID_FILE=self.path('pid'), RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=
-			'+S 1:1 -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}')
+			'+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none '  # it looks for work while there is none, else
+			'-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}')
 
 	def command(self):
 		return [self.program]
