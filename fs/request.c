@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,7 +170,7 @@ struct request *request_begin(fuse_req_t fuse, uint64_t ino, const char *verb)
 	request->verb = verb;
 	request->name = "";
 	request->flags = 0;
-	request->mapped = false;
+	request->mapped = request->parallel = false;
 	request->change = request->judged = request->adopted = false;
 	request->interrupted = NULL;
 	buf_clear(&request->why);
@@ -295,8 +296,29 @@ int request_entry(struct request *request, const struct fuse_entry_param *entry)
 	return fuse_reply_entry(request_close(request, 0), entry) == 0 ? FS_ANSWERED : -ENOENT;
 }
 
+/*
+ * The kernel lets one write of a file after the other pass, from whatever open they come, unless the answer to
+ * the open says otherwise. libfuse before 3.15 has no word for that, so that answer is written here.
+ */
+static int open_parallel(struct request *request, const struct fuse_file_info *info)
+{
+	const struct fuse_open_out out = {
+	        .fh = info->fh,
+	        .open_flags = FOPEN_PARALLEL_DIRECT_WRITES |
+	                      (info->direct_io ? FOPEN_DIRECT_IO : 0) |
+	                      (info->keep_cache ? FOPEN_KEEP_CACHE : 0) |
+	                      (info->nonseekable ? FOPEN_NONSEEKABLE : 0) |
+	                      (info->noflush ? FOPEN_NOFLUSH : 0),
+	};
+	int r = fuse_reply_buf(request_close(request, 0), (const char *)&out, sizeof(out));
+
+	return r == 0 ? FS_ANSWERED : -ENOENT;
+}
+
 int request_open(struct request *request, const struct fuse_file_info *info)
 {
+	if (request->parallel)
+		return open_parallel(request, info);
 	return fuse_reply_open(request_close(request, 0), info) == 0 ? FS_ANSWERED : -ENOENT;
 }
 

@@ -42,6 +42,7 @@ struct request {
 	const char *verb; /* "write", for sentences */
 	int flags;        /* of the open file, as this very request carries them (O_NONBLOCK) */
 	bool mapped;      /* a write of pages that were changed through a mapping */
+	bool parallel;    /* an open: writes to the file need not wait for each other */
 	bool change;      /* success empties last_error; set by the dispatcher */
 	bool judged;      /* failure is filed in last_error; set by the dispatcher */
 	struct buf why;

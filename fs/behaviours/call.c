@@ -113,6 +113,7 @@ static int call_open(struct request *request, struct handle *handle, struct fuse
 		return -ENOMEM;
 	conversation->write_only = (handle->flags & O_ACCMODE) == O_WRONLY;
 	info->noflush = !conversation->write_only;
+	request->parallel = true;
 	handle->state = conversation;
 	return 0;
 }

@@ -48,7 +48,20 @@ static int twice(
 	return request_written(request, size);
 }
 
-static const struct behaviour parking = {.name = "parking", .read = park, .write = twice};
+/* What it says of itself when it is opened. */
+static bool open_parallel;
+
+static int open_so(struct request *request, struct handle *handle, struct fuse_file_info *info)
+{
+	info->direct_io = 1;
+	info->noflush = 1;
+	if (open_parallel)
+		request->parallel = true;
+	return 0;
+}
+
+static const struct behaviour parking = {
+        .name = "parking", .open = open_so, .read = park, .write = twice};
 static const struct row parking_row = {
         .id = ROW_README, .name = "README", .behaviour = &parking, .mode = S_IFREG | 0644};
 
@@ -256,13 +269,42 @@ static void a_second_answer_is_impossible(void)
 	scene_close(&scene);
 }
 
+static uint32_t flags_of_open(struct scene *scene)
+{
+	struct fuse_open_in in = {.flags = O_RDWR};
+	const struct answer_of_fs *answer;
+	struct fuse_open_out out;
+
+	REQUIRE(kernel_ask(&scene->kernel, FUSE_OPEN, scene->node, &in, sizeof(in), &answer) == 0);
+	REQUIRE(answer->data.length == sizeof(out));
+	memcpy(&out, answer->data.data, sizeof(out));
+	CHECK_INT(kernel_release(&scene->kernel, scene->node, out.fh), 0);
+	return out.open_flags;
+}
+
+/* libfuse does not know of it everywhere; what it does know must arrive all the same. */
+static void opens_for_writes_side_by_side(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	CHECK_INT(flags_of_open(&scene), FOPEN_DIRECT_IO | FOPEN_NOFLUSH);
+	open_parallel = true;
+	CHECK_INT(flags_of_open(&scene),
+	        FOPEN_DIRECT_IO | FOPEN_NOFLUSH | FOPEN_PARALLEL_DIRECT_WRITES);
+	open_parallel = false;
+	CHECK_INT(flags_of_open(&scene), FOPEN_DIRECT_IO | FOPEN_NOFLUSH);
+	scene_close(&scene);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(waits_and_is_answered),
-	        TEST(answered_before_it_returns), TEST(an_interrupt_ends_it),
-	        TEST(an_interrupt_overtakes_its_request), TEST(the_answer_overtakes_the_interrupt),
-	        TEST(an_interrupt_may_be_passed_over), TEST(many_in_any_order),
-	        TEST(the_end_interrupts_all), TEST(a_second_answer_is_impossible), {}};
+	        TEST(opens_for_writes_side_by_side), TEST(answered_before_it_returns),
+	        TEST(an_interrupt_ends_it), TEST(an_interrupt_overtakes_its_request),
+	        TEST(the_answer_overtakes_the_interrupt), TEST(an_interrupt_may_be_passed_over),
+	        TEST(many_in_any_order), TEST(the_end_interrupts_all),
+	        TEST(a_second_answer_is_impossible), {}};
 
 	return test_main(tests, argc, argv);
 }
