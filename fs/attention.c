@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/load.h"
+#include "fs/halt.h"
 
 #define SAMPLE_NS   5000000
 #define MISS        4
@@ -26,6 +27,7 @@ struct attention {
 	struct attention_rule rule;
 	uint64_t until_ns;
 	uint64_t sampled_ns;
+	struct halt *halt;
 	int load_fd; /* /proc/loadavg; -1: nothing is known, so there is no attention */
 };
 
@@ -54,6 +56,11 @@ bool attention_rule_wants(const struct attention_rule *rule)
 	return rule->processors > 1 && rule->credit >= MISS && rule->load < LOAD_MOST / 2;
 }
 
+bool attention_rule_is_sure(const struct attention_rule *rule)
+{
+	return rule->credit == CREDIT_MOST && attention_rule_wants(rule);
+}
+
 /* --- the loop --------------------------------------------------------------------------------- */
 
 static void look(uv_idle_t *idle)
@@ -79,6 +86,8 @@ static void note(struct attention *attention, uint64_t now_ns)
 		return;
 	attention->until_ns = now_ns + ATTENTION_NS;
 	uv_idle_start(&attention->idle, look);
+	if (attention_rule_is_sure(&attention->rule))
+		halt_forbid(attention->halt, now_ns);
 }
 
 void attention_note(struct attention *attention)
@@ -106,9 +115,11 @@ static unsigned processors(void)
 struct attention *attention_new(uv_loop_t *loop)
 {
 	struct attention *attention = calloc(1, sizeof(*attention));
+	const struct halt_machine machine = halt_machine_here();
 
 	if (!attention)
 		return NULL;
+	attention->halt = halt_new(loop, &machine);
 	attention->load_fd = load_open();
 	attention->rule.processors = attention->load_fd < 0 ? 0 : processors();
 	attention->idle.data = attention;
@@ -127,6 +138,7 @@ struct attention *attention_free(struct attention *attention)
 	if (!attention)
 		return NULL;
 	close_fd(attention->load_fd);
+	halt_free(attention->halt);
 	uv_close((uv_handle_t *)&attention->idle, closed);
 	return NULL;
 }

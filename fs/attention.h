@@ -36,3 +36,4 @@ struct attention_rule {
 void attention_rule_event(struct attention_rule *rule, uint64_t now_ns);
 void attention_rule_load(struct attention_rule *rule, unsigned running); /* ourselves included */
 bool attention_rule_wants(const struct attention_rule *rule);
+bool attention_rule_is_sure(const struct attention_rule *rule); /* ... after a dozen such events */

@@ -23,9 +23,12 @@ static void follows_a_burst(void)
 	CHECK(!attention_rule_wants(&rule));
 	events(&rule, 1, NEAR);
 	CHECK(attention_rule_wants(&rule));
+	CHECK(!attention_rule_is_sure(&rule));
 	events(&rule, 1000, NEAR);
-	CHECK(attention_rule_wants(&rule));
-	events(&rule, 4, FAR); /* however long it was quick */
+	CHECK(attention_rule_wants(&rule) && attention_rule_is_sure(&rule));
+	events(&rule, 1, FAR);
+	CHECK(attention_rule_wants(&rule) && !attention_rule_is_sure(&rule));
+	events(&rule, 3, FAR); /* however long it was quick */
 	CHECK(!attention_rule_wants(&rule));
 }
 
