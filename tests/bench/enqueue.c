@@ -20,8 +20,13 @@
 #include <hiredis/hiredis.h>
 #endif
 #ifdef HAVE_AMQP
+#if __has_include(<rabbitmq-c/amqp.h>)
+#include <rabbitmq-c/amqp.h>
+#include <rabbitmq-c/tcp_socket.h>
+#else
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
+#endif
 #endif
 
 #define EVENT \

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from mounted import Cases, Mounted  # noqa: E402
 
 LOOK = '''
-import json, os, random, resource, signal, sys, uuid
+import json, os, platform, random, resource, signal, sys, uuid
 def lines(path, *wanted):
     with open(path) as file:
         return [line.split(':', 1)[1].split() for line in file if line.startswith(wanted)]
@@ -45,7 +45,7 @@ def handler(event, context):
         'stdout': [sys.stdout.encoding, sys.stdout.errors, sys.stdout.line_buffering, sys.stdout.isatty()],
         'network': [line.split(':')[0].strip() for line in open('/proc/net/dev')],
         'signals': [str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)],
-        'host': os.uname().nodename.split('-')[0],
+        'host': [os.uname().nodename.split('-')[0], platform.node().split('-')[0]],
     }
     return json.dumps([found, [random.random(), str(uuid.uuid4()), os.urandom(8).hex()]])
 '''

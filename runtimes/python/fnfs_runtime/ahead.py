@@ -21,8 +21,13 @@ import random  # noqa: E402 F401
 import re  # noqa: E402 F401
 import traceback  # noqa: E402 F401
 import urllib.parse  # noqa: E402 F401
+import uuid  # noqa: E402 F401
 
 from . import answering, context, errors, loading, output, serial, values  # noqa: E402 F401
+
+# uuid asks platform, which keeps the answer: the name of the host, where this was imported.
+if hasattr(sys.modules.get("platform"), "_uname_cache"):
+    sys.modules["platform"]._uname_cache = None
 
 IMPORTED = {name.partition(".")[0] for name in set(sys.modules) - BEFORE} - {__package__}
 
