@@ -81,7 +81,8 @@ static void check(uv_timer_t *timer)
 
 	if (uv_hrtime() < halt->last_ns + HALT_AFTER_NS)
 		return;
-	ask(halt, ANY_LATENCY);
+	if (!ask(halt, ANY_LATENCY)) /* closed, it asks for nothing either */
+		halt->device = close_fd(halt->device);
 	halt->forbidden = false;
 	uv_timer_stop(timer);
 }

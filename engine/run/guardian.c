@@ -421,7 +421,7 @@ int main(int argc, char **argv)
 		return 1;
 	errand_view_init(&guardian.view);
 	guardian_prepare_process(); /* last, for then /proc/self/exe may not be found any more */
-	sandbox_try_overlays(&guardian.sandbox);
+	sandbox_try_overlays(&guardian.sandbox, argv[1]);
 	say_hello(&guardian);
 	while (!guardian.daemon_gone)
 		turn(&guardian);

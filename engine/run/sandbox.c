@@ -49,6 +49,7 @@ int sandbox_init(struct sandbox *sandbox, const char *state_dir)
 	        .init = find_init(),
 	        .filter = call_filter_program(),
 	        .is_root = geteuid() == 0,
+	        .root = {.place = {.lock = -1}},
 	};
 	if (!sandbox->init || sandbox->filter < 0 ||
 	        sandbox_root_init(&sandbox->root, state_dir, true) < 0) {
@@ -67,9 +68,9 @@ void sandbox_deinit(struct sandbox *sandbox)
 	sandbox->filter = close_fd(sandbox->filter);
 }
 
-void sandbox_try_overlays(struct sandbox *sandbox)
+void sandbox_try_overlays(struct sandbox *sandbox, const char *state_dir)
 {
-	sandbox->overlays = sandbox_overlay_possible(&sandbox->root, sandbox->is_root);
+	sandbox->overlays = sandbox_overlay_possible(&sandbox->root, state_dir, sandbox->is_root);
 }
 
 const char *sandbox_find_bubblewrap(void)

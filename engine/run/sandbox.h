@@ -76,7 +76,7 @@ int sandbox_init(struct sandbox *sandbox, const char *state_dir);
 void sandbox_deinit(struct sandbox *sandbox);
 
 /* Finds out whether instances can have layers. Once, when the mounts are as they will be. */
-void sandbox_try_overlays(struct sandbox *sandbox);
+void sandbox_try_overlays(struct sandbox *sandbox, const char *state_dir);
 
 /* Options for `--args`, each ended by a zero byte. */
 void sandbox_arguments(struct buf *out, const struct sandbox_view *view);

@@ -145,28 +145,27 @@ static int become_private(bool is_root)
 	return 0;
 }
 
-/* Two directories of the sandboxes' root over each other, and whether both are to be seen. */
-static bool try_mount(const struct sandbox_root *root, bool is_root)
+/*
+ * The state directory, where code and dependencies lie, below a directory of the sandboxes' root, and whether that is
+ * to be seen.
+ */
+static bool try_mount(const struct sandbox_root *root, const char *state_dir, bool is_root)
 {
-	char upper[PATH_MAX], lower[PATH_MAX], target[PATH_MAX], path[PATH_MAX + 8];
+	char upper[PATH_MAX], target[PATH_MAX], path[PATH_MAX + 8];
 	const char *const layers[] = {upper, NULL};
 	struct sandbox_overlay overlay;
 	struct stat st;
 
 	snprintf(upper, sizeof(upper), "%s/opt", root->path);
-	snprintf(lower, sizeof(lower), "%s/var", root->path);
 	snprintf(target, sizeof(target), "%s/run", root->path);
-	if (become_private(is_root) < 0 || sandbox_overlay_open(&overlay, layers, lower) < 0 ||
+	if (become_private(is_root) < 0 || sandbox_overlay_open(&overlay, layers, state_dir) < 0 ||
 	        sandbox_overlay_mount(&overlay, target) < 0)
 		return false;
 	snprintf(path, sizeof(path), "%s/fnfs", target);
-	if (stat(path, &st) < 0)
-		return false;
-	snprintf(path, sizeof(path), "%s/task", target);
-	return lstat(path, &st) == 0;
+	return stat(path, &st) == 0;
 }
 
-bool sandbox_overlay_possible(const struct sandbox_root *root, bool is_root)
+bool sandbox_overlay_possible(const struct sandbox_root *root, const char *state_dir, bool is_root)
 {
 	const char *wanted = getenv("FNFS_OVERLAY");
 	int status = -1;
@@ -176,7 +175,7 @@ bool sandbox_overlay_possible(const struct sandbox_root *root, bool is_root)
 		return false;
 	pid = fork();
 	if (pid == 0)
-		_exit(try_mount(root, is_root) ? 0 : 1);
+		_exit(try_mount(root, state_dir, is_root) ? 0 : 1);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -19,8 +19,8 @@ struct sandbox_overlay {
 	const char *culprit;                /* the path that could not be opened */
 };
 
-/* Whether overlays can be mounted here. FNFS_OVERLAY=no in the environment says that they cannot. */
-bool sandbox_overlay_possible(const struct sandbox_root *root, bool is_root);
+/* Whether overlays can be mounted here, of what lies in the state directory. FNFS_OVERLAY=no in the environment says that they cannot. */
+bool sandbox_overlay_possible(const struct sandbox_root *root, const char *state_dir, bool is_root);
 
 /*
  * An ordinary user mounts in a user namespace of its own, in which the user is what it was outside.

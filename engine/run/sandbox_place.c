@@ -37,14 +37,15 @@ void sandbox_place_remove_tree(const char *path)
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-/* A descriptor with the lock, or -1 when another process has it. */
+/* A descriptor with the lock; -EAGAIN when another process has it, or had it and removed the directory; -errno. */
 static int lock_directory(const char *path)
 {
 	CLEANUP(close_p) int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return -1;
-	return take_fd(fd);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &st) < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	return st.st_nlink ? take_fd(fd) : -EAGAIN;
 }
 
 static void sweep(const char *home)
@@ -97,24 +98,28 @@ static bool is_usable(const char *home)
 	return false;
 }
 
-static char *choose_home(const char *state_dir, bool in_memory)
+static const char *choose_home(const struct sandbox_place *place, bool in_memory)
 {
-	char *home;
-
 	for (size_t i = 0; in_memory && geteuid() == 0 && memory[i]; i++)
 		if (is_usable(memory[i]))
-			return strdup(memory[i]);
-	return asprintf(&home, "%s/sandbox", state_dir) < 0 ? NULL : home;
+			return memory[i];
+	return place->state;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
 int sandbox_place_init(struct sandbox_place *place, const char *state_dir, bool in_memory)
 {
-	*place = (struct sandbox_place){.home = choose_home(state_dir, in_memory), .lock = -1};
+	*place = (struct sandbox_place){.lock = -1};
+	if (asprintf(&place->state, "%s/sandbox", state_dir) < 0)
+		place->state = NULL;
+	place->home = place->state ? strdup(choose_home(place, in_memory)) : NULL;
 	if (!place->home)
 		return -ENOMEM;
-	sweep(place->home);
+	sweep(place->state);
+	rmdir(place->state);
+	if (strcmp(place->home, place->state) != 0)
+		sweep(place->home);
 	return 0;
 }
 
@@ -127,19 +132,21 @@ static void forget(struct sandbox_place *place)
 /* Another one that starts at this moment may take a directory without a lock for a dead one's. */
 static int make_locked(struct sandbox_place *place, const char *path)
 {
-	CLEANUP(close_p) int lock = -1;
-	struct stat st;
+	int lock;
 
 	if (mkdir(path, 0755) < 0)
-		return -errno;
+		return errno == ENOENT ? -EAGAIN : -errno;
 	lock = lock_directory(path);
-	if (lock < 0 || fstat(lock, &st) < 0 || st.st_nlink == 0)
-		return -EAGAIN;
-	place->path = strdup(path);
-	if (!place->path)
-		return -ENOMEM;
-	place->lock = take_fd(lock);
-	return 0;
+	if (lock >= 0)
+		place->path = strdup(path);
+	if (place->path) {
+		place->lock = lock;
+		return 0;
+	}
+	if (lock != -EAGAIN)
+		rmdir(path);
+	close_fd(lock);
+	return lock < 0 ? lock : -ENOMEM;
 }
 
 int sandbox_place_provide(struct sandbox_place *place)
@@ -153,15 +160,17 @@ int sandbox_place_provide(struct sandbox_place *place)
 	for (unsigned attempt = 0; attempt < 100; attempt++) {
 		if (mkdir(place->home, 0755) < 0 && errno != EEXIST)
 			return -errno;
+		if (!is_ours(place->home))
+			return -EPERM;
 		snprintf(path, sizeof(path), "%s/%d.%u", place->home, (int)getpid(), attempt);
 		error = make_locked(place, path);
-		if (error != -EAGAIN && error != -EEXIST && error != -ENOENT)
+		if (error != -EAGAIN && error != -EEXIST)
 			break;
 	}
 	return error;
 }
 
-void sandbox_place_deinit(struct sandbox_place *place)
+static void leave(struct sandbox_place *place)
 {
 	if (place->path)
 		sandbox_place_remove_tree(place->path);
@@ -169,4 +178,21 @@ void sandbox_place_deinit(struct sandbox_place *place)
 		rmdir(place->home); /* not while another guardian's is there */
 	forget(place);
 	free(take(place->home));
+}
+
+bool sandbox_place_retreat(struct sandbox_place *place)
+{
+	char *home = strcmp(place->home, place->state) == 0 ? NULL : strdup(place->state);
+
+	if (!home)
+		return false;
+	leave(place);
+	place->home = home;
+	return true;
+}
+
+void sandbox_place_deinit(struct sandbox_place *place)
+{
+	leave(place);
+	free(take(place->state));
 }

@@ -12,19 +12,26 @@
 #include <stdbool.h>
 
 struct sandbox_place {
-	char *home; /* has the directories of all guardians */
-	char *path; /* this one's, or NULL: none yet */
-	int lock;   /* on `path`, or -1 */
+	char *state; /* the home in the state directory */
+	char *home;  /* has the directories of all guardians */
+	char *path;  /* this one's, or NULL: none yet */
+	int lock;    /* on `path`, or -1 */
 };
 
 /*
- * Chooses the home and removes there what dead guardians left. 0 or -ENOMEM; the directory itself is
- * made by sandbox_place_provide().
+ * Chooses the home and removes there, and in the state directory, what dead guardians left. 0 or -ENOMEM; the
+ * directory itself is made by sandbox_place_provide().
  */
 int sandbox_place_init(struct sandbox_place *place, const char *state_dir, bool in_memory);
 void sandbox_place_deinit(struct sandbox_place *place); /* removes the directory */
 
-/* Makes the directory, and the home, where they are missing. 0 or -errno. */
+/*
+ * Makes the directory, and the home, where they are missing. 0 or -errno; -EPERM when somebody else could write
+ * into the home.
+ */
 int sandbox_place_provide(struct sandbox_place *place);
+
+/* To the state directory, where memory will not do; what lies there is removed. False: it was there. */
+bool sandbox_place_retreat(struct sandbox_place *place);
 
 void sandbox_place_remove_tree(const char *path);

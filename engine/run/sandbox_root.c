@@ -285,7 +285,7 @@ static int make_at(const char *path)
 	return error;
 }
 
-static int make(struct sandbox_root *root)
+static int make_here(struct sandbox_root *root)
 {
 	CLEANUP(free_p) char *path = NULL;
 	int error = sandbox_place_provide(&root->place);
@@ -304,12 +304,24 @@ static int make(struct sandbox_root *root)
 	return 0;
 }
 
+static int make(struct sandbox_root *root)
+{
+	int error = make_here(root);
+
+	/* Whoever runs has the tree from memory. */
+	if (error && !root->path && sandbox_place_retreat(&root->place))
+		error = make_here(root);
+	return error;
+}
+
 int sandbox_root_refresh(struct sandbox_root *root)
 {
 	uint64_t signature = sign_settings();
 	int error;
 
-	if (root->path && signature == root->signature && access(root->path, F_OK) == 0)
+	if (root->path && access(root->path, F_OK) < 0)
+		free(take(root->path)); /* somebody has removed it */
+	if (root->path && signature == root->signature)
 		return 0;
 	error = make(root);
 	if (!error)

@@ -493,5 +493,5 @@ if __name__ == '__main__':
 		for case in CASES:
 			if not chosen or case.__name__ in chosen:
 				cases.run(case, mounted)
-				shutil.rmtree(mounted.path('functions', 'f'), ignore_errors=True)
+				remove(mounted.path('functions', 'f'))
 	cases.end()

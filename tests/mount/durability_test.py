@@ -44,7 +44,7 @@ class Books:
 		return os.path.join(self.path, *parts)
 
 	def prepare(self):
-		shutil.rmtree(self.path, ignore_errors=True)
+		remove(self.path)
 		self.versions, self.aliases, self.number = {}, {}, 0
 		self.fn.function(os.path.basename(self.path), {'index.py': SAYS % 0})
 		for number in range(40):

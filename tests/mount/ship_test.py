@@ -563,7 +563,7 @@ def refuses_damaged_archives(mount):
         done = take_in(mount, bad, "fresh", status=None)
         if done.returncode == 0:  # a byte that means nothing: of the padding, or of the magic
             assert everything(functions / "fresh") == everything(functions / "full")
-            shutil.rmtree(functions / "fresh")
+            subprocess.run(["rm", "-rf", functions / "fresh"], check=True)
             continue
         assert done.returncode == 3 and done.stderr.startswith("fnfs: "), done
         assert sorted(os.listdir(functions)) == before

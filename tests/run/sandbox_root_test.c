@@ -5,6 +5,7 @@
  */
 #include "run/sandbox_root.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -146,6 +147,30 @@ static void is_in_memory(void)
 	free(state);
 }
 
+/* A home that others can write into is left for the state directory, or not used at all. */
+static void nobody_elses_home_is_used(void)
+{
+	char *state = test_directory();
+	struct sandbox_root root;
+
+	REQUIRE(sandbox_root_init(&root, state, false) == 0);
+	free(root.place.home);
+	REQUIRE(asprintf(&root.place.home, "%s/elsewhere", state) > 0);
+	CHECK_INT(mkdir(root.place.home, 0755), 0);
+	CHECK_INT(chmod(root.place.home, 0777), 0);
+	CHECK_INT(sandbox_place_provide(&root.place), -EPERM);
+	CHECK_INT(sandbox_root_refresh(&root), 0);
+	CHECK_STR(root.place.home, root.place.state);
+	CHECK(has(&root, "etc/passwd"));
+	CHECK_INT(chmod(root.place.home, 0777), 0);
+	sandbox_place_remove_tree(root.place.path);
+	CHECK_INT(sandbox_root_refresh(&root), -EPERM);
+	CHECK(!root.path);
+	sandbox_root_deinit(&root);
+	CHECK_INT(rmdir(state), 0);
+	free(state);
+}
+
 static void tells_when_there_is_no_room(void)
 {
 	struct sandbox_root root;
@@ -161,7 +186,8 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {TEST(is_made_once),
 	        TEST(is_made_anew_when_settings_change), TEST(is_removed_after_a_dead_guardian),
 	        TEST(is_not_taken_from_another), TEST(is_made_anew_when_it_was_removed),
-	        TEST(is_in_memory), TEST(tells_when_there_is_no_room), {}};
+	        TEST(is_in_memory), TEST(nobody_elses_home_is_used),
+	        TEST(tells_when_there_is_no_room), {}};
 
 	return test_main(tests, argc, argv);
 }
