@@ -16,6 +16,7 @@
 #include "fs/news.h"
 #include "fs/scratch.h"
 #include "fs/teller.h"
+#include "fs/removing.h"
 #include "fs/texts.h"
 
 static void fs_free_p(struct fs **fs)
@@ -94,6 +95,7 @@ struct fs *fs_free(struct fs *fs)
 	fs->requests = requests_free(fs->requests);
 	fs->attention = attention_free(fs->attention);
 	fs->teller = teller_free(fs->teller);
+	fs->removing = removing_free(fs->removing);
 	map_deinit(&fs->generations);
 	map_deinit(&fs->changed_us);
 	free(fs);

@@ -44,6 +44,7 @@ struct fs {
 	struct answers *answers;
 	struct code *code;
 	struct snapshots *snapshots;
+	struct removing *removing; /* removing.h; NULL until somebody does */
 	struct map generations; /* by inode: raised by an rmdir without effect */
 	struct map changed_us;  /* by inode of a directory: when an entry came or went last */
 

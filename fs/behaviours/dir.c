@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "fs/forget.h"
 #include "fs/fs.h"
 #include "fs/row_ids.h"
 #include "fs/scratch.h"
@@ -377,91 +376,6 @@ static int dir_symlink(struct request *request, const char *target, const char *
 	file = scratch_get(request->fs->scratch, child.object);
 	buf_puts(&file->data, target);
 	return node_entry(request, &child, entry);
-}
-
-/* --- removing --- */
-
-int dir_remove(struct request *request, const struct node *child)
-{
-	struct fs *fs = request->fs;
-	const struct each *each = child->row->each;
-	struct forget forget = {};
-	struct subject subject;
-	int r;
-
-	if (child->row->id == ROW_SCRATCH) {
-		scratch_unlink(fs->scratch, scratch_get(fs->scratch, child->object));
-		request->change = false;
-		return 0;
-	}
-	if (!each || !each->remove)
-		return 0;
-	r = node_subject(fs, child, &request->caller, &subject);
-	if (r < 0)
-		return r;
-	forget_collect(&forget, fs, &subject);
-	r = each->remove(&subject, &request->why);
-	if (r == 0) {
-		dir_note_change(request);
-		forget_apply(&forget, fs, child);
-	}
-	forget_deinit(&forget);
-	return r;
-}
-
-/* Nothing inside a thing that is in use is taken away, for a removal must not stop half-way. */
-static int check_busy(struct request *request, const struct node *child)
-{
-	const struct row *scope = request->fs->tree.scopes[request->node.row->id];
-	struct subject subject;
-
-	if (!scope || !scope->each->busy || child->row->id == ROW_SCRATCH)
-		return 0;
-	/* It is judged by itself when it is removed; stopping an instance takes nothing from the whole. */
-	if (child->row->each && (child->row->each->busy || child->row->flags & ROW_FLEETING))
-		return 0;
-	if (node_subject(request->fs, &request->node, &request->caller, &subject) < 0)
-		return 0;
-	return scope->each->busy(&subject, &request->why);
-}
-
-static int dir_unlink(struct request *request, const char *name)
-{
-	struct node child;
-	int r = dir_find(request, name, &child);
-
-	if (r < 0)
-		return r;
-	if (S_ISDIR(child.row->mode))
-		return -EISDIR;
-	r = check_busy(request, &child);
-	return r < 0 ? r : dir_remove(request, &child);
-}
-
-int dir_raise_generation(struct fs *fs, uint64_t ino)
-{
-	uintptr_t generation = (uintptr_t)map_get(&fs->generations, ino);
-
-	return map_put(&fs->generations, ino, (void *)(generation + 1));
-}
-
-static int dir_rmdir(struct request *request, const char *name)
-{
-	const struct behaviour *behaviour;
-	struct node child;
-	int r = dir_find(request, name, &child);
-
-	if (r < 0)
-		return r;
-	if (!S_ISDIR(child.row->mode))
-		return -ENOTDIR;
-	behaviour = child.row->behaviour;
-	r = check_busy(request, &child);
-	if (r == 0 && behaviour->may_rmdir)
-		r = behaviour->may_rmdir(request, &child);
-	if (r == 0 && (!child.row->each || !child.row->each->remove))
-		return dir_raise_generation(request->fs, child.ino);
-	return r < 0 ? r : dir_remove(request, &child);
 }
 
 const struct behaviour dir_behaviour = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What stands under a name in a directory of rows: for dir.c and dir_rename.c. */
+/* What stands under a name in a directory of rows: for dir.c and its kind. */
 #include "fs/behaviour.h"
 
 /* The child of request->node: fixed, an object, or a scratch file. 0 or -ENOENT. */
@@ -23,6 +23,9 @@ int dir_make(struct request *request, const struct row *maker, const char *name,
 /* The same where the maker takes its time. As behaviours return; 0 fills the entry. */
 int dir_make_later(struct request *request, const struct row *maker, const char *name, mode_t mode,
         struct fuse_entry_param *entry);
+
+int dir_unlink(struct request *request, const char *name);
+int dir_rmdir(struct request *request, const char *name);
 
 /* Removes what users can remove; for what belongs to the platform: 0, without effect. */
 int dir_remove(struct request *request, const struct node *child);

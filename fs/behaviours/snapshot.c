@@ -10,6 +10,7 @@
 #include "fs/behaviour.h"
 #include "fs/behaviours/dir.h"
 #include "fs/fs.h"
+#include "fs/removing.h"
 #include "fs/row_ids.h"
 #include "model/version.h"
 #include "store/snapshot_tree.h"
@@ -414,6 +415,8 @@ static int check_unused(struct request *request, uint64_t id)
 	struct version *version = versions_get(engine_functions(engine), id);
 	struct package_version *of_package = packages_version(engine_packages(engine), id);
 
+	if (version && removing_is(request, version->function->id))
+		return 0;
 	if (version)
 		return version_check_unused(version, &request->why);
 	return of_package ? package_check_unused(of_package->package, of_package, &request->why)

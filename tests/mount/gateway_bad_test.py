@@ -6,6 +6,7 @@ Without this a user would lose: a gateway that answers everybody else while it i
 certainty that a request which a proxy let through is the one that a function gets.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -74,13 +75,17 @@ NAMELESS = CALL + b': x\r\nContent-Length: 2\r\n\r\n{}' + SECOND
 
 # Those have one meaning only: the function gets what everybody reads in them, once.
 UNUSUAL = {
-	'chunks': CALL + b'Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;a=b\r\n}\r\n0\r\nX: y\r\n\r\n',
+	'chunks': CALL + b'Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nX: y\r\n\r\n',
+	'an extension': CALL + b'Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n1;a=b\r\n{\r\n1\r\n}\r\n0\r\n\r\n',
 	'a header of two lines': CALL + b'Connection: close\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}',
 	'lines that end in LF alone': CALL.replace(b'\r\n', b'\n') + b'Connection: close\nContent-Length: 2\n\n{}',
 	'an empty line before': b'\r\n' + CALL + b'Connection: close\r\nContent-Length: 2\r\n\r\n{}',
 	'a zero byte, which ends a value': CALL + b'Connection: close\r\nX: a\0b\r\nContent-Length: 2\r\n\r\n{}',
 	'CHUNKED': CALL + b'Connection: close\r\nTransfer-Encoding: CHUNKED\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
 }
+
+# libmicrohttpd from 1.0 on takes these for a mistake, which is as safe.
+MAY_BE_REFUSED = {'an extension'}
 
 NONSENSE = [b'', b'\r\n\r\n', b'\0' * 100, os.urandom(1000), b'GET\r\n\r\n', b'GET / HTTP/9.9\r\n\r\n',
 	b'POST ' + b'x' * 100000 + b' HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -137,6 +142,8 @@ def unusual_requests_work(fn):
 	for name, data in UNUSUAL.items():
 		fn.step()
 		answer = exchange(fn, data)
+		if name in MAY_BE_REFUSED and answer.startswith(b'HTTP/1.1 400'):
+			continue
 		assert answer.startswith(b'HTTP/1.1 200') and b'{"event":{}}' in answer, (name, answer)
 		assert answer.count(b'HTTP/1.') == 1, (name, answer)
 
@@ -191,7 +198,8 @@ def slow_clients_hold_up_nobody(fn):
 		clients.append(wire)
 	for number in range(20):
 		for wire in clients[:300:30]:
-			wire.send(b'x')
+			with contextlib.suppress(OSError):  # what it has sent so far may be known for nonsense
+				wire.send(b'x')
 		assert fn.ask('POST', '/function/echo', b'{}', connection=fn.loopback())[0] == 200
 	with fn.raw() as wire:  # one that takes its time, and takes all
 		wire.sendall(CALL + b'Content-Length: 16\r\n\r\n{"fill":3000000}')

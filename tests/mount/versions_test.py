@@ -668,9 +668,41 @@ def conversations_end(fn):
 	remove(path)
 
 
+def backwards(path):
+	"As shutil.rmtree of Python 3.13 and later: files first, then directories from the last to the first."
+	entries = list(os.scandir(path))
+	for entry in entries:
+		if not entry.is_dir(follow_symlinks=False):
+			os.unlink(entry.path)
+	for entry in reversed(entries):
+		if entry.is_dir(follow_symlinks=False):
+			backwards(entry.path)
+	os.rmdir(path)
+
+
+def half_way(fn):
+	"Who stops after the versions has removed none that is used, and nobody else may."
+	path = fn.function('f', {'index.py': SAYS % 1, 'lib/x': 'x'})
+	for number in '12':
+		call(publish(fn, 'f', number))
+	os.mkdir(path + '/aliases/prod')
+	assert read(path + '/aliases/prod/routes') == '2 100\n'
+	assert errno_of(os.unlink, path + '/versions/2/invoke') == 'EBUSY'
+	os.unlink(path + '/invoke')
+	backwards(path + '/versions/2')
+	backwards(path + '/versions/1')  # which nobody uses
+	assert sorted(os.listdir(path + '/versions')) == ['2', 'latest'] and call(path + '/aliases/prod') == b'1'
+	assert read(path + '/versions/2', 'code', 'lib', 'x') == 'x'
+	assert subprocess.run(['rmdir', path + '/versions/2'], capture_output=True).returncode == 1
+	os.rmdir(path + '/aliases/prod')
+	until(lambda: os.listdir(path + '/versions') == ['latest'])
+	run('rm', '-r', path)
+	gone(path)
+
+
 def with_the_function(fn):
 	"rm -rf of a function takes versions and aliases along, by every tool."
-	ways = [shutil.rmtree, lambda p: run('rm', '-r', p), lambda p: run('rm', '-rf', p),
+	ways = [shutil.rmtree, backwards, lambda p: run('rm', '-r', p), lambda p: run('rm', '-rf', p),
 		lambda p: run('find', p, '-delete')]
 	if shutil.which('busybox'):
 		ways.append(lambda p: run('busybox', 'rm', '-rf', p))
@@ -680,6 +712,9 @@ def with_the_function(fn):
 			call(publish(fn, 'f', number))
 			os.mkdir(path + '/aliases/a' + number)
 			call(path + '/aliases/a' + number)
+		for name, target in ('t1', 'a1'), ('t2', '2'):
+			os.mkdir(path + '/triggers/' + name)
+			write_file(path + '/triggers/' + name + '/target', target)
 		assert errno_of(os.rmdir, path) == 'ENOTEMPTY'
 		way(path)
 		gone(path)
@@ -1041,7 +1076,7 @@ CASES = (a_version_is_what_was_saved, saved_and_published_at_once, names, latest
 	one_of_two_that_are_the_same, nothing_at_all, everything_survives, what_is_not_code, sockets,
 	while_it_is_written, during_changes, while_git_works, nothing_changes, four_settings, every_runtime,
 	of_its_own, its_environment, broken_code, remove_by_tools, half_removed, in_use, conversations_end,
-	with_the_function, after_a_restart, looking, disk_full, many_versions, all_at_once, a_slow_disk,
+	half_way, with_the_function, after_a_restart, looking, disk_full, many_versions, all_at_once, a_slow_disk,
 	a_crowd_of_files, a_giant)
 
 if __name__ == '__main__':
