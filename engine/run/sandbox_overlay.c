@@ -146,20 +146,27 @@ static int become_private(bool is_root)
 }
 
 /*
- * The state directory, where code and dependencies lie, below a directory of the sandboxes' root, and whether that is
- * to be seen.
+ * A directory of the file system where code and dependencies lie below one of the sandboxes' root, and whether both
+ * are to be seen. The state directory itself will not do where the root lies in it: layers may not overlap.
  */
 static bool try_mount(const struct sandbox_root *root, const char *state_dir, bool is_root)
 {
-	char upper[PATH_MAX], target[PATH_MAX], path[PATH_MAX + 8];
+	const bool inside = strncmp(root->path, state_dir, strlen(state_dir)) == 0;
+	char upper[PATH_MAX], lower[PATH_MAX], target[PATH_MAX], path[PATH_MAX + 8];
 	const char *const layers[] = {upper, NULL};
 	struct sandbox_overlay overlay;
 	struct stat st;
 
 	snprintf(upper, sizeof(upper), "%s/opt", root->path);
+	snprintf(lower, sizeof(lower), "%s", state_dir);
+	if (inside)
+		snprintf(lower, sizeof(lower), "%s/var", root->path);
 	snprintf(target, sizeof(target), "%s/run", root->path);
-	if (become_private(is_root) < 0 || sandbox_overlay_open(&overlay, layers, state_dir) < 0 ||
+	if (become_private(is_root) < 0 || sandbox_overlay_open(&overlay, layers, lower) < 0 ||
 	        sandbox_overlay_mount(&overlay, target) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%s/task", target);
+	if (inside && lstat(path, &st) < 0)
 		return false;
 	snprintf(path, sizeof(path), "%s/fnfs", target);
 	return stat(path, &st) == 0;

@@ -85,7 +85,7 @@ UNUSUAL = {
 }
 
 # libmicrohttpd from 1.0 on takes these for a mistake, which is as safe.
-MAY_BE_REFUSED = {'an extension'}
+MAY_BE_REFUSED = {'an extension', 'a header of two lines', 'lines that end in LF alone', 'a zero byte, which ends a value'}
 
 NONSENSE = [b'', b'\r\n\r\n', b'\0' * 100, os.urandom(1000), b'GET\r\n\r\n', b'GET / HTTP/9.9\r\n\r\n',
 	b'POST ' + b'x' * 100000 + b' HTTP/1.1\r\nHost: x\r\n\r\n',
