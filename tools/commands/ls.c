@@ -16,34 +16,52 @@
 #include "mountpoint.h"
 #include "text.h"
 
-static char *show_name(int function, const char *name, const char *file)
+/* A function that is looked at. Of one that was never called nothing more is asked than need be. */
+struct seen {
+	int directory;
+	const char *name;
+	char *calls; /* NULL: unknown */
+	bool unused;
+};
+
+static char *show_name(const struct seen *seen, const char *file)
 {
-	return strdup(name);
+	return strdup(seen->name);
 }
 
-static char *show_state(int function, const char *name, const char *file)
+static char *show_state(const struct seen *seen, const char *file)
 {
-	CLEANUP(free_p) char *status = text_read(function, file);
+	CLEANUP(free_p) char *status = text_read(seen->directory, file);
 	char *state = text_value(status, "state");
 
 	return state ? state : strdup("?");
 }
 
-static char *show_number(int function, const char *name, const char *file)
+static char *show_calls(const struct seen *seen, const char *file)
 {
-	char *number = text_read_line(function, file);
+	return strdup(seen->calls ? seen->calls : "?");
+}
+
+static char *show_number(const struct seen *seen, const char *file)
+{
+	char *number = text_read_line(seen->directory, file);
 
 	return number ? number : strdup("?");
 }
 
-/* Milliseconds; no time was taken while nothing was called. */
-static char *show_time(int function, const char *name, const char *file)
+static char *show_errors(const struct seen *seen, const char *file)
 {
-	CLEANUP(free_p) char *calls = text_read_line(function, "metrics/count");
-	CLEANUP(free_p) char *number = text_read_line(function, file);
+	return seen->unused ? strdup("0") : show_number(seen, file);
+}
+
+/* Milliseconds; no time was taken while nothing was called. */
+static char *show_time(const struct seen *seen, const char *file)
+{
+	CLEANUP(free_p)
+	char *number = seen->unused ? NULL : text_read_line(seen->directory, file);
 	char *text;
 
-	if (!number || !*number || !calls || strcmp(calls, "0") == 0)
+	if (!number || !*number || !seen->calls)
 		return strdup("-");
 	return asprintf(&text, "%sms", number) < 0 ? NULL : text;
 }
@@ -51,13 +69,13 @@ static char *show_time(int function, const char *name, const char *file)
 static const struct column {
 	const char *heading;
 	const char *file;
-	char *(*show)(int function, const char *name, const char *file);
+	char *(*show)(const struct seen *seen, const char *file);
 	bool left;
 } columns[] = {
         {"NAME", NULL, show_name, true},
         {"STATE", "status", show_state, true},
-        {"CALLS", "metrics/count", show_number, false},
-        {"ERRORS", "metrics/failcount", show_number, false},
+        {"CALLS", NULL, show_calls, false},
+        {"ERRORS", "metrics/failcount", show_errors, false},
         {"P50", "metrics/p50", show_time, false},
         {"P99", "metrics/p99", show_time, false},
         {"INSTANCES", "metrics/instances", show_number, false},
@@ -81,14 +99,19 @@ static int add_line(struct list *lines, int functions, const char *name)
 {
 	CLEANUP(close_p) int function = openat(functions, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct line *line = function < 0 ? NULL : calloc(1, sizeof(*line));
+	struct seen seen;
 
 	if (function < 0)
 		return errno == ENOENT ? 0
 		                       : complain(COMMAND_UNABLE, "%s: %s", name, strerror(errno));
 	if (!line)
 		return complain(COMMAND_UNABLE, "out of memory");
+	seen = (struct seen){.directory = function, .name = name};
+	seen.calls = text_read_line(function, "metrics/count");
+	seen.unused = seen.calls && strcmp(seen.calls, "0") == 0;
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
-		line->cells[i] = columns[i].show(function, name, columns[i].file);
+		line->cells[i] = columns[i].show(&seen, columns[i].file);
+	free(seen.calls);
 	list_append(lines, &line->link);
 	return 0;
 }
