@@ -45,8 +45,8 @@ struct fs {
 	struct code *code;
 	struct snapshots *snapshots;
 	struct removing *removing; /* removing.h; NULL until somebody does */
-	struct map generations; /* by inode: raised by an rmdir without effect */
-	struct map changed_us;  /* by inode of a directory: when an entry came or went last */
+	struct map generations;    /* by inode: raised by an rmdir without effect */
+	struct map changed_us;     /* by inode of a directory: when an entry came or went last */
 
 	/* Belong to the session. */
 	struct fuse_session *fuse;     /* for notifications; NULL while there is none */

@@ -19,15 +19,24 @@ struct removing *removing_free(struct removing *removing);
 /* The caller of this request has unlinked a file directly in that function's directory. */
 void removing_note(struct request *request, uint64_t function);
 
-/* Whether the caller of this request is removing the function. */
+/* Whether the caller of this request is removing the function; 0 is none. */
 bool removing_is(const struct request *request, uint64_t function);
+
+/* It still is, elsewhere: in the code, of which there may be much. */
+void removing_refresh(const struct request *request);
+
+/* It is not: it has made or set something there. What was to go later stays. */
+void removing_stop(const struct request *request, uint64_t function);
+
+/* The function has gone. */
+void removing_gone(struct fs *fs, uint64_t function);
 
 /* The child, which is in use, is to go later. 0 or -ENOMEM. */
 int removing_later(struct request *request, uint64_t function, const struct node *child);
 
 /*
  * Something of the function has gone: `remove` is asked of what was to go later, again and again while it helps.
- * It returns 0 or an error; -EBUSY keeps the child for another time.
+ * It returns 0, -ENOENT where that has gone otherwise, or an error: then the child is asked for another time.
  */
 void removing_go_on(struct request *request, uint64_t function,
         int (*remove)(struct request *request, const struct node *child));

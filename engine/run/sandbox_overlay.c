@@ -151,7 +151,9 @@ static int become_private(bool is_root)
  */
 static bool try_mount(const struct sandbox_root *root, const char *state_dir, bool is_root)
 {
-	const bool inside = strncmp(root->path, state_dir, strlen(state_dir)) == 0;
+	const size_t length = strlen(state_dir);
+	const bool inside =
+	        strncmp(root->path, state_dir, length) == 0 && root->path[length] == '/';
 	char upper[PATH_MAX], lower[PATH_MAX], target[PATH_MAX], path[PATH_MAX + 8];
 	const char *const layers[] = {upper, NULL};
 	struct sandbox_overlay overlay;

@@ -160,8 +160,12 @@ int sandbox_place_provide(struct sandbox_place *place)
 	for (unsigned attempt = 0; attempt < 100; attempt++) {
 		if (mkdir(place->home, 0755) < 0 && errno != EEXIST)
 			return -errno;
-		if (!is_ours(place->home))
-			return -EPERM;
+		if (!is_ours(place->home)) {
+			if (errno != ENOENT)
+				return -EPERM;
+			error = -EAGAIN; /* another guardian was the last to leave it */
+			continue;
+		}
 		snprintf(path, sizeof(path), "%s/%d.%u", place->home, (int)getpid(), attempt);
 		error = make_locked(place, path);
 		if (error != -EAGAIN && error != -EEXIST)

@@ -9,6 +9,7 @@
 #include "engine/packages.h"
 #include "fs/behaviour.h"
 #include "fs/fs.h"
+#include "fs/removing.h"
 #include "fs/handle.h"
 #include "fs/request.h"
 #include "fs/row.h"
@@ -261,6 +262,7 @@ static int code_unlink(struct request *request, const char *name)
 	struct worktree_node *node;
 	int r = code_node(request, &request->node, &node);
 
+	removing_refresh(request);
 	return r < 0 ? r : worktree_unlink(node, name);
 }
 
@@ -269,6 +271,7 @@ static int code_rmdir(struct request *request, const char *name)
 	struct worktree_node *node;
 	int r = code_node(request, &request->node, &node);
 
+	removing_refresh(request);
 	return r < 0 ? r : worktree_rmdir(node, name);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/fail.h"
 #include "fs/fs.h"
+#include "fs/removing.h"
 #include "fs/row_ids.h"
 #include "fs/scratch.h"
 
@@ -79,11 +80,14 @@ bool dir_holds_values(const struct row *directory)
 	return false;
 }
 
+void dir_note_change_of(struct fs *fs, uint64_t ino)
+{
+	map_put(&fs->changed_us, ino, (void *)(uintptr_t)clock_wall_us(fs->clock));
+}
+
 void dir_note_change(struct request *request)
 {
-	int64_t now = clock_wall_us(request->fs->clock);
-
-	map_put(&request->fs->changed_us, request->node.ino, (void *)(uintptr_t)now);
+	dir_note_change_of(request->fs, request->node.ino);
 }
 
 static int dir_refine(struct request *request, const struct subject *subject, struct stat *attr)
@@ -224,6 +228,7 @@ int dir_make(struct request *request, const struct row *maker, const char *name,
 		return r;
 	*child = node_of(maker, object);
 	dir_note_change(request);
+	removing_stop(request, subject.function ? subject.function->id : 0);
 	if (maker->flags & ROW_SECRET)
 		mode &= ~(mode_t)077;
 	changed.mode = mode & 07777;

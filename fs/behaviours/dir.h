@@ -32,6 +32,7 @@ int dir_remove(struct request *request, const struct node *child);
 
 /* An entry came or went: shows as the directory's mtime. */
 void dir_note_change(struct request *request);
+void dir_note_change_of(struct fs *fs, uint64_t ino); /* of another one than the request's */
 
 /* The kernel keeps a removed directory as dead while anybody stands in it: what is not gone after all
  * comes back as another generation. 0 or -ENOMEM. */

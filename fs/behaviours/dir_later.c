@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "fs/behaviours/dir.h"
 #include "fs/fs.h"
+#include "fs/removing.h"
 
 #define PATIENCE_MS 3000
 
@@ -123,6 +124,8 @@ int dir_make_later(struct request *request, const struct row *maker, const char 
 	uv_timer_init(request->fs->loop, &making->patience);
 	making->patience.data = making;
 	r = node_subject(request->fs, &request->node, &request->caller, &subject);
+	if (r == 0)
+		removing_stop(request, subject.function ? subject.function->id : 0);
 	subject.row = maker;
 	if (r == 0)
 		r = maker->each->make_later(

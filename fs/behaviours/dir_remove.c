@@ -1,39 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unlink and rmdir of rows: what users can remove goes, what the platform put there stays without a word. */
 #include <errno.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "fs/behaviours/dir.h"
 #include "fs/forget.h"
 #include "fs/fs.h"
+#include "fs/news.h"
 #include "fs/removing.h"
 #include "fs/row_ids.h"
 #include "fs/scratch.h"
 
-/* The function that something belongs to; 0: none, or it has gone. */
-static uint64_t function_of(struct request *request, const struct node *node)
-{
-	struct subject subject;
-	int r = node_subject(request->fs, node, &request->caller, &subject);
-
-	return r == 0 && subject.function ? subject.function->id : 0;
-}
-
-static int remove_object(struct request *request, const struct node *child)
+static int remove_object(
+        struct request *request, const struct node *child, const struct subject *subject)
 {
 	struct forget forget = {};
+	int r;
+
+	forget_collect(&forget, request->fs, subject);
+	r = child->row->each->remove(subject, &request->why);
+	if (r == 0)
+		forget_apply(&forget, request->fs, child);
+	forget_deinit(&forget);
+	return r;
+}
+
+static void told(void *userdata)
+{
+}
+
+/* The kernel, which knows of the rmdir that had no effect, may have asked for the name again since. */
+static int remove_now(struct request *request, const struct node *child)
+{
+	CLEANUP(buf_deinit) struct buf names = BUF_INIT;
+	struct fs *fs = request->fs;
+	const struct row *directory = fs->tree.parents[child->row->id];
+	char name[EACH_NAME_SIZE];
 	struct subject subject;
-	int r = node_subject(request->fs, child, &request->caller, &subject);
+	uint64_t function;
+	int r = node_subject(fs, child, &request->caller, &subject);
 
 	if (r < 0)
 		return r;
-	forget_collect(&forget, request->fs, &subject);
-	r = child->row->each->remove(&subject, &request->why);
-	if (r == 0) {
-		dir_note_change(request);
-		forget_apply(&forget, request->fs, child);
+	function = subject.function->id;
+	child->row->each->name(&subject, name);
+	r = remove_object(request, child, &subject);
+	if (r < 0)
+		return r;
+	dir_note_change_of(fs, node_of(directory, function).ino);
+	if (directory->id == ROW_ALIASES) {
+		buf_append(&names, name, strlen(name) + 1);
+		news_front.changed(fs, ENTRIES_OF_ALIASES, function, &names, told, NULL);
 	}
-	forget_deinit(&forget);
-	return r;
+	return 0;
 }
 
 /* Of somebody who removes the whole function: it goes when nothing uses it any more. */
@@ -48,6 +68,7 @@ static int remove_later(struct request *request, uint64_t function, const struct
 int dir_remove(struct request *request, const struct node *child)
 {
 	const struct each *each = child->row->each;
+	struct subject subject;
 	uint64_t function;
 	int r;
 
@@ -59,15 +80,23 @@ int dir_remove(struct request *request, const struct node *child)
 	}
 	if (!each || !each->remove)
 		return 0;
-	function = function_of(request, &request->node);
-	r = remove_object(request, child);
+	r = node_subject(request->fs, child, &request->caller, &subject);
+	if (r < 0)
+		return r;
+	function = subject.function ? subject.function->id : 0;
+	r = remove_object(request, child, &subject);
 	if (r == -EBUSY && removing_is(request, function))
 		return remove_later(request, function, child);
-	if (r == 0 && removing_is(request, function)) {
-		removing_go_on(request, function, remove_object);
+	if (r < 0)
+		return r;
+	dir_note_change(request);
+	if (child->row->id == ROW_FUNCTION) {
+		removing_gone(request->fs, function);
+	} else if (removing_is(request, function)) {
+		removing_go_on(request, function, remove_now);
 		buf_clear(&request->why);
 	}
-	return r;
+	return 0;
 }
 
 /*

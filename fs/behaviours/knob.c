@@ -18,6 +18,7 @@
 #include "base/fail.h"
 #include "fs/behaviours/text.h"
 #include "fs/fs.h"
+#include "fs/removing.h"
 #include "fs/peer.h"
 #include "fs/sentence.h"
 #include "fs/value.h"
@@ -44,6 +45,7 @@ int knob_set(struct request *request, const struct node *knob, const char *data,
 		r = value_from_line(data, length, &value, &request->why);
 	if (r < 0)
 		return r;
+	removing_stop(request, subject.function ? subject.function->id : 0);
 	r = knob->row->set(&subject, value.data, &request->why);
 	texts_forget(request->fs->texts, knob->ino);
 	return r;

@@ -2,7 +2,9 @@
 /* Processors that may not halt: only where it pays, and never for longer than calls come. */
 #include "fs/halt.h"
 
+#include <signal.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -171,11 +173,33 @@ static void a_device_that_refuses(void)
 	scene_close(&scene);
 }
 
+/* What cannot be taken back ends with the descriptor, and is not asked for again. */
+static void a_device_that_refuses_later(void)
+{
+	struct rlimit before, four = {.rlim_cur = 4};
+	struct scene scene;
+	int32_t numbers[8];
+
+	scene_open(&scene, "haltpoll\n", 2);
+	REQUIRE(scene.halt);
+	signal(SIGXFSZ, SIG_IGN);
+	REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+	four.rlim_max = before.rlim_max;
+	REQUIRE(setrlimit(RLIMIT_FSIZE, &four) == 0);
+	halt_forbid(scene.halt, uv_hrtime());
+	run_for_ms(&scene, 100);
+	REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+	halt_forbid(scene.halt, uv_hrtime());
+	CHECK_INT(asked(&scene, numbers, 8), 1);
+	scene_close(&scene);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {TEST(holds_for_a_burst_and_lets_go),
 	        TEST(not_while_it_goes_on), TEST(only_where_it_pays),
-	        TEST(nothing_without_the_device), TEST(a_device_that_refuses), {}};
+	        TEST(nothing_without_the_device), TEST(a_device_that_refuses),
+	        TEST(a_device_that_refuses_later), {}};
 
 	return test_main(tests, argc, argv);
 }

@@ -690,12 +690,33 @@ def half_way(fn):
 	assert errno_of(os.unlink, path + '/versions/2/invoke') == 'EBUSY'
 	os.unlink(path + '/invoke')
 	backwards(path + '/versions/2')
+	os.rmdir(path + '/versions/2')
 	backwards(path + '/versions/1')  # which nobody uses
 	assert sorted(os.listdir(path + '/versions')) == ['2', 'latest'] and call(path + '/aliases/prod') == b'1'
 	assert read(path + '/versions/2', 'code', 'lib', 'x') == 'x'
-	assert subprocess.run(['rmdir', path + '/versions/2'], capture_output=True).returncode == 1
+	other = subprocess.run(['rmdir', path + '/versions/2'], capture_output=True, text=True)
+	assert other.returncode == 1 and 'busy' in other.stderr, other
 	os.rmdir(path + '/aliases/prod')
-	until(lambda: os.listdir(path + '/versions') == ['latest'])
+	assert os.listdir(path + '/versions') == ['latest']
+	run('rm', '-r', path)
+	gone(path)
+
+
+def later_is_seen(fn):
+	"What goes later is not there any more for who looked at it meanwhile; who makes something removes nothing."
+	path = fn.function('f', {'index.py': SAYS % 1})
+	call(publish(fn, 'f', '1'))
+	os.mkdir(path + '/aliases/prod')
+	os.mkdir(path + '/triggers/t')
+	write_file(path + '/triggers/t/target', 'prod')
+	os.unlink(path + '/invoke')
+	os.rmdir(path + '/aliases/prod')
+	assert os.path.isdir(path + '/aliases/prod')
+	backwards(path + '/triggers/t')
+	until(lambda: not os.path.exists(path + '/aliases/prod'))
+	assert os.listdir(path + '/aliases') == []
+	os.mkdir(path + '/aliases/prod')
+	assert errno_of(os.rmdir, path + '/versions/1') == 'EBUSY'
 	run('rm', '-r', path)
 	gone(path)
 
@@ -1076,7 +1097,7 @@ CASES = (a_version_is_what_was_saved, saved_and_published_at_once, names, latest
 	one_of_two_that_are_the_same, nothing_at_all, everything_survives, what_is_not_code, sockets,
 	while_it_is_written, during_changes, while_git_works, nothing_changes, four_settings, every_runtime,
 	of_its_own, its_environment, broken_code, remove_by_tools, half_removed, in_use, conversations_end,
-	half_way, with_the_function, after_a_restart, looking, disk_full, many_versions, all_at_once, a_slow_disk,
+	half_way, later_is_seen, with_the_function, after_a_restart, looking, disk_full, many_versions, all_at_once, a_slow_disk,
 	a_crowd_of_files, a_giant)
 
 if __name__ == '__main__':
