@@ -59,6 +59,7 @@ struct process {
 	void *userdata;
 	pid_t pid;
 	bool killed;
+	int64_t memory_seen; /* the most that was told of it */
 };
 
 static void hear_guardian(uv_poll_t *poll, int status, int events);
@@ -119,10 +120,15 @@ static void drop_guardian(struct launcher *launcher, int patience_ms)
 	outbox_deinit(&launcher->outbox);
 }
 
+/* Where the guardian looks now and then it may have missed what was told here. */
 static void end_process(struct process *process, const struct process_end *end)
 {
+	struct process_end known = *end;
+
+	if (known.memory_peak_bytes < process->memory_seen && !known.failed_to_start)
+		known.memory_peak_bytes = process->memory_seen;
 	map_remove(&process->launcher->processes, process->id);
-	process->ended(process->userdata, end);
+	process->ended(process->userdata, &known);
 	process_free(process);
 }
 
@@ -362,6 +368,7 @@ static struct process *process_new(
 	process->launcher = launcher;
 	process->id = ++launcher->last_id;
 	process->ended = ended;
+	process->memory_seen = -1;
 	process->userdata = userdata;
 	process->group = order_group(name, process->id);
 	if (process->group && map_put(&launcher->processes, process->id, process) == 0)
@@ -479,14 +486,15 @@ pid_t process_pid(const struct process *process)
 	return process ? process->pid : 0;
 }
 
-void process_usage(const struct process *process, struct process_usage *usage)
+void process_usage(struct process *process, struct process_usage *usage)
 {
 	struct process_tree tree = {.root = process->pid};
 
 	limits_read(&process->launcher->limits, process->group, &tree.usage);
 	if (tree.usage.memory_bytes < 0 && process->pid)
 		process_tree_sample(&tree, 1);
-	usage->memory_bytes = tree.usage.memory_bytes;
-	usage->memory_peak_bytes = tree.usage.memory_peak_bytes;
-	usage->cpu_us = tree.usage.cpu_us;
+	if (process->memory_seen < tree.usage.memory_bytes)
+		process->memory_seen = tree.usage.memory_bytes;
+	*usage = (struct process_usage){
+	        tree.usage.memory_bytes, tree.usage.memory_peak_bytes, tree.usage.cpu_us};
 }

@@ -127,4 +127,4 @@ struct process_usage {
 	int64_t memory_peak_bytes;
 	int64_t cpu_us;
 };
-void process_usage(const struct process *process, struct process_usage *usage);
+void process_usage(struct process *process, struct process_usage *usage);

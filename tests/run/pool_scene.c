@@ -44,7 +44,7 @@ pid_t process_pid(const struct process *process)
 	return 1;
 }
 
-void process_usage(const struct process *process, struct process_usage *usage)
+void process_usage(struct process *process, struct process_usage *usage)
 {
 	*usage = (struct process_usage){1 << 20, 2 << 20, 1000};
 }
