@@ -5,8 +5,9 @@
  * closely (docs/decisions/030-halting.md). In a virtual machine a halted processor is given back to the
  * host, and waking it takes longer than all that a warm call does. The kernel offers this to root as
  * /dev/cpu_dma_latency (its Documentation/power/pm_qos_interface.rst); it holds for the whole machine, so it
- * is asked for at most some milliseconds beyond the last call, as long as the loop turns, and not at all on machines with more than
- * HALT_PROCESSORS_MOST processors or where halting one is cheap. What was asked ends with the process.
+ * is asked for at most some milliseconds beyond the last call, as long as the loop turns, and not at all on
+ * machines with more than HALT_PROCESSORS_MOST processors or where halting one is cheap. What was asked ends
+ * with the process.
  */
 #include <stdint.h>
 #include <uv.h>

@@ -19,7 +19,10 @@ struct sandbox_overlay {
 	const char *culprit;                /* the path that could not be opened */
 };
 
-/* Whether overlays can be mounted here, of what lies in the state directory. FNFS_OVERLAY=no in the environment says that they cannot. */
+/*
+ * Whether overlays of what lies in the state directory can be mounted. FNFS_OVERLAY=no in the environment says
+ * that they cannot.
+ */
 bool sandbox_overlay_possible(const struct sandbox_root *root, const char *state_dir, bool is_root);
 
 /*
